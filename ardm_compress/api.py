@@ -1,0 +1,158 @@
+"""Arrays <-> files in memory. Imports torch; the command line imports this module only when it codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from math import ceil, prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ardm_compress import codec
+from ardm_compress.ardm.costs import conditional_bits
+from ardm_compress.ardm.schedule import plan_all, plan_steps, table_from_conditional
+from ardm_compress.container import MAX_SIDE, Header, read_file, sample_checksum, write_file
+from ardm_compress.errors import ChecksumError, LimitError, UnsupportedError
+from ardm_compress.exact.model import Model, load_model
+from ardm_compress.layout import tile_steps
+from ardm_compress.models import ModelFile, find_model, model_of_file
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ardm_compress.ardm.order import Order
+
+DEFAULT_BUDGET = 192  # network calls
+TILE = 1024  # largest side of a tile
+SECTIONED_FROM = 1 << 14  # positions of a tile from which its stream is cut by level
+SECTIONS = 5  # levels 0 to 3 and the coarser ones together
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """What a budget is expected to give."""
+
+    budget: int  # network calls
+    bits_per_sample: float
+    steps_per_level: tuple[int, ...]  # coarsest level first; a step counts where it starts
+
+
+@cache
+def _model(entry: ModelFile) -> Model:
+    return load_model(entry)
+
+
+def encode(
+    samples: NDArray[np.uint8], *, budget: int | None = None, model: str = "photo", progress: Progress | None = None
+) -> bytes:
+    """Compress an image.
+
+    Args:
+        samples: (rows, columns, 1 or 3), 8 bits.
+        budget: network calls, at least 1; more make a smaller file. Above the useful maximum, the maximum is used.
+        model: name of a model.
+        progress: called with the network calls done and their total.
+
+    Returns:
+        A whole file.
+
+    Raises:
+        UnsupportedError: other shapes, depths or models; LimitError: too large; ValueError: budget below 1.
+    """
+    if samples.dtype != np.uint8 or samples.ndim != 3 or samples.shape[2] not in (1, 3):
+        raise UnsupportedError("only 8-bit arrays of shape (rows, columns, 1 or 3) are supported")
+    if min(samples.shape) == 0 or max(samples.shape[:2]) > MAX_SIDE:
+        raise LimitError(f"an image's sides must be 1 to {MAX_SIDE} pixels")
+    budget = DEFAULT_BUDGET if budget is None else budget
+    if budget < 1:
+        raise ValueError("the budget must be at least 1 network call")
+    coder = _model(find_model(model))
+    rows, columns = samples.shape[:2]
+    tile = _tile_side(rows), _tile_side(columns)
+    sections = SECTIONS if prod(tile) >= SECTIONED_FROM else 1
+    header = Header(
+        shape=(rows, columns), channels=samples.shape[2], model_id=coder.model_id, tile=tile, sections=sections,
+        runs=_plan_runs(coder, tile, budget), checksums=(), lengths=(),
+    )  # fmt: skip
+    count = _Counter(header, coder.order, progress)
+    parts = [samples[header.tile_box(i)] for i in range(prod(header.grid))]
+    coded = [
+        codec.encode_tile(coder, part, tile_steps(header, coder.order, part.shape[:2]), sections, count.one)
+        for part in parts
+    ]
+    checksums = tuple(sample_checksum(part.tobytes()) for part in parts)
+    payloads = [payloads[section] for section in range(sections) for payloads in coded]
+    return write_file(replace(header, checksums=checksums), payloads)
+
+
+def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8]:
+    """Inverse of ``encode``: the samples, (rows, columns, 1 or 3).
+
+    Raises:
+        FormatError, ChecksumError: the bytes are not a file of this format, or a damaged one; UnsupportedError: it
+        needs another version or model; LimitError: too large.
+    """
+    header, payloads = read_file(data)
+    coder = _model(model_of_file(header.model_id))
+    samples = np.empty((*header.shape, header.channels), np.uint8)
+    tiles = prod(header.grid)
+    count = _Counter(header, coder.order, progress)
+    for index in range(tiles):
+        box = header.tile_box(index)
+        shape = samples[box].shape[:2]
+        steps = tile_steps(header, coder.order, shape)
+        decoded = codec.decode_tile(coder, shape, header.channels, steps, payloads[index::tiles], count.one)
+        if sample_checksum(decoded.tobytes()) != header.checksums[index]:
+            raise ChecksumError(f"tile {index} decoded to other samples than were encoded", section=f"tile {index}")
+        samples[box] = decoded
+    return samples
+
+
+def plan(model: str, shape: tuple[int, int]) -> list[PlanRow]:
+    """What every budget from 1 to the maximum is expected to give for an image of ``shape`` (rows, columns)."""
+    coder = _model(find_model(model))
+    tile = _tile_side(shape[0]), _tile_side(shape[1])
+    bits, ranks = conditional_bits(coder.order, tile, coder.costs)
+    if not len(ranks):
+        return []
+    plans = plan_all(table_from_conditional(bits))
+    levels = coder.order.levels(tile)
+    samples = prod(tile) * coder.config.channels
+    root = coder.config.bit_depth * coder.config.channels
+    rows = []
+    for budget in range(1, len(ranks) + 1):
+        starts = ranks[list(plans.schedule(budget).starts)] // coder.order.ranks_per_level
+        per_level = tuple(np.bincount(starts, minlength=levels).tolist())
+        rows.append(PlanRow(budget, (plans.cost(budget) + root) / samples, per_level))
+    return rows
+
+
+def _tile_side(side: int) -> int:
+    """The image's side cut evenly into tiles of at most TILE, a multiple of 16 unless there is one."""
+    count = ceil(side / TILE)
+    return side if count == 1 else ceil(side / count / 16) * 16
+
+
+def _plan_runs(coder: Model, tile: tuple[int, int], budget: int) -> tuple[int, ...] | None:
+    """Non-empty ranks per step; None if every rank has a step of its own."""
+    bits, ranks = conditional_bits(coder.order, tile, coder.costs)
+    if budget >= len(ranks):
+        return None
+    return tuple(stop - first for first, stop in plan_steps(table_from_conditional(bits), budget))
+
+
+class _Counter:
+    """Counts network calls over all tiles."""
+
+    def __init__(self, header: Header, order: Order, progress: Progress | None) -> None:
+        self._progress, self._done = progress, 0
+        self._total = prod(header.grid) * len(tile_steps(header, order, header.tile)) if progress else 0
+
+    def one(self) -> None:
+        self._done += 1
+        if self._progress:
+            self._progress(self._done, self._total)

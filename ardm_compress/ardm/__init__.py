@@ -1,0 +1,1 @@
+"""The ARDM core: orders, schedules, upscaling. NumPy only."""

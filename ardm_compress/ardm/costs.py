@@ -1,0 +1,48 @@
+"""From a model's measured costs to the cost table of a tile of any shape. NumPy only.
+
+A model file holds, for each level (coarser ones share the last), the expected bits of a position of rank j when the
+step that codes it started at another rank of the same level (``same``), or 1, 2, ... levels further up (``coarser``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ardm_compress.ardm.order import Order
+
+
+def conditional_bits(
+    order: Order, shape: Sequence[int], costs: Mapping[str, NDArray[np.float32]]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Expected bits of every rank of a tile given that those before another are known.
+
+    Args:
+        order: the order the costs were measured for, n ranks per level.
+        shape: of the tile.
+        costs: ``same`` (levels, n, n): [l, t, j] for start t <= j; ``coarser`` (levels, d, n, n): [l, d, t, j] for a
+            start at rank t of level l + 1 + d.
+
+    Returns:
+        bits (m, m) upper triangular and the m ranks that are not empty, which it is indexed by.
+    """
+    sizes = order.sizes(shape)
+    ranks = np.flatnonzero(sizes)
+    levels = order.levels(shape)
+    n = order.ranks_per_level
+    level, within = levels - 1 - ranks // n, ranks % n
+    start, rank = np.indices((len(ranks), len(ranks)))
+    same, coarser = costs["same"], costs["coarser"]
+    row = np.minimum(level[rank], len(same) - 1)
+    depth = np.clip(level[start] - level[rank] - 1, 0, coarser.shape[1] - 1)
+    bits = np.where(
+        level[start] == level[rank],
+        same[row, within[start], within[rank]],
+        coarser[row, depth, within[start], within[rank]],
+    )
+    return np.where(start <= rank, bits * sizes[ranks][rank], 0.0), ranks

@@ -1,0 +1,234 @@
+"""The command line. At import only click and the standard library: help and ``info`` must answer at once."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
+
+import click
+
+from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
+from ardm_compress.files import refuse_existing, write_atomically
+
+if TYPE_CHECKING:
+    from ardm_compress.api import PlanRow
+    from ardm_compress.media import Samples
+
+ProgressCallback: TypeAlias = Callable[[int, int], None]
+
+SUFFIX: Final = ".ardm"
+EXIT_GENERAL: Final = 1
+EXIT_CORRUPT: Final = 3
+EXIT_UNSUPPORTED: Final = 4
+EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
+
+
+class Commands(click.Group):
+    """A group whose commands end in one line on stderr and an exit code, never in a traceback, on expected errors."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; see the table of exit codes in the README."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _fail(ctx, "interrupted", EXIT_INTERRUPTED)
+        except FormatError as error:
+            _fail(ctx, str(error), EXIT_CORRUPT)
+        except (UnsupportedError, LimitError) as error:
+            _fail(ctx, str(error), EXIT_UNSUPPORTED)
+        except BrokenPipeError:
+            raise  # click ends quietly when the reader of a pipe has gone
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            _fail(ctx, f"{where}{error.strerror or error}", EXIT_GENERAL)
+        except (ArdmError, MemoryError) as error:
+            _fail(ctx, str(error) or "not enough memory", EXIT_GENERAL)
+
+
+def _fail(ctx: click.Context, message: str, code: int) -> NoReturn:
+    click.echo(f"ardm-compress: {message}", err=True)
+    ctx.exit(code)
+
+
+def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if not value:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        click.echo(f"ardm-compress {version('ardm-compress')}")
+    except PackageNotFoundError:
+        click.echo("ardm-compress (not installed)")
+    ctx.exit()
+
+
+FILE = click.argument("file", type=click.Path(path_type=Path))
+OUTPUT = click.option("-o", "--output", type=click.Path(path_type=Path), help="Output file.")
+FORCE = click.option("-f", "--force", is_flag=True, help="Overwrite an existing output file.")
+MODEL = click.option("--model", default="photo", show_default=True, help="Name of the model.")
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Version.")
+def main() -> None:
+    """Lossless compression of photographs with a learned model."""
+
+
+@main.command()
+@FILE
+@OUTPUT
+@click.option("--budget", type=click.IntRange(min=1), help="Network calls for the whole file; more: smaller.")
+@MODEL
+@click.option("--verify/--no-verify", default=True, show_default=True, help="Decode and compare before writing.")
+@FORCE
+def encode(file: Path, output: Path | None, budget: int | None, model: str, verify: bool, force: bool) -> None:
+    """Compress the image FILE to FILE.ardm."""
+    output = output or file.with_name(file.name + SUFFIX)
+    _check_output(output, force)
+    from ardm_compress.media import read_image
+
+    samples = read_image(file)
+    from ardm_compress import api
+
+    start = time.perf_counter()
+    with _progress("encode") as progress:
+        data = api.encode(samples, budget=budget, model=model, progress=progress)
+    seconds = time.perf_counter() - start
+    if verify:
+        _verify(data, samples)
+    write_atomically(output, data, force=force)
+    click.echo(_summary(file, samples, data, seconds), err=True)
+
+
+@main.command()
+@FILE
+@OUTPUT
+@FORCE
+def decode(file: Path, output: Path | None, force: bool) -> None:
+    """Restore the image from FILE.
+
+    The output is FILE without .ardm; .png is added where that is not the name of an image file we can write.
+    """
+    from ardm_compress.media import check_writable, write_image
+
+    data = file.read_bytes()
+    output = output or _decoded_name(file)
+    _check_output(output, force)
+    check_writable(output)
+    write_image(output, _decode(data, "decode"), force=force)
+
+
+@main.command()
+@FILE
+def test(file: Path) -> None:
+    """Decode FILE in memory and check every checksum."""
+    _decode(file.read_bytes(), "test")
+    click.echo(f"{file}: ok")
+
+
+@main.command()
+@FILE
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def info(file: Path, as_json: bool) -> None:
+    """Describe FILE without decoding it."""
+    from ardm_compress.layout import describe
+
+    facts = describe(file.read_bytes())
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        shown = f"{value:.3f}" if isinstance(value, float) else value
+        click.echo(f"{name.replace('_', ' '):<{width}}  {shown}")
+
+
+@main.command()
+@MODEL
+@click.option("--width", type=click.IntRange(min=1), default=768, show_default=True, help="Columns of the image.")
+@click.option("--height", type=click.IntRange(min=1), default=512, show_default=True, help="Rows of the image.")
+def plan(model: str, width: int, height: int) -> None:
+    """Print what a budget of network calls is expected to buy."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ardm_compress import api
+
+    table = Table(title=f"{model}, {width} x {height}")
+    table.add_column("network calls", justify="right")
+    table.add_column("bits per subpixel", justify="right")
+    table.add_column("steps per level, coarsest first")
+    for row in _doubling(api.plan(model, (height, width))):
+        table.add_row(str(row.budget), f"{row.bits_per_sample:.3f}", " ".join(map(str, row.steps_per_level)))
+    Console().print(table)
+
+
+def _check_output(output: Path, force: bool) -> None:
+    """Say at once, not after minutes of work, that the output could not be written."""
+    if not force:
+        refuse_existing(output)
+    if not output.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(output.parent))
+
+
+def _decoded_name(file: Path) -> Path:
+    from ardm_compress.media import WRITERS
+
+    plain = file.with_suffix("") if file.suffix == SUFFIX else file
+    return plain if plain.suffix.lower() in WRITERS else plain.with_name(plain.name + ".png")
+
+
+def _decode(data: bytes, label: str) -> Samples:
+    from ardm_compress import api
+
+    with _progress(label) as progress:
+        return api.decode(data, progress=progress)
+
+
+def _verify(data: bytes, samples: Samples) -> None:
+    """Decode ``data`` as a reader would, and raise ChecksumError unless it gives ``samples``."""
+    import numpy as np
+
+    try:
+        same = np.array_equal(_decode(data, "verify"), samples)
+    except FormatError as error:
+        raise ChecksumError(f"verification failed, nothing was written: {error}") from error
+    if not same:
+        raise ChecksumError("verification failed, nothing was written: decoding gives other pixels")
+
+
+def _summary(file: Path, samples: Samples, data: bytes, seconds: float) -> str:
+    from ardm_compress.layout import describe
+
+    before, after = file.stat().st_size, len(data)
+    return (
+        f"{file}: {before} -> {after} bytes ({100 * after / before:.1f}%), {8 * after / samples.size:.3f} bits per"
+        f" subpixel, {describe(data)['calls']} calls, {seconds:.1f} s"
+    )
+
+
+def _doubling(rows: list[PlanRow]) -> list[PlanRow]:
+    """Pick the budgets 4, 8, 16, ... and the largest."""
+    return [row for row in rows[:-1] if row.budget >= 4 and row.budget.bit_count() == 1] + rows[-1:]
+
+
+@contextmanager
+def _progress(label: str) -> Iterator[ProgressCallback | None]:
+    """A bar in network calls on stderr; nothing where stderr is not a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

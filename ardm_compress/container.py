@@ -1,0 +1,220 @@
+"""Bytes <-> sections of a version 1 file (docs/format.md sections 2 to 4). Standard library only."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from math import ceil, prod
+from typing import Final
+
+from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
+
+MAGIC: Final = b"ARDM"
+VERSION: Final = 1
+MODEL_ID_BYTES: Final = 4
+CRC_BYTES: Final = 4
+MAX_SIDE: Final = 1 << 20
+
+EXPLICIT_SCHEDULE: Final = 1 << 2
+TILED: Final = 1 << 3
+SECTIONED: Final = 1 << 4
+KNOWN_FLAGS: Final = 0b11 | EXPLICIT_SCHEDULE | TILED | SECTIONED
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a reader accepts before it takes memory."""
+
+    samples: int = 1 << 30  # pixels times channels
+    tiles: int = 1 << 16
+
+
+DEFAULT_LIMITS: Final = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """Everything but the entropy-coded payload."""
+
+    shape: tuple[int, int]  # rows, columns, each 1..MAX_SIDE
+    channels: int  # 1 or 3
+    model_id: bytes  # first MODEL_ID_BYTES of the model file's SHA-256
+    tile: tuple[int, int]  # rows, columns; the last tile of an axis may be smaller
+    sections: int  # the coarse levels together, then each finer one
+    runs: tuple[int, ...] | None  # ranks per step, over the non-empty ranks of the first tile; None: one each
+    checksums: tuple[int, ...]  # CRC-32 of every tile's samples, tiles in raster order
+    lengths: tuple[int, ...]  # bytes of every section with its CRC-32: all tiles' first sections, then their second
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Tiles along each axis."""
+        return ceil(self.shape[0] / self.tile[0]), ceil(self.shape[1] / self.tile[1])
+
+    def tile_box(self, index: int) -> tuple[slice, slice]:
+        """Rows and columns of a tile."""
+        y, x = divmod(index, self.grid[1])
+        return _span(y, self.tile[0], self.shape[0]), _span(x, self.tile[1], self.shape[1])
+
+
+def _span(index: int, size: int, limit: int) -> slice:
+    return slice(index * size, min((index + 1) * size, limit))
+
+
+def sample_checksum(samples: bytes) -> int:
+    """CRC-32 (ISO 3309) of a tile's samples in raster order, channels innermost."""
+    return zlib.crc32(samples)
+
+
+def crc(data: bytes) -> bytes:
+    """CRC-32, little-endian."""
+    return zlib.crc32(data).to_bytes(CRC_BYTES, "little")
+
+
+def write_varint(value: int) -> bytes:
+    """LEB128: seven bits a byte, least significant first, bit 7 set on all but the last."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def write_runs(runs: tuple[int, ...]) -> bytes:
+    """Elias gamma codes, most significant bit first, zero bits at the end."""
+    bits = "".join(format(run, f"0{2 * run.bit_length() - 1}b") for run in runs)
+    bits += "0" * (-len(bits) % 8)
+    return int(bits, 2).to_bytes(len(bits) // 8, "big")
+
+
+def write_file(header: Header, payloads: list[bytes]) -> bytes:
+    """Assemble a file; ``payloads`` are in the order of ``header.lengths``, which is derived from them."""
+    single = header.tile == header.shape
+    flags = header.channels - 1
+    body = b"".join(write_varint(n) for n in header.shape)
+    body += header.model_id
+    if not single:
+        flags |= TILED
+        body += b"".join(write_varint(n) for n in header.tile)
+    if header.sections > 1:
+        flags |= SECTIONED
+        body += write_varint(header.sections)
+    if header.runs is not None:
+        flags |= EXPLICIT_SCHEDULE
+        runs = write_runs(header.runs)
+        body += write_varint(len(runs)) + runs
+    body += b"".join(value.to_bytes(CRC_BYTES, "little") for value in header.checksums)
+    if len(payloads) > 1:
+        body += b"".join(write_varint(len(p) + CRC_BYTES) for p in payloads)
+    head = MAGIC + bytes([VERSION, flags]) + body
+    if len(payloads) == 1:  # small files have one checksum, at their end, over everything
+        return head + payloads[0] + crc(head + payloads[0])
+    return head + crc(head) + b"".join(p + crc(p) for p in payloads)
+
+
+class _Reader:
+    """A cursor over the header that never runs past the end."""
+
+    def __init__(self, data: memoryview) -> None:
+        self.data, self.offset = data, 0
+
+    def take(self, count: int) -> bytes:
+        if self.offset + count > len(self.data):
+            raise FormatError("the file ends inside its header", offset=len(self.data), section="header")
+        self.offset += count
+        return bytes(self.data[self.offset - count : self.offset])
+
+    def varint(self, low: int, high: int, what: str) -> int:
+        start, value = self.offset, 0
+        for shift in range(0, 35, 7):
+            byte = self.take(1)[0]
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                break
+        if not low <= value <= high or write_varint(value) != bytes(self.data[start : self.offset]):
+            raise FormatError(f"{what} is not within {low}..{high}", offset=start, section="header")
+        return value
+
+
+def _read_runs(data: bytes, offset: int) -> tuple[int, ...]:
+    bits = "".join(format(byte, "08b") for byte in data)
+    runs, at = [], 0
+    while (one := bits.find("1", at)) >= 0:
+        end = 2 * one - at + 1
+        if end > len(bits):
+            raise FormatError("the schedule ends inside a run", offset=offset, section="header")
+        runs.append(int(bits[one:end], 2))
+        at = end
+    return tuple(runs)
+
+
+def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, int]:
+    """Parse and check a header.
+
+    Returns:
+        The header, and the offset of the first payload.
+
+    Raises:
+        FormatError: not this format, or damaged; UnsupportedError: a later version; LimitError: over ``limits``.
+    """
+    reader = _Reader(memoryview(data))
+    if bytes(data[: len(MAGIC)]) != MAGIC:
+        raise FormatError("this is not an ardm-compress file", offset=0, section="header")
+    reader.take(len(MAGIC))
+    version, flags = reader.take(2)
+    if version != VERSION:
+        raise UnsupportedError(f"the file has format version {version}; this program reads version {VERSION}")
+    if flags & ~KNOWN_FLAGS or flags & 3 not in (0, 2):
+        raise FormatError("the header has flags that version 1 does not define", offset=5, section="header")
+    channels = (flags & 3) + 1
+    shape = reader.varint(1, MAX_SIDE, "the height"), reader.varint(1, MAX_SIDE, "the width")
+    if prod(shape) * channels > limits.samples:
+        raise LimitError(f"{shape[1]} x {shape[0]} pixels are over the limit of {limits.samples} samples")
+    model_id = reader.take(MODEL_ID_BYTES)
+    tile = shape
+    if flags & TILED:
+        tile = reader.varint(1, shape[0], "the tile height"), reader.varint(1, shape[1], "the tile width")
+    sections = reader.varint(2, 20, "the number of sections") if flags & SECTIONED else 1
+    runs = None
+    if flags & EXPLICIT_SCHEDULE:
+        length = reader.varint(1, 1 << 16, "the length of the schedule")
+        runs = _read_runs(reader.take(length), reader.offset)
+    tiles = ceil(shape[0] / tile[0]) * ceil(shape[1] / tile[1])
+    if tiles > limits.tiles:
+        raise LimitError(f"{tiles} tiles are over the limit of {limits.tiles}")
+    checksums = tuple(int.from_bytes(reader.take(CRC_BYTES), "little") for _ in range(tiles))
+    if tiles * sections == 1:
+        lengths: tuple[int, ...] = (len(data) - reader.offset,)
+        if len(data) < reader.offset + CRC_BYTES or crc(data[:-CRC_BYTES]) != data[-CRC_BYTES:]:
+            raise ChecksumError("the file is damaged or cut short", offset=reader.offset, section="payload")
+    else:
+        lengths = tuple(reader.varint(CRC_BYTES, 1 << 32, "a section's length") for _ in range(tiles * sections))
+        if crc(data[: reader.offset]) != reader.take(CRC_BYTES):
+            raise ChecksumError("the header is damaged", offset=reader.offset, section="header")
+    return (
+        Header(
+            shape=shape, channels=channels, model_id=model_id, tile=tile, sections=sections,
+            runs=runs, checksums=checksums, lengths=lengths,
+        ),
+        reader.offset,
+    )  # fmt: skip
+
+
+def read_file(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, list[bytes]]:
+    """Parse a whole file and check every section's bytes.
+
+    Raises:
+        As ``read_header``, and ChecksumError for damaged sections.
+    """
+    header, offset = read_header(data, limits)
+    if offset + sum(header.lengths) != len(data):
+        expected = offset + sum(header.lengths)
+        raise FormatError(f"the file has {len(data)} bytes but should have {expected}", offset=min(expected, len(data)))
+    payloads = []
+    for number, length in enumerate(header.lengths):
+        payload = data[offset : offset + length]
+        if len(header.lengths) > 1 and crc(payload[:-CRC_BYTES]) != payload[-CRC_BYTES:]:
+            raise ChecksumError(f"section {number} is damaged", offset=offset, section=f"section {number}")
+        payloads.append(payload[:-CRC_BYTES])
+        offset += length
+    return header, payloads

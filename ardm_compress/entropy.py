@@ -1,0 +1,54 @@
+"""Symbols <-> ANS words (docs/format.md section 9). NumPy and constriction only; no torch.
+
+Frequencies come as float32 integers of sum 2**24 - m over m symbols. constriction's ``perfect=False`` quantiser then
+multiplies by exactly 1.0 and adds 1 to each, so its 24-bit model is the integers it was given.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import constriction
+import numpy as np
+
+from ardm_compress.errors import FormatError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_MODEL: Final[Any] = constriction.stream.model.Categorical(perfect=False)
+
+
+class SymbolEncoder:
+    """A stack of symbols: push the last one first."""
+
+    def __init__(self) -> None:
+        self._coder = constriction.stream.stack.AnsCoder()
+
+    def push(self, symbols: NDArray[np.int32], frequencies: NDArray[np.float32]) -> None:
+        """Push n symbols so that they pop in their order; frequencies (n, m)."""
+        self._coder.encode_reverse(symbols, _MODEL, frequencies)
+
+    def to_bytes(self) -> bytes:
+        """The stack as little-endian 32-bit words, without the zero bytes at the end of the last one."""
+        return bytes(self._coder.get_compressed().astype("<u4").tobytes()).rstrip(b"\0")
+
+
+class SymbolDecoder:
+    """Pops what a ``SymbolEncoder`` pushed."""
+
+    def __init__(self, payload: bytes) -> None:
+        if payload.endswith(b"\0"):
+            raise FormatError("a payload ends in a zero byte, which no encoder writes", section="payload")
+        padded = payload + bytes(-len(payload) % 4)
+        self._coder = constriction.stream.stack.AnsCoder(np.frombuffer(padded, "<u4").astype(np.uint32))
+
+    def pop(self, frequencies: NDArray[np.float32]) -> NDArray[np.int32]:
+        """Pop n symbols; frequencies (n, m)."""
+        symbols: NDArray[np.int32] = self._coder.decode(_MODEL, frequencies)
+        return symbols
+
+    def finish(self) -> None:
+        """Raise FormatError unless everything was popped."""
+        if not self._coder.is_empty():
+            raise FormatError("a payload holds more than its samples: the file is damaged", section="payload")

@@ -1,0 +1,1 @@
+"""The same network in exact integers. Imports torch."""

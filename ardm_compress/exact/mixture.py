@@ -1,0 +1,61 @@
+"""Integer mixtures -> integer frequencies of the children of an interval. Imports torch.
+
+docs/format.md section 8 is normative.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ardm_compress.exact import tables as grid
+from ardm_compress.exact.network import Parameters
+
+FREQUENCY_BITS = 24  # the coder's; every frequency is at least 1 of 2**24
+SPARE_BITS = 3  # dropped from the CDF so that its product with 2**24 is exact in float64
+
+
+def cumulative(parameters: Parameters, edges: Tensor, nodes: Tensor, bit_depth: int) -> Tensor:
+    """CDF of the mixtures just below integer values.
+
+    Args:
+        parameters: of n positions.
+        edges: (n or 1, m) int64, values 0..2**bit_depth.
+        nodes: the table of the logistic's CDF.
+        bit_depth: bits per sample.
+
+    Returns:
+        (n, m) int32, not decreasing along m; 0 at value 0.
+    """
+    boundary = (edges << grid.VALUE_BITS).sub_(1 << grid.VALUE_BITS - 1).to(torch.float32)
+    slopes = nodes.diff()
+    total = torch.zeros(1, dtype=torch.int32, device=nodes.device)
+    for weight, mean, inverse in zip(*(p.unbind(1) for p in parameters), strict=True):
+        t = (boundary - mean.unsqueeze(1)).mul_(inverse.unsqueeze(1)).round_().clamp_(-grid.T_LIMIT, grid.T_LIMIT - 1)
+        fixed = t.to(torch.int32).add_(grid.T_LIMIT)
+        node = fixed >> grid.STEP_BITS
+        fraction = fixed.bitwise_and_((1 << grid.STEP_BITS) - 1)
+        flat = node.flatten()
+        rise = slopes.index_select(0, flat).view_as(node).mul_(fraction).bitwise_right_shift_(grid.STEP_BITS)
+        rise += nodes.index_select(0, flat).view_as(node)
+        total = total + rise.mul_(weight.unsqueeze(1))
+    mass = parameters.weights.sum(1, keepdim=True, dtype=torch.int32) << grid.CDF_BITS
+    total = torch.where(edges == 0, 0, torch.where(edges == 1 << bit_depth, mass, total))
+    return total >> SPARE_BITS
+
+
+def frequencies(cdf: Tensor) -> Tensor:
+    """Frequencies of the m intervals between m + 1 boundaries, each less the 1 that the coder adds.
+
+    Args:
+        cdf: (n, m + 1) int32, not decreasing.
+
+    Returns:
+        (n, m) float32, integers of sum 2**24 - m; uniform where the mixture has no mass.
+    """
+    m = cdf.shape[1] - 1
+    mass = (cdf - cdf[:, :1]).to(torch.float64)
+    empty = mass[:, -1:] == 0
+    mass = torch.where(empty, torch.arange(m + 1, dtype=torch.float64, device=cdf.device), mass)
+    left = torch.floor(mass * ((1 << FREQUENCY_BITS) - m) / mass[:, -1:])
+    return left.diff(dim=1).to(torch.float32)

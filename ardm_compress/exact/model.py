@@ -1,0 +1,106 @@
+"""A model file: integer tensors, tables, cost table and known answers, checked before use. Imports torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from safetensors.torch import load, save
+
+from ardm_compress.ardm.order import Order, make_order
+from ardm_compress.errors import ModelError
+from ardm_compress.exact.mixture import cumulative, frequencies
+from ardm_compress.exact.network import ExactNetwork
+from ardm_compress.exact.products import Path, fastest_path
+from ardm_compress.models import ModelFile
+from ardm_compress.network.config import NetworkConfig
+from ardm_compress.network.features import FeatureMaker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+KNOWN_ANSWER_POSITIONS = 96  # per level
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model ready to code: it has passed its self-test on this machine."""
+
+    model_id: bytes
+    config: NetworkConfig
+    network: ExactNetwork
+    features: FeatureMaker
+    order: Order
+    costs: Mapping[str, NDArray[np.float32]]  # see ardm_compress.ardm.costs
+
+
+def known_answer(network: ExactNetwork, features: FeatureMaker) -> int:
+    """CRC-32 of the frequencies that the network gives for fixed pseudo-random neighbours."""
+    config, n = network.config, KNOWN_ANSWER_POSITIONS
+    window, top = len(config.offsets), 1 << config.bit_depth
+    count = n * ((window + 1) * config.channels + window)
+    noise = np.frombuffer(hashlib.shake_256(b"ardm-compress").digest(2 * count), "<u2").astype(np.int64)
+    samples, mask = noise[: -n * window].reshape(n, window + 1, config.channels), noise[-n * window :]
+    smooth = torch.from_numpy((samples % 64 * top // 256 + samples[:, :1] * top // (1 << 17)) % top).to(network.device)
+    known = torch.from_numpy(mask.reshape(n, window) % 7 < np.arange(n)[:, None] % 8).to(network.device)
+    check = 0
+    for level in range(config.levels):
+        context = features(smooth[:, 1:], known)
+        channels = network.start(network.hidden(context, level), context.reference, context.scale)
+        for channel in range(config.channels):
+            parameters = channels.parameters()
+            edges = torch.arange(0, top + 1, top // 16, device=network.device).unsqueeze(0)
+            rows = frequencies(cumulative(parameters, edges, network.nodes, config.bit_depth))
+            check = zlib.crc32(rows.to(torch.int32).cpu().numpy().astype("<i4").tobytes(), check)
+            channels.observe(smooth[:, 0, channel])
+    return check
+
+
+def save_model(file: FilePath, config: NetworkConfig, tensors: dict[str, Tensor]) -> str:
+    """Write a model file with its known answer and return its SHA-256; ``tensors`` from ``export`` and ``costs``."""
+    network = ExactNetwork(config, tensors, Path.FLOAT64, torch.device("cpu"))
+    answer = known_answer(network, FeatureMaker(config))
+    data = save(tensors, {"config": json.dumps(asdict(config)), "known_answer": str(answer)})
+    file.write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def load_model(entry: ModelFile, *, path: Path | None = None, device: str = "cpu") -> Model:
+    """Read, check and prepare a model.
+
+    Args:
+        entry: from the manifest.
+        path: how to compute products; the fastest on this machine by default. The results do not depend on it.
+        device: a torch device.
+
+    Raises:
+        ModelError: the file is missing, is not the one the manifest names, or this machine fails its self-test.
+    """
+    try:
+        data = entry.file.read_bytes()
+    except OSError as error:
+        raise ModelError(f"model {entry.name} cannot be read: {error}") from error
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise ModelError(f"{entry.file} is not the model that the manifest names; reinstall ardm-compress")
+    tensors = load(data)
+    meta = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+    config = NetworkConfig(**json.loads(meta["config"]))
+    network = ExactNetwork(config, tensors, path or fastest_path(device), torch.device(device))
+    features = FeatureMaker(config, device)
+    if known_answer(network, features) != int(meta["known_answer"]):
+        raise ModelError(
+            f"this machine computes other integers than the model {entry.name} was made with ({network.path.value} "
+            "products); nothing is coded, because files would not be portable. Please report the processor and torch."
+        )
+    order = make_order(config.order, axes=config.axes, period=config.period)
+    costs = {k[6:]: v.numpy() for k, v in tensors.items() if k.startswith("costs.")}
+    return Model(entry.model_id, config, network, features, order, costs)

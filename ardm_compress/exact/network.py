@@ -1,0 +1,133 @@
+"""The network in exact integers: features -> hidden state -> integer mixture parameters. Imports torch.
+
+Every tensor holds integers. What is not an integer product is one IEEE multiplication or division followed by one
+rounding, or an exact float64 floor of a quotient. docs/format.md section 7 is normative.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ardm_compress.exact import tables as grid
+from ardm_compress.exact.products import IntegerLinear, Path
+from ardm_compress.network.config import CLIP, SAMPLE_BITS, NetworkConfig
+from ardm_compress.network.features import Features, quantise_deviation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Parameters(NamedTuple):
+    """Integer mixtures of one channel at n positions."""
+
+    weights: Tensor  # (n, mixture) int32, 0..WEIGHT_TOP
+    means: Tensor  # (n, mixture) float32, sample units times 2**VALUE_BITS
+    inverse_scales: Tensor  # (n, mixture) float32, from a deviation in those units to t in fixed point
+
+
+class Rescaled:
+    """Integer linear layer, its sums multiplied by a float32 per output and rounded once."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], name: str, path: Path, device: torch.device | str) -> None:
+        self.linear = IntegerLinear(tensors[f"{name}.weight"], tensors[f"{name}.bias"], path, device)
+        self.multiplier = tensors[f"{name}.multiplier"].to(device)
+
+    def __call__(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
+        """Returns round((linear(x) + extra) * multiplier)."""
+        total = self.linear(x)
+        if extra is not None:
+            total += extra
+        return total.mul_(self.multiplier).round_()
+
+
+def _to_activation(stream: Tensor) -> Tensor:
+    """Residual stream (STREAM_BITS fraction bits) -> activation grid (5 fraction bits)."""
+    return (stream * (1 / (1 << grid.STREAM_BITS - 5))).round_().clamp_(-CLIP, CLIP)
+
+
+class ExactNetwork:
+    """Integer twin of ``ardm_compress.network.model.Network``."""
+
+    def __init__(self, config: NetworkConfig, tensors: Mapping[str, Tensor], path: Path, device: torch.device) -> None:
+        self.config, self.path, self.device = config, path, device
+
+        def layer(name: str) -> Rescaled:
+            return Rescaled(tensors, name, path, device)
+
+        self._input = layer("input")
+        self._level = tensors["level"].to(device, torch.float32)
+        self._bucket = tensors["bucket"].to(device, torch.float32)
+        self._blocks = [
+            (layer(f"blocks.{i}.expand"), layer(f"blocks.{i}.contract")) for i in range(config.blocks)
+        ]
+        self._heads = [(layer(f"heads.{c}.inner"), layer(f"heads.{c}.outer")) for c in range(config.channels)]
+        self._weights = tensors["tables.mixture_weights"].to(device)
+        self._inverse = tensors["tables.inverse_scales"].to(device)
+        self.nodes = tensors["tables.logistic_nodes"].to(device)
+
+    def hidden(self, features: Features, level: int) -> Tensor:
+        """Hidden state of n positions of one level, (n, hidden), integers within +-CLIP."""
+        row = min(level, self.config.levels - 1)
+        embedding = self._bucket.index_select(0, features.bucket).add_(self._level[row])
+        stream = self._input(features.inputs, embedding)
+        for expand, contract in self._blocks:
+            inner = expand(_to_activation(stream)).clamp_(0, CLIP)
+            stream += contract(inner)
+        return _to_activation(stream)
+
+    def start(self, state: Tensor, reference: Tensor, scale: Tensor) -> Channels:
+        """Begin coding the channels of n positions."""
+        return Channels(self, state, reference, scale)
+
+    def outputs(self, channel: int, inputs: Tensor) -> Tensor:
+        """Raw integer outputs of a channel's head, (n, 3 * mixture + channel)."""
+        inner, outer = self._heads[channel]
+        return outer(inner(inputs).clamp_(0, CLIP))
+
+    def lookup(self, logits: Tensor, log2_scales: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+        """Integer mixture weights and inverse scales."""
+        below = (logits.amax(1, keepdim=True) - logits).clamp_(0, len(self._weights) - 1).to(torch.int64)
+        index = log2_scales.clamp(-grid.OCTAVE_LIMIT, grid.OCTAVE_LIMIT - 1).to(torch.int64) + grid.OCTAVE_LIMIT
+        return self._weights[below], self._inverse[index] / scale
+
+
+class Channels:
+    """The channels of n positions, in turn: ``parameters`` of a channel, then ``observe`` its samples."""
+
+    def __init__(self, network: ExactNetwork, state: Tensor, reference: Tensor, scale: Tensor) -> None:
+        self._network, self._reference, self._scale = network, reference, scale
+        self._inputs = [state]
+        self._innovations: list[Tensor] = []  # (n,) float64, sample units times 2**VALUE_BITS
+        self._expected = torch.empty(0)
+
+    def parameters(self) -> Parameters:
+        """Mixtures of the next channel."""
+        channel, k = len(self._innovations), self._network.config.mixture
+        out = self._network.outputs(channel, torch.cat(self._inputs, 1))
+        weights, inverse = self._network.lookup(out[:, :k], out[:, 2 * k : 3 * k], self._scale)
+        offsets = out[:, k : 2 * k].clamp(-grid.OFFSET_LIMIT, grid.OFFSET_LIMIT).to(torch.float64)
+        coupling = out[:, 3 * k :].clamp(-grid.COUPLING_LIMIT, grid.COUPLING_LIMIT).to(torch.float64)
+        centre = self._reference[:, channel].to(torch.float64) * (1 << grid.VALUE_BITS - SAMPLE_BITS)
+        if self._innovations:
+            pull = (coupling * torch.stack(self._innovations, 1)).sum(1)
+            centre += torch.floor(pull / (1 << grid.COUPLING_BITS) + 0.5)
+        shift = SAMPLE_BITS + grid.OFFSET_BITS - grid.VALUE_BITS
+        means = centre.unsqueeze(1) + torch.floor(offsets * self._scale / (1 << shift) + 0.5)
+        total = weights.sum(1)
+        self._expected = torch.floor((weights * means).sum(1) / total)
+        return Parameters(weights, means.clamp_(-grid.MEAN_LIMIT, grid.MEAN_LIMIT).to(torch.float32), inverse)
+
+    def observe(self, samples: Tensor) -> None:
+        """Tell the samples (n,) of the channel whose parameters were given last."""
+        channel, config = len(self._innovations), self._network.config
+        samples = samples.to(torch.float32)
+        innovation = samples.to(torch.float64) * (1 << grid.VALUE_BITS) - self._expected
+        self._innovations.append(innovation)
+        deviation = samples * (1 << SAMPLE_BITS) - self._reference[:, channel]
+        scale = self._scale.squeeze(1)
+        gain = config.innovation_gain >> grid.VALUE_BITS - SAMPLE_BITS
+        self._inputs.append(quantise_deviation(deviation, config.gain, scale).unsqueeze(1))
+        self._inputs.append(quantise_deviation(innovation.to(torch.float32), gain, scale).unsqueeze(1))

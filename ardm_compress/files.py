@@ -1,0 +1,81 @@
+"""Output files that appear complete or not at all. Standard library and errors only."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from ardm_compress.errors import OutputExistsError
+
+
+def refuse_existing(path: Path) -> None:
+    """Raise OutputExistsError if anything, a dangling link included, is at ``path``."""
+    if os.path.lexists(path):
+        raise OutputExistsError(f"{path} exists; use -f (force=True) to overwrite it")
+
+
+def write_atomically(path: Path, data: bytes, *, force: bool) -> None:
+    """Write ``data`` so that ``path`` holds all of it or is as it was before.
+
+    Args:
+        path: the output; with ``force`` a link is followed and its target replaced.
+        data: the whole content.
+        force: replace an existing file, keeping its permissions.
+
+    Raises:
+        OutputExistsError: ``path`` exists, or appeared meanwhile, and ``force`` is not set.
+    """
+    if not force:
+        refuse_existing(path)
+    elif path.exists() and not path.is_file():
+        path.write_bytes(data)  # a device or pipe has no content to protect, and must never be replaced by a file
+        return
+    target = Path(os.path.realpath(path)) if force else path
+    temp = target.with_name(f".ardm-{secrets.token_hex(6)}.tmp")
+    try:
+        _write_synced(temp, data)
+        if force:
+            _replace(temp, target)
+        else:
+            _move_to_new(temp, target)
+    finally:
+        temp.unlink(missing_ok=True)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())  # else a crash after the rename could leave the name with no content
+
+
+def _replace(temp: Path, target: Path) -> None:
+    if target.exists():
+        shutil.copymode(target, temp)
+    temp.replace(target)
+
+
+def _move_to_new(temp: Path, target: Path) -> None:
+    """Give ``temp`` the name ``target``, never over a file that appeared since the first look."""
+    try:
+        os.link(temp, target)
+    except FileExistsError:
+        refuse_existing(target)
+        raise
+    except OSError:  # no hard links here (FAT, some network mounts): claim the name first
+        _claim_and_replace(temp, target)
+
+
+def _claim_and_replace(temp: Path, target: Path) -> None:
+    try:
+        target.touch(exist_ok=False)
+    except FileExistsError:
+        refuse_existing(target)
+        raise
+    try:
+        temp.replace(target)
+    except BaseException:
+        target.unlink()
+        raise

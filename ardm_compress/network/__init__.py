@@ -1,0 +1,1 @@
+"""The float network, its inputs and its training. Imports torch."""

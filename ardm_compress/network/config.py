@@ -1,0 +1,75 @@
+"""The configuration of a network: stored in the model file, enough to rebuild it. Standard library and NumPy only."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+INPUT_STEP = 32  # integer inputs and activations are real values times this
+CLIP = 127  # largest magnitude of an integer input or activation
+WEIGHT_CLIP = 63  # |w| above this would saturate in 16-bit pair sums on CPUs without VNNI
+SAMPLE_BITS = 4  # fraction bits of references and scales
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """Shape and input grid of a network; one axis is audio, two are images."""
+
+    axes: int  # 1 or 2
+    channels: int  # samples per position, coded in turn
+    bit_depth: int  # bits per sample, 1..16
+    radius_sq: int = 18  # window: offsets whose squared distance is at most this
+    hidden: int = 192  # width of the residual stream
+    expand: int = 384  # inner width of a block
+    blocks: int = 3  # residual blocks
+    head: int = 64  # inner width of a channel's head
+    mixture: int = 3  # logistics per channel
+    levels: int = 8  # rows of the level embedding; coarser levels share the last
+    order: str = "spread"  # generation order the model was trained for
+    period: int = 8  # of that order
+    gain: int = 20  # integer input per local scale of deviation
+    innovation_gain: int = 40  # the same for what a coded channel deviated from its own prediction
+
+    @cached_property
+    def offsets(self) -> NDArray[np.int64]:
+        """Window offsets without the centre, in raster order, shape (window, axes)."""
+        radius = self.radius
+        grid = itertools.product(range(-radius, radius + 1), repeat=self.axes)
+        return np.array([o for o in grid if 0 < sum(x * x for x in o) <= self.radius_sq], np.int64)
+
+    @property
+    def radius(self) -> int:
+        """Largest reach of the window along an axis."""
+        return math.isqrt(self.radius_sq)
+
+    @cached_property
+    def weights(self) -> NDArray[np.int64]:
+        """Weight of each offset in the local reference and scale: 64 / d**4, at least 1, shape (window,)."""
+        distance_sq = (self.offsets**2).sum(1)
+        weights: NDArray[np.int64] = np.maximum(1, (64 + distance_sq**2 // 2) // distance_sq**2)
+        return weights
+
+    @property
+    def inputs(self) -> int:
+        """Number of integer inputs: the window's samples, its mask, and the local reference."""
+        return len(self.offsets) * (self.channels + 1) + self.channels
+
+    @cached_property
+    def scale_thresholds(self) -> NDArray[np.int64]:
+        """Local scales at which the scale embedding changes row: a third of an octave apart, in exact integers."""
+        return np.array([_ceil_cube_root(1 << 3 * SAMPLE_BITS + i) for i in range(1, 3 * self.bit_depth)], np.int64)
+
+    def __post_init__(self) -> None:
+        largest = (1 << self.bit_depth + SAMPLE_BITS) * self.channels * int(self.weights.sum())
+        if self.bit_depth > 16 or (self.bit_depth <= 8 and largest >= 1 << 24):
+            raise ValueError("window and bit depth too large for exact sums")
+
+
+def _ceil_cube_root(n: int) -> int:
+    root = round(n ** (1 / 3))
+    return next(r for r in range(max(0, root - 1), root + 3) if r**3 >= n)

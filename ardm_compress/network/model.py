@@ -1,0 +1,161 @@
+"""The float network of an ARDM, for training; ``ardm_compress.exact`` computes the same function in integers.
+
+A local window -> residual MLP -> per channel a head that also sees the position's channels already coded -> mixture
+of discretised logistics. Every activation is a clamp onto the grid of 8-bit integers. Imports torch.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ardm_compress.network.config import CLIP, INPUT_STEP, WEIGHT_CLIP, NetworkConfig
+from ardm_compress.network.features import ONE, Features, quantise_deviation
+
+LOG_FLOOR = -24 * math.log(2)  # the coder gives every symbol at least 2**-24
+
+
+class Mixture(NamedTuple):
+    """Mixtures of logistics of n positions, in sample units."""
+
+    logits: Tensor  # (n, mixture)
+    means: Tensor  # (n, mixture)
+    log2_scales: Tensor  # (n, mixture)
+
+
+def round_through(x: Tensor) -> Tensor:
+    """Round with the gradient of the identity (straight-through estimator, Bengio et al. 2013)."""
+    return x + (torch.round(x) - x).detach()
+
+
+class GridLinear(nn.Linear):
+    """Linear layer whose weights can be rounded, a scale per output, onto integers within +-WEIGHT_CLIP."""
+
+    rounding: bool = False
+
+    def weight_step(self) -> Tensor:
+        """Real value of one integer unit of each output's weights, shape (outputs, 1)."""
+        return self.weight.detach().abs().amax(1, keepdim=True).clamp_min(1e-8) / WEIGHT_CLIP
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        weight = self.weight
+        if self.rounding:
+            step = self.weight_step()
+            weight = round_through(weight / step) * step
+        return F.linear(x, weight, self.bias)
+
+
+class Clamp(nn.Module):
+    """Clamp to the range of 8-bit activations and, if asked, round onto their grid."""
+
+    rounding: bool = False
+
+    def __init__(self, low: int) -> None:
+        super().__init__()
+        self.low = low / INPUT_STEP
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        x = x.clamp(self.low, CLIP / INPUT_STEP)
+        return round_through(x * INPUT_STEP) / INPUT_STEP if self.rounding else x
+
+
+class Block(nn.Module):
+    """Residual MLP block."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.expand = GridLinear(config.hidden, config.expand)
+        self.contract = GridLinear(config.expand, config.hidden)
+        self.signed, self.relu = Clamp(-CLIP), Clamp(0)
+
+    def forward(self, h: Tensor) -> Tensor:  # noqa: D102
+        change: Tensor = self.contract(self.relu(self.expand(self.signed(h))))
+        return h + change
+
+
+class Head(nn.Module):
+    """Mixture parameters of one channel, given the hidden state and the channels already coded."""
+
+    def __init__(self, config: NetworkConfig, coded: int) -> None:
+        super().__init__()
+        self.config, self.coded = config, coded
+        self.inner = GridLinear(config.hidden + 2 * coded, config.head)
+        self.outer = GridLinear(config.head, 3 * config.mixture + coded)
+        self.relu = Clamp(0)
+        with torch.no_grad():
+            self.outer.weight.mul_(0.3)
+            self.outer.bias.zero_()
+            self.outer.bias[2 * config.mixture : 3 * config.mixture] = torch.linspace(-3, 0.5, config.mixture)
+
+    def forward(self, state: Tensor, coded: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Logits, offsets (in local scales), log2 scales (relative) and couplings (n, coded)."""
+        k = self.config.mixture
+        out = self.outer(self.relu(self.inner(torch.cat([state, coded], 1))))
+        return out[:, :k], out[:, k : 2 * k], out[:, 2 * k : 3 * k].clamp(-8, 7.9), out[:, 3 * k :]
+
+
+class Network(nn.Module):
+    """p(position | any subset of known neighbours), a mixture per channel.
+
+    Source: Hoogeboom et al. 2022, section 3; the channel heads are this project's.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.input = GridLinear(config.inputs, config.hidden)
+        self.level = nn.Embedding(config.levels, config.hidden)
+        self.bucket = nn.Embedding(len(config.scale_thresholds) + 1, config.hidden)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
+        self.heads = nn.ModuleList(Head(config, c) for c in range(config.channels))
+        self.signed = Clamp(-CLIP)
+        for embedding in (self.level, self.bucket):
+            nn.init.normal_(embedding.weight, std=0.05)
+
+    def set_rounding(self, rounding: bool) -> None:
+        """Round weights and activations in the forward pass as the exported integers will be."""
+        for module in self.modules():
+            if isinstance(module, (GridLinear, Clamp)):
+                module.rounding = rounding
+
+    def forward(self, features: Features, level: Tensor, target: Tensor) -> list[Mixture]:
+        """Mixtures of every channel; channel c sees channels 0..c-1 of ``target`` (n, channels), float32."""
+        h = self.input(features.inputs / INPUT_STEP) + self.level(level) + self.bucket(features.bucket)
+        for block in self.blocks:
+            h = block(h)
+        state = self.signed(h)
+        scale = features.scale / ONE
+        reference = features.reference / ONE
+        mixtures: list[Mixture] = []
+        seen: list[Tensor] = []  # (n, 1) deviation and innovation of each coded channel, on the input grid
+        innovations = target.new_zeros(len(target), 0)
+        for channel, head in enumerate(self.heads):
+            logits, offsets, log2_scales, coupling = head(state, torch.cat([state[:, :0], *seen], 1))
+            centre = reference[:, channel : channel + 1] + (coupling * innovations).sum(1, keepdim=True)
+            means = centre + scale * offsets
+            mixtures.append(Mixture(logits, means, log2_scales + torch.log2(scale)))
+            value = target[:, channel : channel + 1]
+            expected = (logits.softmax(1) * means).sum(1, keepdim=True)
+            innovations = torch.cat([innovations, value - expected], 1)
+            deviation = value - reference[:, channel : channel + 1]
+            with torch.no_grad():
+                seen.append(quantise_deviation(deviation, self.config.gain, scale) / INPUT_STEP)
+            grid = innovations[:, channel:] * (self.config.innovation_gain / scale)
+            seen.append(round_through(grid).clamp(-CLIP, CLIP) / INPUT_STEP)
+        return mixtures
+
+
+def mixture_bits(mixture: Mixture, target: Tensor, bit_depth: int) -> Tensor:
+    """Bits (n,) of coding integers ``target`` (n,) with discretised logistic mixtures (Salimans et al. 2017)."""
+    inverse = torch.exp2(-mixture.log2_scales)
+    deviation = target.unsqueeze(1) - mixture.means
+    above = (target < (1 << bit_depth) - 1).float().unsqueeze(1)  # 0 where the interval reaches to infinity
+    below = (target > 0).float().unsqueeze(1)
+    log_mass = above * F.logsigmoid((deviation + 0.5) * inverse) + below * F.logsigmoid((0.5 - deviation) * inverse)
+    log_mass = log_mass + above * below * torch.log(-torch.expm1(-inverse))
+    log_p = torch.logsumexp(mixture.logits.log_softmax(1) + log_mass, 1)
+    return -torch.logaddexp(log_p, log_p.new_tensor(LOG_FLOOR)) / math.log(2)

@@ -1,0 +1,54 @@
+"""Muon (Jordan et al. 2024) in the parameters' own precision.
+
+``torch.optim.Muon`` orthogonalises in bfloat16, which CPUs without bfloat16 units emulate: 950 ms a step for this
+project's default network on two Zen 3 cores, against 60 ms in float32. Imports torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # quintic Newton-Schulz iteration, as in the source
+
+
+def orthogonalise(update: Tensor, steps: int = 5) -> Tensor:
+    """The nearest semi-orthogonal matrix, approximately, of each matrix of a batch (..., rows, columns)."""
+    a, b, c = COEFFICIENTS
+    tall = update.size(-2) > update.size(-1)
+    x: Tensor = update.mT if tall else update
+    x = x / torch.linalg.matrix_norm(x, keepdim=True).add(1e-7)
+    for _ in range(steps):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.mT if tall else x
+
+
+class Muon(Optimizer):
+    """Momentum, orthogonalised: for the weight matrices of hidden layers."""
+
+    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.1) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # noqa: ARG002
+        """Update the parameters from their gradients."""
+        for group in self.param_groups:
+            by_shape: dict[torch.Size, list[Tensor]] = {}
+            for p in group["params"]:
+                if p.grad is not None:
+                    by_shape.setdefault(p.shape, []).append(p)
+            for shape, params in by_shape.items():
+                directions = []
+                for p in params:
+                    assert p.grad is not None
+                    buffer = self.state[p].setdefault("momentum", torch.zeros_like(p))
+                    buffer.lerp_(p.grad, 1 - group["momentum"])
+                    directions.append(p.grad.lerp(buffer, group["momentum"]))  # Nesterov
+                lr = group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
+                for p, update in zip(params, orthogonalise(torch.stack(directions)), strict=True):
+                    p.mul_(1 - group["lr"] * group["weight_decay"]).sub_(update, alpha=lr)

@@ -1,0 +1,59 @@
+"""Training checkpoint -> model file and manifest entry. Imports torch.
+
+    python -m ardm_compress.network.publish CHECKPOINT IMAGES NAME FILE
+
+exports the averaged weights of CHECKPOINT, measures the cost table on the held-out images of the folder IMAGES, and
+writes models/FILE and its line in models/manifest.json.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from ardm_compress.ardm.order import make_order
+from ardm_compress.exact.export import export
+from ardm_compress.exact.model import save_model
+from ardm_compress.network.config import NetworkConfig
+from ardm_compress.network.data import ImageFolder, Sampler, Sampling, held_out
+from ardm_compress.network.measure import measure_costs
+from ardm_compress.network.model import Network
+
+POSITIONS = 12  # measured per level and rank
+
+
+def load_average(checkpoint: Path) -> Network:
+    """The network of a checkpoint, with its averaged weights."""
+    with safe_open(checkpoint, "pt") as file:
+        config = json.loads(file.metadata()["config"])
+    network = Network(NetworkConfig(**config["network"]))
+    prefix = "average."
+    tensors = load_file(checkpoint)
+    network.load_state_dict({k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)})
+    return network
+
+
+def publish(checkpoint: Path, images: Path, name: str, file: Path) -> None:
+    """Write the model file and put it in the manifest of its folder, after older models of the same name."""
+    network = load_average(checkpoint)
+    network.set_rounding(True)
+    config = network.config
+    order = make_order(config.order, axes=config.axes, period=config.period)
+    quiet = Sampling(flips=False, gray=0.0)
+    sampler = Sampler(ImageFolder(held_out(images)[1]), config, order, quiet, seed=0)
+    costs = {f"costs.{k}": v for k, v in measure_costs(network, sampler, POSITIONS).items()}
+    digest = save_model(file, config, export(network) | costs)
+    manifest = file.parent / "manifest.json"
+    entries: list[dict[str, Any]] = json.loads(manifest.read_text("utf-8")) if manifest.exists() else []
+    entries = [entry for entry in entries if entry["file"] != file.name]
+    entry = {"name": name, "file": file.name, "sha256": digest, "order": config.order, "period": config.period}
+    manifest.write_text(json.dumps([*entries, entry], indent=2) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    publish(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], Path(__file__).parents[2] / "models" / sys.argv[4])

@@ -1,0 +1,152 @@
+"""Training: Muon and AdamW, warm-up and cosine, EMA, rounding in the loop, resumable. Imports torch."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ardm_compress.ardm.order import make_order
+from ardm_compress.network.config import NetworkConfig
+from ardm_compress.network.data import ImageFolder, Sampler, Sampling
+from ardm_compress.network.features import FeatureMaker
+from ardm_compress.network.model import Network, mixture_bits
+from ardm_compress.network.muon import Muon
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything a run depends on, besides the data."""
+
+    network: NetworkConfig
+    sampling: Sampling = field(default_factory=Sampling)
+    steps: int = 30000
+    batch: int = 2048  # positions per step
+    muon_lr: float = 0.02  # of weight matrices of hidden layers
+    adam_lr: float = 2e-3  # of everything else
+    warmup: int = 200  # steps
+    rounding_from: float = 0.7  # share of the run after which weights and activations are rounded
+    ema: float = 0.9995  # decay of the averaged weights
+    seed: int = 0
+    checkpoint_seconds: float = 240.0
+
+
+def optimisers(network: Network, config: TrainConfig) -> list[torch.optim.Optimizer]:
+    """Muon for the weight matrices of hidden layers, AdamW for everything else."""
+    hidden = [m.weight for name, m in network.named_modules() if hasattr(m, "weight_step") and "outer" not in name]
+    chosen = {id(p) for p in hidden}
+    rest = [p for p in network.parameters() if id(p) not in chosen]
+    return [
+        Muon(hidden, lr=config.muon_lr),
+        torch.optim.AdamW(rest, lr=config.adam_lr, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
+
+
+def schedule(step: int, config: TrainConfig) -> float:
+    """Learning rate factor: linear warm-up, then cosine to zero."""
+    if step < config.warmup:
+        return (step + 1) / config.warmup
+    return 0.5 + 0.5 * math.cos(math.pi * (step - config.warmup) / max(1, config.steps - config.warmup))
+
+
+class Trainer:
+    """One training run; ``save`` and ``load`` keep everything its next step depends on."""
+
+    def __init__(self, config: TrainConfig, files: list[Path], folder: Path) -> None:
+        self.config, self.folder = config, folder
+        torch.manual_seed(config.seed)
+        self.network = Network(config.network)
+        self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+        self.optimisers = optimisers(self.network, config)
+        self.features = FeatureMaker(config.network)
+        order = make_order(config.network.order, axes=config.network.axes, period=config.network.period)
+        self.sampler = Sampler(ImageFolder(files), config.network, order, config.sampling, config.seed)
+        self.step = 0
+
+    def loss(self, n: int) -> Tensor:
+        """Mean bits per sample of a fresh batch of n positions."""
+        batch = self.sampler.draw(n)
+        features = self.features(batch.values, batch.known)
+        mixtures = self.network(features, batch.level, batch.target)
+        bits = [mixture_bits(m, batch.target[:, c], self.config.network.bit_depth) for c, m in enumerate(mixtures)]
+        return torch.stack(bits).mean()
+
+    def train_step(self) -> float:
+        """One step on a fresh batch; returns its loss in bits per sample."""
+        config = self.config
+        self.network.set_rounding(self.step >= config.rounding_from * config.steps)
+        factor = schedule(self.step, config)
+        for optimiser, lr in zip(self.optimisers, (config.muon_lr, config.adam_lr), strict=True):
+            optimiser.param_groups[0]["lr"] = lr * factor
+            optimiser.zero_grad(set_to_none=True)
+        loss = self.loss(config.batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        for optimiser in self.optimisers:
+            optimiser.step()
+        decay = min(config.ema, (self.step + 1) / (self.step + 10))
+        for name, value in self.network.state_dict().items():
+            self.average[name].lerp_(value, 1 - decay)
+        self.step += 1
+        return float(loss.detach())
+
+    def state(self) -> dict[str, Tensor]:
+        """All tensors of a checkpoint."""
+        state = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        state |= {f"average.{k}": v for k, v in self.average.items()}
+        for number, optimiser in enumerate(self.optimisers):
+            for index, values in optimiser.state_dict()["state"].items():
+                state |= {f"optimiser{number}.{index}.{k}": torch.as_tensor(v) for k, v in values.items()}
+        return {k: v.contiguous() for k, v in state.items()}
+
+    def save(self) -> None:
+        """Write the checkpoint atomically."""
+        meta = {
+            "config": json.dumps(asdict(self.config)),
+            "step": str(self.step),
+            "rng": json.dumps(self.sampler.rng.bit_generator.state),
+        }
+        path = self.folder / "checkpoint.safetensors"
+        save_file(self.state(), path.with_suffix(".tmp"), meta)
+        os.replace(path.with_suffix(".tmp"), path)
+
+    def load(self, path: Path) -> None:
+        """Continue exactly where ``save`` left off."""
+        from safetensors import safe_open
+
+        with safe_open(path, "pt") as file:
+            meta = file.metadata()
+        tensors = load_file(path)
+        self.network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network.")})
+        self.average = {k[8:]: v for k, v in tensors.items() if k.startswith("average.")}
+        for number, optimiser in enumerate(self.optimisers):
+            state: dict[int, dict[str, Tensor]] = {}
+            prefix = f"optimiser{number}."
+            for key, value in tensors.items():
+                if key.startswith(prefix):
+                    index, name = key[len(prefix) :].split(".")
+                    state.setdefault(int(index), {})[name] = value
+            optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+        self.step = int(meta["step"])
+        self.sampler.rng.bit_generator.state = json.loads(meta["rng"])
+
+    def run(self) -> None:
+        """Train to the end, with a line of progress every 100 steps and regular checkpoints."""
+        saved = time.monotonic()
+        total, since = 0.0, time.monotonic()
+        while self.step < self.config.steps:
+            total += self.train_step()
+            if self.step % 100 == 0:
+                speed = 100 * self.config.batch / (time.monotonic() - since)
+                print(f"step {self.step} loss {total / 100:.4f} {speed:.0f} positions/s", flush=True)
+                total, since = 0.0, time.monotonic()
+            if time.monotonic() - saved > self.config.checkpoint_seconds:
+                self.save()
+                saved = time.monotonic()
+        self.save()

@@ -1,0 +1,251 @@
+"""The command line: outputs, exit codes, and what must not be imported."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from ardm_compress import media
+from ardm_compress.cli import main
+from ardm_compress.media import SUPPORTED, Samples, read_image, write_image
+
+
+def smooth(channels: int) -> Samples:
+    """A 24x20 picture with some structure."""
+    rows, columns, bands = np.mgrid[:20, :24, :channels]
+    noise = np.random.default_rng(2).integers(0, 6, (20, 24, channels))
+    return (3 * rows + 4 * columns + 20 * bands + noise).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a file made by ``encode``."""
+    path = tmp_path_factory.mktemp("encoded") / "photo.png"
+    write_image(path, smooth(3))
+    assert run("encode", path).exit_code == 0
+    return path.with_name("photo.png.ardm").read_bytes()
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    write_image(tmp_path / "photo.png", smooth(3))
+    return tmp_path / "photo.png"
+
+
+@pytest.fixture
+def packed(tmp_path: Path, encoded: bytes) -> Path:
+    (tmp_path / "photo.png.ardm").write_bytes(encoded)
+    return tmp_path / "photo.png.ardm"
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def failed(result: Result, code: int) -> str:
+    """Check that the command failed with one line and no traceback; return the line."""
+    assert result.exit_code == code, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert result.stderr.startswith("ardm-compress: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("suffix", [".png", ".ppm", ".bmp", ".tiff"])
+def test_encode_and_decode_give_the_same_pixels(tmp_path: Path, channels: int, suffix: str) -> None:
+    photo = tmp_path / f"photo{suffix}"
+    write_image(photo, smooth(channels))
+    result = run("encode", photo, "--budget", "8")
+    assert result.exit_code == 0, result.output
+    assert "bits per subpixel" in result.stderr
+    assert result.stderr.count("\n") == 1
+    photo.unlink()
+    assert run("decode", f"{photo}.ardm").exit_code == 0
+    assert np.array_equal(read_image(photo), smooth(channels))
+
+
+@pytest.mark.parametrize("budget", ["1", "1000000"])
+def test_every_budget_can_be_decoded(photo: Path, budget: str) -> None:
+    assert run("encode", photo, "--budget", budget, "--no-verify", "-o", photo.with_name("out")).exit_code == 0
+    assert run("test", photo.with_name("out")).exit_code == 0
+
+
+def test_test_says_ok_and_writes_nothing(packed: Path) -> None:
+    result = run("test", packed)
+    assert result.exit_code == 0
+    assert result.stdout == f"{packed}: ok\n"
+    assert names(packed.parent) == [packed.name]
+
+
+@pytest.mark.parametrize(
+    ("stored", "restored"),
+    [
+        ("a.bmp.ardm", "a.bmp"),
+        ("a.jpg.ardm", "a.jpg.png"),
+        ("a.ardm", "a.png"),
+        ("a.b", "a.b.png"),
+        ("a", "a.png"),
+    ],
+)
+def test_the_default_output_of_decode(tmp_path: Path, encoded: bytes, stored: str, restored: str) -> None:
+    (tmp_path / stored).write_bytes(encoded)
+    assert run("decode", tmp_path / stored).exit_code == 0
+    assert names(tmp_path) == sorted([stored, restored])
+
+
+@pytest.mark.parametrize("command", ["encode", "decode"])
+def test_existing_output_is_refused_and_left_untouched(packed: Path, photo: Path, command: str) -> None:
+    source = photo if command == "encode" else packed
+    output = photo.with_name("out.png")
+    output.write_bytes(b"precious")
+    assert "out.png exists" in failed(run(command, source, "-o", output), 1)
+    assert output.read_bytes() == b"precious"
+    assert run(command, source, "-o", output, "-f").exit_code == 0
+    assert output.read_bytes() != b"precious"
+
+
+def test_the_input_is_never_the_default_output_of_decode(tmp_path: Path, encoded: bytes) -> None:
+    (tmp_path / "a.png").write_bytes(encoded)
+    failed(run("decode", tmp_path / "a.png"), 1)
+    assert (tmp_path / "a.png").read_bytes() == encoded
+
+
+def test_info_describes_the_file(packed: Path) -> None:
+    facts = json.loads(run("info", packed, "--json").stdout)
+    expected = {"kind": "image", "width": 24, "height": 20, "channels": 3, "bit_depth": 8}
+    assert {name: facts[name] for name in expected} == expected
+    assert facts["bytes"] == packed.stat().st_size
+    table = run("info", packed).stdout
+    assert all(name.replace("_", " ") in table for name in facts)
+
+
+def test_plan_ends_with_the_largest_budget() -> None:
+    result = run("plan", "--width", "64", "--height", "48")
+    assert result.exit_code == 0, result.output
+    cells = [line.split("│")[1].strip() for line in result.stdout.splitlines() if line.startswith("│")]
+    budgets = [int(cell) for cell in cells if cell]  # a wrapped row goes on below an empty cell
+    assert budgets[:3] == [4, 8, 16]
+    assert budgets == sorted(set(budgets))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["encode"], ["encode", "photo.png", "--budget", "0"], ["plan", "--width", "0"], ["explode"], ["info", "--wrong"]],
+)
+def test_wrong_usage_exits_2(arguments: list[str]) -> None:
+    assert run(*arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["encode", "decode", "test", "info"])
+def test_missing_files_and_folders_exit_1(tmp_path: Path, command: str) -> None:
+    assert "none" in failed(run(command, tmp_path / "none"), 1)
+    failed(run(command, tmp_path), 1)
+
+
+def test_an_output_folder_that_does_not_exist_exits_1(photo: Path) -> None:
+    assert "nowhere" in failed(run("encode", photo, "-o", photo.parent / "nowhere" / "a.ardm"), 1)
+
+
+@pytest.mark.parametrize("command", ["decode", "test", "info"])
+@pytest.mark.parametrize("data", [b"", b"hello, this is text", b"\x89PNG\r\n\x1a\n"])
+def test_foreign_files_exit_3(tmp_path: Path, command: str, data: bytes) -> None:
+    (tmp_path / "a.ardm").write_bytes(data)
+    failed(run(command, tmp_path / "a.ardm"), 3)
+    assert names(tmp_path) == ["a.ardm"]
+
+
+@pytest.mark.parametrize("command", ["decode", "test"])
+@pytest.mark.parametrize("position", [20, -20, -1])
+def test_damaged_files_exit_3_and_leave_nothing(packed: Path, command: str, position: int) -> None:
+    data = bytearray(packed.read_bytes())
+    data[position] ^= 16
+    packed.write_bytes(data)
+    failed(run(command, packed), 3)
+    assert names(packed.parent) == [packed.name]
+
+
+def test_encode_of_a_text_file_exits_3(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("hello")
+    failed(run("encode", tmp_path / "a.png"), 3)
+
+
+def test_unsupported_kinds_exit_4_and_name_what_is_supported(tmp_path: Path) -> None:
+    (tmp_path / "a.pgm").write_bytes(b"P5 2 1 65535\n" + bytes(4))
+    assert SUPPORTED in failed(run("encode", tmp_path / "a.pgm"), 4)
+    assert names(tmp_path) == ["a.pgm"]
+
+
+def test_an_output_kind_that_cannot_be_written_exits_4(packed: Path) -> None:
+    assert ".png" in failed(run("decode", packed, "-o", packed.with_name("a.jpg")), 4)
+
+
+@pytest.mark.parametrize("command", ["encode", "plan"])
+def test_unknown_models_exit_4(photo: Path, command: str) -> None:
+    arguments = [photo] if command == "encode" else []
+    assert "nonesuch" in failed(run(command, *arguments, "--model", "nonesuch"), 4)
+
+
+def test_interruption_exits_130_and_leaves_nothing(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_path: Path) -> Samples:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(media, "read_image", interrupted)
+    failed(run("encode", photo), 130)
+    assert names(photo.parent) == [photo.name]
+
+
+def test_failed_verification_exits_3_and_leaves_nothing(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(np, "array_equal", lambda *_arrays: False)
+    assert "nothing was written" in failed(run("encode", photo), 3)
+    assert names(photo.parent) == [photo.name]
+
+
+def python(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, check=True)
+
+
+def imported(*arguments: str | Path) -> set[str]:
+    """The modules in memory after the command has run in an interpreter of its own."""
+    code = (
+        "import sys; from ardm_compress.cli import main; main(sys.argv[1:], standalone_mode=False);"
+        " print(*sys.modules, file=sys.stderr)"
+    )
+    return set(python("-c", code, *arguments).stderr.split())
+
+
+def test_info_imports_no_torch(packed: Path) -> None:
+    assert not imported("info", packed) & {"torch", "numpy", "PIL", "constriction", "rich"}
+
+
+def test_help_imports_no_torch() -> None:
+    assert not imported("plan", "--help") & {"torch", "numpy", "PIL", "constriction", "rich"}
+
+
+def test_info_answers_at_once(packed: Path) -> None:
+    """The promise is 0.3 s; the best of five runs, against a bare interpreter, so that a busy machine does not fail."""
+
+    def best(*command: str | Path) -> float:
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            python(*command)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    assert best("-m", "ardm_compress", "info", packed) - best("-c", "") < 0.3
+
+
+def test_the_module_and_version_work() -> None:
+    assert python("-m", "ardm_compress", "--version").stdout.startswith("ardm-compress ")
