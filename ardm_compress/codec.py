@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ardm_compress.exact.network import Channels
 
 BLOCK = 1 << 14  # positions whose digits are interleaved; part of the format
-BATCH = 1 << 12  # positions evaluated at once; any number gives the same integers
+BATCH = 1 << 10  # positions evaluated at once; any number gives the same integers
 BRANCHING = 16  # children per digit; part of the format
 UNREACHED = 1 << 30  # rank of positions outside the tile
 

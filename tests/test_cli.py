@@ -226,7 +226,7 @@ def imported(*arguments: str | Path) -> set[str]:
 
 
 def test_info_imports_no_torch(packed: Path) -> None:
-    assert not imported("info", packed) & {"torch", "numpy", "PIL", "constriction", "rich"}
+    assert not imported("info", packed) & {"torch", "PIL", "constriction", "rich"}
 
 
 def test_help_imports_no_torch() -> None:

@@ -43,7 +43,7 @@ def measure_costs(network: Network, sampler: Sampler, positions: int) -> dict[st
             same[level, : rank + 1, rank] = measured.bits(0, range(rank + 1))
             for up in range(1, DEPTH + 1):
                 coarser[level, up - 1, :, rank] = np.repeat(measured.bits(up, range(0, n, EVERY)), EVERY)
-    return {"same": torch.from_numpy(_falling(same)), "coarser": torch.from_numpy(_falling(coarser))}
+    return {"same": torch.from_numpy(same), "coarser": torch.from_numpy(coarser)}
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,3 @@ class _Measured:
         bits = [mixture_bits(m, target, config.bit_depth) for m, target in zip(mixtures, targets, strict=True)]
         means: list[float] = torch.stack(bits).sum(0).view(repeats, -1).mean(1).tolist()
         return means
-
-
-def _falling(bits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Remove the noise that would make more knowledge cost more; starts are the second axis from the end."""
-    return np.minimum.accumulate(bits, axis=-2)

@@ -1,24 +1,34 @@
-"""Training: Muon and AdamW, warm-up and cosine, EMA, rounding in the loop, resumable. Imports torch."""
+"""Training: Muon and AdamW, warm-up and cosine, EMA, rounding in the loop, resumable. Imports torch.
+
+    python -m ardm_compress.network.train IMAGES RUN STEPS
+
+trains the default photo network on the folder IMAGES (all but the held-out files) and keeps its checkpoint in the
+folder RUN, from which the same command continues. Publish the result with ``ardm_compress.network.publish``.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import os
+import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ardm_compress.ardm.order import make_order
 from ardm_compress.network.config import NetworkConfig
-from ardm_compress.network.data import ImageFolder, Sampler, Sampling
+from ardm_compress.network.data import ImageFolder, Sampler, Sampling, held_out
 from ardm_compress.network.features import FeatureMaker
 from ardm_compress.network.model import Network, mixture_bits
 from ardm_compress.network.muon import Muon
+
+CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,14 +122,12 @@ class Trainer:
             "step": str(self.step),
             "rng": json.dumps(self.sampler.rng.bit_generator.state),
         }
-        path = self.folder / "checkpoint.safetensors"
+        path = self.folder / CHECKPOINT
         save_file(self.state(), path.with_suffix(".tmp"), meta)
         os.replace(path.with_suffix(".tmp"), path)
 
     def load(self, path: Path) -> None:
         """Continue exactly where ``save`` left off."""
-        from safetensors import safe_open
-
         with safe_open(path, "pt") as file:
             meta = file.metadata()
         tensors = load_file(path)
@@ -150,3 +158,17 @@ class Trainer:
                 self.save()
                 saved = time.monotonic()
         self.save()
+
+
+def main(images: Path, run: Path, steps: int) -> None:
+    """Train the default photo network, or continue training it."""
+    run.mkdir(parents=True, exist_ok=True)
+    config = TrainConfig(network=NetworkConfig(axes=2, channels=3, bit_depth=8), steps=steps)
+    trainer = Trainer(config, held_out(images)[0], run)
+    if (run / CHECKPOINT).exists():
+        trainer.load(run / CHECKPOINT)
+    trainer.run()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,36 @@
+"""What several test modules share: the shipped model and a small real photograph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+from ardm_compress.media import Samples, read_image
+from ardm_compress.models import find_model
+
+if TYPE_CHECKING:
+    from ardm_compress.exact.model import Model
+
+settings.register_profile("ardm-compress", deadline=None)  # machines that are busy training are slow
+settings.load_profile("ardm-compress")
+
+PHOTO = Path(__file__).parent.parent / "examples" / "photo.png"
+
+
+@pytest.fixture(scope="session")
+def photo() -> Samples:
+    """40x56 RGB pixels of a photograph, read-only."""
+    crop = read_image(PHOTO)[200:240, 300:356].copy()
+    crop.flags.writeable = False
+    return crop
+
+
+@pytest.fixture(scope="session")
+def model() -> Model:
+    """The model that files are made with by default."""
+    from ardm_compress.exact.model import load_model  # here, so that tests without the model start fast
+
+    return load_model(find_model("photo"))

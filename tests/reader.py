@@ -1,0 +1,145 @@
+"""A second reader of files, written from docs/format.md sections 1 to 4 and 9. Standard library only.
+
+It shares no code with the package, so that a test that compares them tests the document. ``ValueError`` is a file that
+section 3 says to refuse.
+"""
+
+from __future__ import annotations
+
+import zlib
+from bisect import bisect_right
+from itertools import accumulate
+from typing import Any
+
+PRECISION = 24
+
+
+class Bytes:
+    """Reads fields one after another."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def take(self, count: int) -> bytes:
+        field = self.data[self.at : self.at + count]
+        if len(field) != count:
+            raise ValueError("the file ends inside its header")
+        self.at += count
+        return field
+
+    def number(self, count: int) -> int:
+        return int.from_bytes(self.take(count), "little")
+
+    def leb128(self, low: int, high: int) -> int:
+        value = 0
+        for place in range(5):
+            byte = self.number(1)
+            value += (byte & 127) << 7 * place
+            if byte < 128:
+                if byte == 0 and place > 0:
+                    raise ValueError("a number is longer than it need be")
+                if not low <= value <= high:
+                    raise ValueError("a number is out of range")
+                return value
+        raise ValueError("a number has more than 5 bytes")
+
+
+def elias_gamma(data: bytes) -> list[int]:
+    """All codes; the zero bits after the last are padding."""
+    number = int.from_bytes(data, "big")
+    left = 8 * len(data)
+    runs = []
+    while number:  # the bits not yet read are the lowest ``left`` of ``number``
+        zeros = left - number.bit_length()
+        left -= 2 * zeros + 1
+        if left < 0:
+            raise ValueError("the schedule ends inside a run")
+        runs.append(number >> left)
+        number &= (1 << left) - 1
+    return runs
+
+
+def read_file(data: bytes) -> dict[str, Any]:
+    """All fields of the header, and the payload of every stream in file order."""
+    source = Bytes(data)
+    if source.take(4) != b"ARDM":
+        raise ValueError("not an ARDM file")
+    if source.number(1) != 1:
+        raise ValueError("another version")
+    flags = source.number(1)
+    if flags >> 5 or flags & 1:
+        raise ValueError("unknown flags")
+    height, width = source.leb128(1, 1 << 20), source.leb128(1, 1 << 20)
+    model = source.take(4)
+    tile = (height, width)
+    if flags & 8:
+        tile = (source.leb128(1, height), source.leb128(1, width))
+    sections = source.leb128(2, 20) if flags & 16 else 1
+    runs = elias_gamma(source.take(source.leb128(1, 1 << 16))) if flags & 4 else None
+    tiles = -(-height // tile[0]) * -(-width // tile[1])
+    checksums = [source.number(4) for _ in range(tiles)]
+    fields = {
+        "height": height, "width": width, "channels": flags % 4 + 1, "model": model, "tile": tile,
+        "sections": sections, "runs": runs, "checksums": checksums,
+    }  # fmt: skip
+    if tiles * sections == 1:
+        payload, check = data[source.at : -4], data[-4:]
+        if source.at + 4 > len(data) or zlib.crc32(data[:-4]) != int.from_bytes(check, "little"):
+            raise ValueError("the file is damaged")
+        return fields | {"payloads": [payload]}
+    lengths = [source.leb128(4, 1 << 32) for _ in range(tiles * sections)]
+    if zlib.crc32(data[: source.at]) != source.number(4):
+        raise ValueError("the header is damaged")
+    payloads = []
+    for length in lengths:
+        payloads.append(source.take(length - 4))
+        if zlib.crc32(payloads[-1]) != source.number(4):
+            raise ValueError("a stream is damaged")
+    if source.at != len(data):
+        raise ValueError("bytes follow the last stream")
+    return fields | {"payloads": payloads}
+
+
+class AnsDecoder:
+    """Section 9, decoding."""
+
+    def __init__(self, payload: bytes) -> None:
+        if payload[-1:] == b"\0":
+            raise ValueError("a payload ends in a zero byte")
+        self.words = [int.from_bytes(payload[i : i + 4], "little") for i in range(0, len(payload), 4)]
+        self.state = 0
+        for _ in self.words[-2:]:
+            self._refill()
+
+    def _refill(self) -> None:
+        self.state = self.state << 32 | self.words.pop()
+
+    def pop(self, left: list[int]) -> int:
+        """The next digit; ``left`` is left(0) .. left(m) = 2^24."""
+        q = self.state % (1 << PRECISION)
+        digit = bisect_right(left, q) - 1
+        self.state = (self.state >> PRECISION) * (left[digit + 1] - left[digit]) + q - left[digit]
+        if self.state < 1 << 32 and self.words:
+            self._refill()
+        return digit
+
+    def is_empty(self) -> bool:
+        return self.state == 0 and not self.words
+
+
+def ans_encode(digits: list[int], lefts: list[list[int]]) -> bytes:
+    """Section 9, encoding: the payload of digits in the order in which they are popped."""
+    state, words = 0, []
+    for digit, left in zip(reversed(digits), reversed(lefts), strict=True):
+        frequency = left[digit + 1] - left[digit]
+        if state >= frequency << 40:
+            words.append(state % (1 << 32))
+            state >>= 32
+        state = (state // frequency << PRECISION) + left[digit] + state % frequency
+    words += [state % (1 << 32), state >> 32]
+    return b"".join(word.to_bytes(4, "little") for word in words).rstrip(b"\0")
+
+
+def cumulative(frequencies: list[int]) -> list[int]:
+    """left(0) .. left(m)."""
+    return list(accumulate(frequencies, initial=0))

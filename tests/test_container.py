@@ -1,0 +1,398 @@
+"""The container: everything written is read back, and every damaged byte is refused before anything is decoded."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import replace
+from itertools import pairwise
+from math import prod
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ardm_compress.ardm.order import COARSER, make_order
+from ardm_compress.container import (
+    CRC_BYTES,
+    DEFAULT_LIMITS,
+    KNOWN_FLAGS,
+    MAGIC,
+    MAX_SIDE,
+    MODEL_ID_BYTES,
+    TILED,
+    VERSION,
+    Header,
+    Limits,
+    _read_runs,
+    _Reader,
+    crc,
+    read_file,
+    read_header,
+    write_file,
+    write_runs,
+    write_varint,
+)
+from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
+from ardm_compress.layout import describe, tile_steps
+from ardm_compress.models import find_model
+
+REFUSED = (FormatError, UnsupportedError, LimitError)
+
+crcs = st.integers(0, 2**32 - 1)
+all_runs = st.none() | st.lists(st.integers(1, 2**20), min_size=1, max_size=40).map(tuple)
+
+
+def header_of(
+    shape: tuple[int, int] = (9, 7),
+    tile: tuple[int, int] | None = None,
+    *,
+    channels: int = 3,
+    sections: int = 1,
+    runs: tuple[int, ...] | None = None,
+    model_id: bytes = b"\x01\x02\x03\x04",
+) -> Header:
+    """A header for the payloads of ``payloads_of``."""
+    header = Header(
+        shape=shape, channels=channels, model_id=model_id, tile=tile or shape, sections=sections,
+        runs=runs, checksums=(), lengths=(),
+    )  # fmt: skip
+    return replace(header, checksums=tuple(0x9E3779B1 * i % 2**32 for i in range(1, prod(header.grid) + 1)))
+
+
+def payloads_of(header: Header) -> list[bytes]:
+    """A short payload for every section, the first one empty if there are several."""
+    count = prod(header.grid) * header.sections
+    return [bytes(range(i, 2 * i)) + b"\xa5" * (count == 1) for i in range(count)]
+
+
+def with_lengths(header: Header, payloads: list[bytes]) -> Header:
+    """What reading gives: lengths include the checksums."""
+    return replace(header, lengths=tuple(len(p) + CRC_BYTES for p in payloads))
+
+
+ONE_SECTION = {
+    "plain": header_of(),
+    "gray with a schedule": header_of((1, 300), channels=1, runs=(1, 2, 7, 30)),
+}
+MANY_SECTIONS = {
+    "sections": header_of((40, 24), sections=3),
+    "tiles": header_of((40, 24), (16, 24), channels=1),
+    "tiles, sections and a schedule": header_of((40, 30), (32, 16), sections=3, runs=(5, 1, 9)),
+}
+FILES = {name: write_file(header, payloads_of(header)) for name, header in {**ONE_SECTION, **MANY_SECTIONS}.items()}
+every_file = pytest.mark.parametrize("data", FILES.values(), ids=FILES.keys())
+
+
+@st.composite
+def files(draw: st.DrawFn) -> tuple[Header, list[bytes]]:
+    """Any header of few tiles, with payloads of a few bytes."""
+    channels = draw(st.sampled_from([1, 3]))
+    height = draw(st.integers(1, MAX_SIDE))
+    width = draw(st.integers(1, min(MAX_SIDE, DEFAULT_LIMITS.samples // channels // height)))
+    shape = height, width
+    tile = draw(st.just(shape) | st.tuples(*(st.integers(-(-n // 3), n) for n in shape)))
+    header = Header(
+        shape=shape, channels=channels, model_id=draw(st.binary(min_size=MODEL_ID_BYTES, max_size=MODEL_ID_BYTES)),
+        tile=tile, sections=draw(st.sampled_from([1, 2, 5, 20])), runs=draw(all_runs), checksums=(), lengths=(),
+    )  # fmt: skip
+    tiles = prod(header.grid)
+    checksums = draw(st.lists(crcs, min_size=tiles, max_size=tiles).map(tuple))
+    noise = random.Random(draw(st.integers(0, 99)))
+    payloads = [noise.randbytes(noise.choice([0, 1, 5, 200])) for _ in range(tiles * header.sections)]
+    return replace(header, checksums=checksums), payloads
+
+
+@given(files())
+def test_a_file_is_read_back_as_written(file: tuple[Header, list[bytes]]) -> None:
+    header, payloads = file
+    data = write_file(header, payloads)
+    read, offset = read_header(data)
+    assert read == with_lengths(header, payloads)
+    assert offset + sum(map(len, payloads)) + CRC_BYTES * len(payloads) == len(data)
+    assert read_file(data) == (read, payloads)
+
+
+@given(files())
+def test_the_header_of_a_file_of_several_sections_is_read_from_a_prefix(file: tuple[Header, list[bytes]]) -> None:
+    header, payloads = file
+    data = write_file(header, payloads)
+    _, offset = read_header(data)
+    if len(payloads) > 1:
+        assert read_header(data[:offset]) == (with_lengths(header, payloads), offset)
+
+
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 90), st.integers(1, 90))
+def test_the_boxes_of_the_tiles_partition_the_image(height: int, width: int, rows: int, columns: int) -> None:
+    header = header_of((height, width), (min(height, rows), min(width, columns)))
+    seen = np.zeros(header.shape, int)
+    boxes = [header.tile_box(i) for i in range(prod(header.grid))]
+    for box in boxes:
+        seen[box] += 1
+    assert (seen == 1).all()
+    assert boxes == sorted(boxes, key=lambda box: (box[0].start, box[1].start))
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [(0, "00"), (127, "7f"), (128, "8001"), (300, "ac02"), (624485, "e58e26"), (2**32, "8080808010")]
+)
+def test_varints_are_leb128(value: int, code: str) -> None:
+    assert write_varint(value).hex() == code
+
+
+@given(st.integers(0, 2**35 - 1), st.binary(max_size=3))
+def test_varints_are_read_back(value: int, rest: bytes) -> None:
+    reader = _Reader(memoryview(write_varint(value) + rest))
+    assert reader.varint(value, value, "it") == value
+    assert reader.offset == len(write_varint(value))
+
+
+@pytest.mark.parametrize("code", ["8000", "ff00", "80808000", "ffffffffff", "8080808080", "ffffffffff01", "80", ""])
+def test_varints_that_are_longer_than_needed_or_endless_are_refused(code: str) -> None:
+    with pytest.raises(FormatError):
+        _Reader(memoryview(bytes.fromhex(code))).varint(0, 2**40, "it")
+
+
+@pytest.mark.parametrize("value", [4, 9])
+def test_varints_outside_their_range_are_refused_at_their_offset(value: int) -> None:
+    reader = _Reader(memoryview(b"xy" + write_varint(value)))
+    reader.take(2)
+    with pytest.raises(FormatError, match=r"the width is not within 5\.\.8") as caught:
+        reader.varint(5, 8, "the width")
+    assert (caught.value.offset, caught.value.section) == (2, "header")
+
+
+def test_runs_are_elias_gamma_codes() -> None:
+    assert write_runs((1, 2, 3, 4)).hex() == "a640"  # 1 010 011 00100 and four zero bits
+
+
+@given(st.lists(st.integers(1, 2**20), min_size=1, max_size=60).map(tuple))
+def test_runs_are_read_back(runs: tuple[int, ...]) -> None:
+    assert _read_runs(write_runs(runs), 0) == runs
+
+
+def test_a_run_that_is_cut_short_is_refused() -> None:
+    with pytest.raises(FormatError):
+        _read_runs(write_runs((1, 300))[:-1], 0)
+
+
+@every_file
+def test_every_flipped_bit_is_refused(data: bytes) -> None:
+    for bit in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(REFUSED):
+            read_file(bytes(damaged))
+
+
+@every_file
+def test_every_truncation_is_refused(data: bytes) -> None:
+    for length in range(len(data)):
+        with pytest.raises(FormatError):
+            read_file(data[:length])
+
+
+@every_file
+@pytest.mark.parametrize("junk", [b"\0", b"\0" * 4, b"\0" * 100, b"\xff", b"junk", MAGIC])
+def test_trailing_bytes_are_refused(data: bytes, junk: bytes) -> None:
+    with pytest.raises(FormatError):
+        read_file(data + junk)
+
+
+@every_file
+def test_a_file_twice_in_a_row_is_refused(data: bytes) -> None:
+    with pytest.raises(FormatError):
+        read_file(data + data)
+
+
+@pytest.mark.parametrize("name", MANY_SECTIONS)
+def test_a_damaged_section_is_named(name: str) -> None:
+    data = bytearray(FILES[name])
+    data[-1] ^= 1
+    last = len(payloads_of(MANY_SECTIONS[name])) - 1
+    with pytest.raises(ChecksumError, match=f"section {last} is damaged") as caught:
+        read_file(bytes(data))
+    assert caught.value.section == f"section {last}"
+
+
+@pytest.mark.parametrize("data", [b"", b"A", b"ARD", b"\x89PNG\r\n\x1a\n" + bytes(40), b"ardm" + bytes(40), bytes(99)])
+def test_foreign_files_are_named_as_such(data: bytes) -> None:
+    with pytest.raises(FormatError, match="not an ardm-compress file"):
+        read_file(data)
+
+
+@pytest.mark.parametrize("version", [0, VERSION + 1, 255])
+def test_other_versions_are_unsupported_whatever_follows(version: int) -> None:
+    with pytest.raises(UnsupportedError, match=f"version {version}"):
+        read_file(MAGIC + bytes([version, 0xFF]))
+
+
+def head_of(flags: int, *numbers: int) -> bytes:
+    """A header up to the tile's sides."""
+    shape, tile = (b"".join(map(write_varint, sides)) for sides in (numbers[:2], numbers[2:]))
+    return MAGIC + bytes([VERSION, flags]) + shape + bytes(MODEL_ID_BYTES) + tile
+
+
+def test_unknown_flags_are_refused() -> None:
+    for flags in range(256):
+        if flags & ~KNOWN_FLAGS or flags & 3 in (1, 3):
+            head = head_of(flags, 1, 1) + bytes(CRC_BYTES)
+            with pytest.raises(FormatError, match="flags"):
+                read_file(head + crc(head))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        head_of(2, MAX_SIDE, MAX_SIDE),
+        head_of(2, 1 << 15, 1 << 15),  # within the limit if it were gray
+        head_of(TILED, 1 << 15, 1 << 15, 1, 1),
+        head_of(TILED, 1, MAX_SIDE, 1, 15),
+    ],
+    ids=["a huge image", "three channels", "a tile per pixel", "just too many tiles"],
+)
+def test_claims_over_the_limits_are_refused_at_once(head: bytes) -> None:
+    started = time.process_time()
+    with pytest.raises(LimitError):
+        read_file(head + bytes(64))
+    assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize("head", [head_of(0, 1 << 15, 1 << 15), head_of(TILED, 1, MAX_SIDE, 1, 16)])
+def test_claims_just_within_the_limits_are_not_over_them(head: bytes) -> None:
+    with pytest.raises(FormatError):  # and not LimitError
+        read_file(head)
+
+
+@pytest.mark.parametrize("head", [head_of(0, MAX_SIDE + 1, 1), head_of(0, 0, 1), head_of(0, 1, 0)])
+def test_sides_are_1_to_the_largest(head: bytes) -> None:
+    with pytest.raises(FormatError):
+        read_file(head + bytes(CRC_BYTES) + crc(head + bytes(CRC_BYTES)))
+
+
+def test_a_reader_can_ask_for_lower_limits() -> None:
+    data = FILES["tiles"]
+    assert read_header(data, Limits(samples=960, tiles=3))
+    for limits in (Limits(samples=959), Limits(tiles=2)):
+        with pytest.raises(LimitError):
+            read_header(data, limits)
+
+
+def read_or_refuse(data: bytes) -> bool:
+    """Whether ``data`` was read; any error but ours fails the test."""
+    try:
+        read_file(data)
+    except ArdmError:
+        return False
+    return True
+
+
+def test_ten_thousand_random_files_raise_only_our_errors() -> None:
+    noise = random.Random(1)
+    for _ in range(10_000):
+        flags = noise.choice([0, 2]) | noise.getrandbits(3) << 2
+        body = bytes(noise.choice([noise.getrandbits(8), noise.getrandbits(3)]) for _ in range(noise.randrange(60)))
+        assert not read_or_refuse(MAGIC + bytes([VERSION, flags]) + body)
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_raise_only_our_errors(body: bytes) -> None:
+    assert not read_or_refuse(MAGIC + body)
+    assert not read_or_refuse(MAGIC + bytes([VERSION]) + body)
+
+
+def test_random_headers_with_a_right_checksum_raise_only_our_errors() -> None:
+    """Malice repairs checksums: what lies behind them must stand on its own."""
+    noise, model_id, described = random.Random(2), find_model("photo").model_id, 0
+    for _ in range(800):
+        flags = noise.choice([0, 2]) | noise.choice([0, 4, 4, noise.getrandbits(3) << 2])
+        sides = b"".join(write_varint(1 + noise.getrandbits(noise.randrange(9))) for _ in range(2))
+        body = bytes(noise.choice([noise.getrandbits(8), noise.getrandbits(3)]) for _ in range(noise.randrange(60)))
+        data = MAGIC + bytes([VERSION, flags]) + sides + model_id + body
+        data += crc(data)
+        read_or_refuse(data)
+        try:
+            describe(data)
+            described += 1
+        except ArdmError:
+            pass
+    assert described > 20  # otherwise the checks behind the checksum were not reached
+
+
+def example(**changes: object) -> Header:
+    """A header of the shipped model."""
+    return replace(header_of(model_id=find_model("photo").model_id), **changes)
+
+
+def expected_calls(tile: tuple[int, int]) -> int:
+    entry = find_model("photo")
+    ranks = make_order(entry.order, axes=2, period=entry.period).rank_map(tile)
+    return len(np.unique(ranks[ranks != COARSER]))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (9, 7), (33, 64)])
+def test_describe_tells_what_a_header_says(shape: tuple[int, int]) -> None:
+    header = example(shape=shape, tile=shape, channels=1)
+    data = write_file(header, [bytes(11) + b"\x01"])
+    told = describe(data)
+    assert told == {
+        "format": 1,
+        "kind": "image",
+        "width": shape[1],
+        "height": shape[0],
+        "channels": 1,
+        "bit_depth": 8,
+        "model": "photo",
+        "model_id": header.model_id.hex(),
+        "calls": expected_calls(shape),
+        "tiles": 1,
+        "sections": 1,
+        "bytes": len(data),
+        "payload_bytes": 12,
+        "header_bytes": len(data) - 12 - CRC_BYTES,
+        "bits_per_sample": 8 * len(data) / prod(shape),
+    }
+
+
+def test_describe_counts_tiles_sections_and_steps() -> None:
+    header = replace(
+        header_of((40, 24), (16, 24), sections=2, model_id=find_model("photo").model_id),
+        runs=(expected_calls((16, 24)) - 5, 2, 3),
+    )
+    payloads = payloads_of(header)
+    told = describe(write_file(header, payloads))
+    assert (told["tiles"], told["sections"], told["calls"]) == (3, 2, 3)
+    assert told["payload_bytes"] == sum(map(len, payloads))
+
+
+def test_describe_refuses_unknown_models_and_schedules_that_do_not_fit() -> None:
+    with pytest.raises(UnsupportedError, match="0badcafe"):
+        describe(write_file(example(model_id=bytes.fromhex("0badcafe")), [b"x"]))
+    right = expected_calls((9, 7))
+    for ranks in (right - 1, right + 1):
+        with pytest.raises(FormatError, match="schedule"):
+            describe(write_file(example(runs=(1, ranks - 1)), [b"x"]))
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.data())
+def test_the_steps_of_a_smaller_tile_are_those_of_the_first_without_its_coarsest_levels(
+    height: int, width: int, data: st.DataObject
+) -> None:
+    order = make_order("spread", axes=2, period=data.draw(st.sampled_from([2, 8])))
+    tile = data.draw(st.tuples(st.integers(height, 45), st.integers(width, 45)))
+    occupied = np.flatnonzero(order.sizes(tile))
+    cuts = data.draw(st.sets(st.integers(1, max(1, len(occupied) - 1)), max_size=8)) if len(occupied) > 1 else set()
+    edges = [0, *sorted(cuts), len(occupied)]
+    runs = tuple(b - a for a, b in pairwise(edges)) if len(occupied) else None
+    header = replace(header_of(tile), runs=runs)
+    first, smaller = tile_steps(header, order, tile), tile_steps(header, order, (height, width))
+    assert len(first) == len(smaller) == (len(runs) if runs else 0)
+    # A rank of the tile and of the first tile is the same lattice if it is as far from the last.
+    shift = order.ranks(tile) - order.ranks((height, width))
+    for (a, b), (c, d) in zip(first, smaller, strict=True):
+        assert set(range(c, d)) == {rank - shift for rank in range(a, b) if rank >= shift}
+    covered = [rank for c, d in smaller for rank in range(c, d)]
+    assert covered == list(range(order.ranks((height, width))))
+    if runs:
+        assert [sum(rank in range(a, b) for rank in occupied) for a, b in first] == list(runs)
