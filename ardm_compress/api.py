@@ -98,6 +98,8 @@ def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8
     """
     header, payloads = read_file(data)
     coder = _model(model_of_file(header.model_id))
+    if header.channels > coder.config.channels:
+        raise UnsupportedError(f"the file has {header.channels} channels, its model {coder.config.channels}")
     samples = np.empty((*header.shape, header.channels), np.uint8)
     tiles = prod(header.grid)
     count = _Counter(header, coder.order, progress)

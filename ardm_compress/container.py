@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, prod
 from typing import Final
 
@@ -87,26 +87,31 @@ def write_runs(runs: tuple[int, ...]) -> bytes:
     return int(bits, 2).to_bytes(len(bits) // 8, "big")
 
 
-def write_file(header: Header, payloads: list[bytes]) -> bytes:
-    """Assemble a file; ``payloads`` are in the order of ``header.lengths``, which is derived from them."""
-    single = header.tile == header.shape
+def _write_header(header: Header) -> bytes:
+    """The header's bytes without its checksum: the only ones that say the same."""
     flags = header.channels - 1
     body = b"".join(write_varint(n) for n in header.shape)
     body += header.model_id
-    if not single:
+    if header.tile != header.shape:
         flags |= TILED
         body += b"".join(write_varint(n) for n in header.tile)
     if header.sections > 1:
         flags |= SECTIONED
         body += write_varint(header.sections)
-    if header.runs is not None:
+    if header.runs and max(header.runs) > 1:
         flags |= EXPLICIT_SCHEDULE
         runs = write_runs(header.runs)
         body += write_varint(len(runs)) + runs
     body += b"".join(value.to_bytes(CRC_BYTES, "little") for value in header.checksums)
-    if len(payloads) > 1:
-        body += b"".join(write_varint(len(p) + CRC_BYTES) for p in payloads)
-    head = MAGIC + bytes([VERSION, flags]) + body
+    if len(header.lengths) > 1:
+        body += b"".join(write_varint(length) for length in header.lengths)
+    return MAGIC + bytes([VERSION, flags]) + body
+
+
+def write_file(header: Header, payloads: list[bytes]) -> bytes:
+    """Assemble a file; ``payloads`` are in the order of ``header.lengths``, which is derived from them."""
+    header = replace(header, lengths=tuple(len(p) + CRC_BYTES for p in payloads))
+    head = _write_header(header)
     if len(payloads) == 1:  # small files have one checksum, at their end, over everything
         return head + payloads[0] + crc(head + payloads[0])
     return head + crc(head) + b"".join(p + crc(p) for p in payloads)
@@ -131,7 +136,7 @@ class _Reader:
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
                 break
-        if not low <= value <= high or write_varint(value) != bytes(self.data[start : self.offset]):
+        if not low <= value <= high:
             raise FormatError(f"{what} is not within {low}..{high}", offset=start, section="header")
         return value
 
@@ -183,21 +188,21 @@ def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, i
     if tiles > limits.tiles:
         raise LimitError(f"{tiles} tiles are over the limit of {limits.tiles}")
     checksums = tuple(int.from_bytes(reader.take(CRC_BYTES), "little") for _ in range(tiles))
-    if tiles * sections == 1:
-        lengths: tuple[int, ...] = (len(data) - reader.offset,)
-        if len(data) < reader.offset + CRC_BYTES or crc(data[:-CRC_BYTES]) != data[-CRC_BYTES:]:
-            raise ChecksumError("the file is damaged or cut short", offset=reader.offset, section="payload")
-    else:
+    lengths: tuple[int, ...] = ()
+    if tiles * sections > 1:
         lengths = tuple(reader.varint(CRC_BYTES, 1 << 32, "a section's length") for _ in range(tiles * sections))
-        if crc(data[: reader.offset]) != reader.take(CRC_BYTES):
-            raise ChecksumError("the header is damaged", offset=reader.offset, section="header")
-    return (
-        Header(
-            shape=shape, channels=channels, model_id=model_id, tile=tile, sections=sections,
-            runs=runs, checksums=checksums, lengths=lengths,
-        ),
-        reader.offset,
+    header = Header(
+        shape=shape, channels=channels, model_id=model_id, tile=tile, sections=sections,
+        runs=runs, checksums=checksums, lengths=lengths,
     )  # fmt: skip
+    end = reader.offset
+    if lengths and crc(data[:end]) != reader.take(CRC_BYTES):
+        raise ChecksumError("the header is damaged", offset=end, section="header")
+    if not lengths and (len(data) < end + CRC_BYTES or crc(data[:-CRC_BYTES]) != data[-CRC_BYTES:]):
+        raise ChecksumError("the file is damaged or cut short", offset=end, section="payload")
+    if _write_header(header) != data[:end]:
+        raise FormatError("the header is not in its only valid form", offset=0, section="header")
+    return (header if lengths else replace(header, lengths=(len(data) - end,))), reader.offset
 
 
 def read_file(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, list[bytes]]:

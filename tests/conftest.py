@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from ardm_compress.models import find_model
 
 if TYPE_CHECKING:
     from ardm_compress.exact.model import Model
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: two threads on a busy machine take minutes
 
 settings.register_profile("ardm-compress", deadline=None)  # machines that are busy training are slow
 settings.load_profile("ardm-compress")

@@ -1,7 +1,6 @@
 """A second reader of files, written from docs/format.md sections 1 to 4 and 9. Standard library only.
 
-It shares no code with the package, so that a test that compares them tests the document. ``ValueError`` is a file that
-section 3 says to refuse.
+It shares no code with the package, so that a test that compares them tests the document.
 """
 
 from __future__ import annotations
@@ -14,6 +13,10 @@ from typing import Any
 PRECISION = 24
 
 
+class RefusedError(ValueError):
+    """Section 3 says to refuse the file."""
+
+
 class Bytes:
     """Reads fields one after another."""
 
@@ -23,7 +26,7 @@ class Bytes:
     def take(self, count: int) -> bytes:
         field = self.data[self.at : self.at + count]
         if len(field) != count:
-            raise ValueError("the file ends inside its header")
+            raise RefusedError("the file ends inside its header")
         self.at += count
         return field
 
@@ -37,11 +40,11 @@ class Bytes:
             value += (byte & 127) << 7 * place
             if byte < 128:
                 if byte == 0 and place > 0:
-                    raise ValueError("a number is longer than it need be")
+                    raise RefusedError("a number is longer than it need be")
                 if not low <= value <= high:
-                    raise ValueError("a number is out of range")
+                    raise RefusedError("a number is out of range")
                 return value
-        raise ValueError("a number has more than 5 bytes")
+        raise RefusedError("a number has more than 5 bytes")
 
 
 def elias_gamma(data: bytes) -> list[int]:
@@ -49,13 +52,17 @@ def elias_gamma(data: bytes) -> list[int]:
     number = int.from_bytes(data, "big")
     left = 8 * len(data)
     runs = []
+    if not number:
+        raise RefusedError("a schedule without runs")
     while number:  # the bits not yet read are the lowest ``left`` of ``number``
         zeros = left - number.bit_length()
         left -= 2 * zeros + 1
         if left < 0:
-            raise ValueError("the schedule ends inside a run")
+            raise RefusedError("the schedule ends inside a run")
         runs.append(number >> left)
         number &= (1 << left) - 1
+    if left > 7 or max(runs) == 1:
+        raise RefusedError("a schedule that is longer than it need be, or need not be given")
     return runs
 
 
@@ -63,17 +70,19 @@ def read_file(data: bytes) -> dict[str, Any]:
     """All fields of the header, and the payload of every stream in file order."""
     source = Bytes(data)
     if source.take(4) != b"ARDM":
-        raise ValueError("not an ARDM file")
+        raise RefusedError("not an ARDM file")
     if source.number(1) != 1:
-        raise ValueError("another version")
+        raise RefusedError("another version")
     flags = source.number(1)
     if flags >> 5 or flags & 1:
-        raise ValueError("unknown flags")
+        raise RefusedError("unknown flags")
     height, width = source.leb128(1, 1 << 20), source.leb128(1, 1 << 20)
     model = source.take(4)
     tile = (height, width)
     if flags & 8:
         tile = (source.leb128(1, height), source.leb128(1, width))
+        if tile == (height, width):
+            raise RefusedError("tile sides that need not be given")
     sections = source.leb128(2, 20) if flags & 16 else 1
     runs = elias_gamma(source.take(source.leb128(1, 1 << 16))) if flags & 4 else None
     tiles = -(-height // tile[0]) * -(-width // tile[1])
@@ -85,18 +94,18 @@ def read_file(data: bytes) -> dict[str, Any]:
     if tiles * sections == 1:
         payload, check = data[source.at : -4], data[-4:]
         if source.at + 4 > len(data) or zlib.crc32(data[:-4]) != int.from_bytes(check, "little"):
-            raise ValueError("the file is damaged")
+            raise RefusedError("the file is damaged")
         return fields | {"payloads": [payload]}
     lengths = [source.leb128(4, 1 << 32) for _ in range(tiles * sections)]
     if zlib.crc32(data[: source.at]) != source.number(4):
-        raise ValueError("the header is damaged")
+        raise RefusedError("the header is damaged")
     payloads = []
     for length in lengths:
         payloads.append(source.take(length - 4))
         if zlib.crc32(payloads[-1]) != source.number(4):
-            raise ValueError("a stream is damaged")
+            raise RefusedError("a stream is damaged")
     if source.at != len(data):
-        raise ValueError("bytes follow the last stream")
+        raise RefusedError("bytes follow the last stream")
     return fields | {"payloads": payloads}
 
 
@@ -105,7 +114,7 @@ class AnsDecoder:
 
     def __init__(self, payload: bytes) -> None:
         if payload[-1:] == b"\0":
-            raise ValueError("a payload ends in a zero byte")
+            raise RefusedError("a payload ends in a zero byte")
         self.words = [int.from_bytes(payload[i : i + 4], "little") for i in range(0, len(payload), 4)]
         self.state = 0
         for _ in self.words[-2:]:

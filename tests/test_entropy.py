@@ -122,11 +122,11 @@ def test_the_bytes_of_a_small_stack_are_frozen() -> None:
     """Part of the file format (docs/format.md section 9)."""
     even = np.full((3, 16), TOTAL / 16 - 1, np.float32)
     steep = np.array([[TOTAL - 4 - 7, 7, 0, 0], [0, 0, 3, TOTAL - 4 - 3], [1, 2, TOTAL - 4 - 3, 0]], np.float32)
-    blocks = [(np.array([3, 15, 0], np.int32), even), (np.array([2, 1, 1], np.int32), steep)]
-    data = bytes.fromhex("GOLDEN")
+    blocks = [(np.array([3, 15, 0], np.int32), even), (np.array([2, 1, 1, 2, 1, 1], np.int32), np.tile(steep, (2, 1)))]
+    data = bytes.fromhex("feffff0101000004fefffff000003aaa0a")
     assert pushed(blocks) == data
     decoder = SymbolDecoder(data)
-    assert [decoder.pop(rows).tolist() for _, rows in blocks] == [[3, 15, 0], [2, 1, 1]]
+    assert [decoder.pop(rows).tolist() for _, rows in blocks] == [[3, 15, 0], [2, 1, 1, 2, 1, 1]]
     decoder.finish()
 
 

@@ -16,7 +16,7 @@ SPARE_BITS = 3  # dropped from the CDF so that its product with 2**24 is exact i
 
 
 def cumulative(parameters: Parameters, edges: Tensor, nodes: Tensor, bit_depth: int) -> Tensor:
-    """CDF of the mixtures just below integer values.
+    """CDF of the mixtures just below integer values; value 0 reaches down, and the largest up, to infinity.
 
     Args:
         parameters: of n positions.
@@ -25,9 +25,10 @@ def cumulative(parameters: Parameters, edges: Tensor, nodes: Tensor, bit_depth: 
         bit_depth: bits per sample.
 
     Returns:
-        (n, m) int32, not decreasing along m; 0 at value 0.
+        (n, m) int32, not decreasing along m.
     """
     boundary = (edges << grid.VALUE_BITS).sub_(1 << grid.VALUE_BITS - 1).to(torch.float32)
+    boundary.masked_fill_(edges == 0, -torch.inf).masked_fill_(edges == 1 << bit_depth, torch.inf)
     slopes = nodes.diff()
     total = torch.zeros(1, dtype=torch.int32, device=nodes.device)
     for weight, mean, inverse in zip(*(p.unbind(1) for p in parameters), strict=True):
@@ -39,8 +40,6 @@ def cumulative(parameters: Parameters, edges: Tensor, nodes: Tensor, bit_depth: 
         rise = slopes.index_select(0, flat).view_as(node).mul_(fraction).bitwise_right_shift_(grid.STEP_BITS)
         rise += nodes.index_select(0, flat).view_as(node)
         total = total + rise.mul_(weight.unsqueeze(1))
-    mass = parameters.weights.sum(1, keepdim=True, dtype=torch.int32) << grid.CDF_BITS
-    total = torch.where(edges == 0, 0, torch.where(edges == 1 << bit_depth, mass, total))
     return total >> SPARE_BITS
 
 

@@ -94,6 +94,8 @@ def load_model(entry: ModelFile, *, path: Path | None = None, device: str = "cpu
     tensors = load(data)
     meta = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
     config = NetworkConfig(**json.loads(meta["config"]))
+    if (config.order, config.period) != (entry.order, entry.period):
+        raise ModelError(f"the manifest gives {entry.file} another generation order than the file itself")
     network = ExactNetwork(config, tensors, path or fastest_path(device), torch.device(device))
     features = FeatureMaker(config, device)
     if known_answer(network, features) != int(meta["known_answer"]):

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from ardm_compress.errors import ModelError
 from ardm_compress.exact import tables as grid
-from ardm_compress.exact.products import IntegerLinear, Path
+from ardm_compress.exact.products import EXACT_FLOAT32, IntegerLinear, Path, largest_sums
 from ardm_compress.network.config import CLIP, SAMPLE_BITS, NetworkConfig
 from ardm_compress.network.features import Features, quantise_deviation
 
@@ -48,11 +49,25 @@ def _to_activation(stream: Tensor) -> Tensor:
     return (stream * (1 / (1 << grid.STREAM_BITS - 5))).round_().clamp_(-CLIP, CLIP)
 
 
+def _check_stream(config: NetworkConfig, tensors: Mapping[str, Tensor]) -> None:
+    """Raise ModelError unless the input sums and the residual stream stay exact in float32, whatever the samples."""
+    sums = largest_sums(tensors["input.weight"], tensors["input.bias"])
+    sums = sums + sum(tensors[name].to(torch.int64).abs().amax(0) for name in ("level", "bucket"))
+    stream = sums * tensors["input.multiplier"].abs().to(torch.float64) + 1
+    for i in range(config.blocks):
+        name = f"blocks.{i}.contract"
+        bound = largest_sums(tensors[f"{name}.weight"], tensors[f"{name}.bias"])
+        stream = stream + bound * tensors[f"{name}.multiplier"].abs().to(torch.float64) + 1
+    if int(sums.max()) >= EXACT_FLOAT32 or float(stream.max()) >= EXACT_FLOAT32:
+        raise ModelError("the model's residual stream is too large for exact sums")
+
+
 class ExactNetwork:
     """Integer twin of ``ardm_compress.network.model.Network``."""
 
     def __init__(self, config: NetworkConfig, tensors: Mapping[str, Tensor], path: Path, device: torch.device) -> None:
         self.config, self.path, self.device = config, path, device
+        _check_stream(config, tensors)
 
         def layer(name: str) -> Rescaled:
             return Rescaled(tensors, name, path, device)

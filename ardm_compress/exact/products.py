@@ -29,13 +29,19 @@ class Path(str, Enum):
     FLOAT64 = "float64"  # the reference
 
 
+def largest_sums(weight: Tensor, bias: Tensor) -> Tensor:
+    """Bound (outputs,) on the magnitude of a layer's sums, int64."""
+    return CLIP * weight.to(torch.int64).abs().sum(1) + bias.to(torch.int64).abs()
+
+
 class IntegerLinear:
     """x -> x @ weight.T + bias for integers, as float32 tensors."""
 
     def __init__(self, weight: Tensor, bias: Tensor, path: Path, device: torch.device | str) -> None:
         """Args: weight (outputs, inputs) int8; bias (outputs,) int32."""
-        largest = CLIP * weight.to(torch.int64).abs().sum(1) + bias.to(torch.int64).abs()
-        if int(weight.abs().max()) > WEIGHT_CLIP or int(largest.max()) >= EXACT_FLOAT32:
+        if int(weight.to(torch.int64).abs().max()) > WEIGHT_CLIP:
+            raise ModelError("the model's weights are too large for exact products")
+        if int(largest_sums(weight, bias).max()) >= EXACT_FLOAT32:
             raise ModelError("the model's weights are too large for exact sums")
         self.path, self.outputs = path, len(weight)
         if path is Path.INT8:

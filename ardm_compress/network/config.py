@@ -66,6 +66,8 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         largest = (1 << self.bit_depth + SAMPLE_BITS) * self.channels * int(self.weights.sum())
+        if not 1 <= self.mixture <= 3:
+            raise ValueError("a mixture has 1 to 3 components, so that its CDF fits 32 bits")
         if self.bit_depth > 16 or (self.bit_depth <= 8 and largest >= 1 << 24):
             raise ValueError("window and bit depth too large for exact sums")
 

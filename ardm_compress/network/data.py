@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ardm_compress.ardm.order import COARSER, Order
+from ardm_compress.ardm.masks import known_before, random_masks
+from ardm_compress.ardm.order import Order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -124,8 +125,7 @@ class Sampler:
         up[coarse] = rng.geometric(0.6, coarse.sum()).clip(max=4)
         known = known_before(self.order, around, up, start)
         random = kind > 1 - sampling.random_masks
-        share = rng.random((int(random.sum()), 1))
-        known[random] = rng.random((int(random.sum()), around.shape[1])) < share
+        known[random] = random_masks(rng, int(random.sum()), around.shape[1])
         return known
 
     def _values(
@@ -138,23 +138,3 @@ class Sampler:
         index = self.data.first[image, None] + full[..., 0] * shape[:, 1:] + full[..., 1]
         samples: NDArray[np.uint8] = self.data.samples[index]
         return samples
-
-
-def known_before(
-    order: Order, around: NDArray[np.int64], up: NDArray[np.int64], start: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Which neighbours a dyadic order has coded before a rank, the tile's border aside.
-
-    Args:
-        order: the order.
-        around: (n, window, axes), in the coordinates of each position's level.
-        up: (n,) levels from there to the coarser level that the step starts on.
-        start: (n,) rank on that level at which the step starts.
-
-    Returns:
-        (n, window).
-    """
-    lattice = around >> up[:, None, None]
-    on_lattice = ((lattice << up[:, None, None]) == around).all(2)
-    cell = order.cell[tuple(np.moveaxis(lattice % order.period, 2, 0))]
-    return np.asarray(on_lattice & ((cell == COARSER) | (cell < start[:, None])))

@@ -66,4 +66,5 @@ class FeatureMaker:
 
 def quantise_deviation(deviation: Tensor, gain: int, scale: Tensor) -> Tensor:
     """round(deviation * (gain / scale)) within +-CLIP: one IEEE division, multiplication and rounding each."""
-    return torch.round(deviation * (gain / scale)).clamp_(-CLIP, CLIP)
+    factor = torch.full_like(scale, gain) / scale  # of tensors: torch takes number / tensor as a reciprocal
+    return torch.round(deviation * factor).clamp_(-CLIP, CLIP)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ardm_compress.network.data import Sampler, known_before
+from ardm_compress.ardm.masks import known_before
+from ardm_compress.network.data import Sampler
 from ardm_compress.network.features import FeatureMaker
 from ardm_compress.network.model import Network, mixture_bits
 

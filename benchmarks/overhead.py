@@ -1,0 +1,75 @@
+"""What fixed point, digits and ANS cost: the payload against the cross entropy of the network's own mixtures.
+
+    python benchmarks/overhead.py IMAGE [--budget N]
+
+The cross entropy is computed in float64 with the exact logistic function from the same mixture parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from torch import Tensor
+
+from ardm_compress import api, codec
+from ardm_compress.exact import tables as grid
+from ardm_compress.exact.network import Channels, Parameters
+from ardm_compress.media import read_image
+
+
+def bits(parameters: Parameters, samples: Tensor) -> float:
+    """-log2 of the mixtures' probability of 8-bit samples (n,)."""
+    weights = parameters.weights.double() / parameters.weights.sum(1, keepdim=True)
+    unit = 2.0 ** (grid.NODE_BITS + grid.STEP_BITS)
+    value = samples.double().unsqueeze(1) * 2**grid.VALUE_BITS
+    half = 2.0 ** (grid.VALUE_BITS - 1)
+    inverse = parameters.inverse_scales.double() / unit
+    upper = torch.sigmoid((value + half - parameters.means.double()) * inverse)
+    lower = torch.sigmoid((value - half - parameters.means.double()) * inverse)
+    upper[samples == 255] = 1
+    lower[samples == 0] = 0
+    probability = (weights * (upper - lower)).sum(1).clamp_min(2.0**-24)
+    return float(-torch.log2(probability).sum())
+
+
+def counted(total: list[float], observe: Callable[[Channels, Tensor], None]) -> Callable[[Channels, Tensor], None]:
+    """``Channels.observe``, adding up the cost of what is observed."""
+    last: dict[int, Parameters] = {}
+    parameters = Channels.parameters
+
+    def remember(channels: Channels) -> Parameters:
+        last[id(channels)] = parameters(channels)
+        return last[id(channels)]
+
+    def observe_and_count(channels: Channels, samples: Tensor) -> None:
+        total[0] += bits(last.pop(id(channels)), samples)
+        observe(channels, samples)
+
+    Channels.parameters = remember  # type: ignore[method-assign]
+    return observe_and_count
+
+
+@click.command()
+@click.argument("image", type=click.Path(path_type=Path, exists=True))
+@click.option("--budget", default=api.DEFAULT_BUDGET, show_default=True, help="Network calls.")
+def main(image: Path, budget: int) -> None:
+    """Print both sizes and the difference."""
+    api.encode(np.zeros((8, 8, 3), np.uint8))  # loads the model, whose self-test must not be counted
+    total = [0.0]
+    Channels.observe = counted(total, Channels.observe)  # type: ignore[method-assign]
+    samples = read_image(image)
+    data = api.encode(samples, budget=budget)
+    root = 8 * samples.shape[2]
+    ideal = (total[0] + root) / 8
+    overhead = 100 * (len(data) / ideal - 1)
+    click.echo(f"cross entropy {ideal:.0f} bytes, file {len(data)} bytes, overhead {overhead:.4f} %")
+    click.echo(f"calls: at most {budget}; positions interleaved in blocks of {codec.BLOCK}")
+    assert np.array_equal(api.decode(data), samples)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,595 @@
+"""Exact inference: the same integers whatever computes them, close to the float network they were made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import pairwise, product
+from pathlib import Path as FilePath
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from safetensors.torch import load, save
+from torch import Tensor
+from torch.nn import functional as F
+
+import ardm_compress
+from ardm_compress import api
+from ardm_compress.ardm.order import COARSER, make_order
+from ardm_compress.ardm.upscaling import Upscaling
+from ardm_compress.errors import ModelError
+from ardm_compress.exact import tables as grid
+from ardm_compress.exact.export import export
+from ardm_compress.exact.mixture import FREQUENCY_BITS, cumulative, frequencies
+from ardm_compress.exact.model import load_model, save_model
+from ardm_compress.exact.network import ExactNetwork, Parameters
+from ardm_compress.exact.products import IntegerLinear, Path
+from ardm_compress.media import Samples
+from ardm_compress.models import ModelFile, find_model
+from ardm_compress.network.config import CLIP, WEIGHT_CLIP, NetworkConfig
+from ardm_compress.network.data import Sampling
+from ardm_compress.network.features import FeatureMaker, Features
+from ardm_compress.network.model import Network, mixture_bits
+from ardm_compress.network.train import TrainConfig, Trainer
+
+CPU = torch.device("cpu")
+BRANCHING = 16
+
+# Widths that are no multiples of what any product pads to.
+IMAGE = NetworkConfig(
+    axes=2, channels=3, bit_depth=8, radius_sq=8, hidden=40, expand=56, blocks=2, head=24, levels=3, period=4
+)
+AUDIO = NetworkConfig(
+    axes=1, channels=2, bit_depth=16, radius_sq=100, hidden=21, expand=37, blocks=1, head=11, mixture=2, levels=2
+)
+both_kinds = pytest.mark.parametrize("config", [IMAGE, AUDIO], ids=["image", "audio"])
+
+
+def random_windows(config: NetworkConfig, n: int, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Samples (n, 1 + window, channels), the target first, from silent to wild; masks (n, window), none to all."""
+    noise, top = np.random.default_rng(seed), 1 << config.bit_depth
+    spread = 2 ** (noise.random((n, 1, 1)) * (config.bit_depth + 1)) - 1
+    samples = noise.integers(0, top, (n, 1, 1)) + spread * noise.standard_normal((n, 1 + len(config.offsets), 1))
+    samples = samples + 0.3 * spread * noise.standard_normal((n, 1, config.channels))
+    known = noise.random((n, len(config.offsets))) < np.linspace(0, 1, n)[:, None]
+    return np.clip(np.rint(samples), 0, top - 1).astype(np.int64), known
+
+
+def random_features(config: NetworkConfig, n: int, seed: int = 0) -> tuple[Features, NDArray[np.int64]]:
+    """Features of random windows and the targets (n, channels)."""
+    samples, known = random_windows(config, n, seed)
+    return FeatureMaker(config)(torch.from_numpy(samples[:, 1:]), torch.from_numpy(known)), samples[:, 0]
+
+
+def rows_of(
+    network: ExactNetwork, features: Features, level: int, target: NDArray[np.int64]
+) -> list[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    """Frequencies and digit of every channel and stage, as the codec asks for them."""
+    channels = network.start(network.hidden(features, level), features.reference, features.scale)
+    bit_depth = network.config.bit_depth
+    upscaling, rows = Upscaling(1 << bit_depth, BRANCHING), []
+    for value in target.T:
+        parameters = channels.parameters()
+        for stage, digits in enumerate(upscaling.digits(value), 1):
+            edges = torch.from_numpy(upscaling.edges(stage, value // upscaling.width(stage - 1)))
+            cdf = cumulative(parameters, edges, network.nodes, bit_depth)
+            rows.append((frequencies(cdf).numpy(), digits))
+        channels.observe(torch.from_numpy(value))
+    return rows
+
+
+def bits_of(rows: list[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> NDArray[np.float64]:
+    """Bits (digits, n) that the coder spends."""
+    return np.stack([24 - np.log2(f[np.arange(len(d)), d].astype(np.float64) + 1) for f, d in rows])
+
+
+def random_network(config: NetworkConfig, seed: int = 0) -> Network:
+    """A freshly initialised network, its last layers turned up so that they say something."""
+    torch.manual_seed(seed)
+    network = Network(config)
+    with torch.no_grad():
+        for head in network.heads:
+            head.outer.weight.mul_(3)
+    return network
+
+
+def linear(weight: NDArray[np.int64], bias: NDArray[np.int64], path: Path) -> IntegerLinear:
+    return IntegerLinear(torch.from_numpy(weight).to(torch.int8), torch.from_numpy(bias).to(torch.int32), path, CPU)
+
+
+def some(features: Features, index: slice | Tensor) -> Features:
+    return Features(*(tensor[index] for tensor in features))
+
+
+# Products
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 40), st.integers(1, 70), st.integers(1, 40), st.integers(0, 2**32 - 1), st.booleans())
+def test_products_are_those_of_plain_integers(n: int, inputs: int, outputs: int, seed: int, extreme: bool) -> None:
+    noise = np.random.default_rng(seed)
+    x = noise.integers(-CLIP, CLIP, (n, inputs), endpoint=True)
+    weight = noise.integers(-WEIGHT_CLIP, WEIGHT_CLIP, (outputs, inputs), endpoint=True)
+    if extreme:
+        x, weight = np.where(x < 0, -CLIP, CLIP), np.where(weight < 0, -WEIGHT_CLIP, WEIGHT_CLIP)
+    bias = noise.integers(-(1 << 23), 1 << 23, outputs)
+    for path in Path:
+        result = linear(weight, bias, path)(torch.from_numpy(x).to(torch.float32))
+        assert result.dtype == torch.float32
+        np.testing.assert_array_equal(result.numpy().astype(np.int64), x @ weight.T + bias)
+
+
+@pytest.mark.parametrize("path", Path)
+def test_the_largest_sums_are_exact(path: Path) -> None:
+    inputs = (1 << 24) // (CLIP * WEIGHT_CLIP)  # 2096
+    signs = np.where(np.random.default_rng(0).random((40, inputs)) < 0.97, 1, -1)
+    weight = np.full((3, inputs), WEIGHT_CLIP)
+    bias = np.array([0, (1 << 24) - 1 - CLIP * WEIGHT_CLIP * inputs, -1])
+    result = linear(weight, bias, path)(torch.from_numpy(signs * CLIP).to(torch.float32))
+    expected = (signs * CLIP).sum(1)[:, None] * WEIGHT_CLIP + bias
+    np.testing.assert_array_equal(result.numpy().astype(np.int64), expected)
+
+
+@pytest.mark.parametrize("path", Path)
+@pytest.mark.parametrize(
+    "weight",
+    [
+        *(WEIGHT_CLIP + 1, -WEIGHT_CLIP - 1, 127, -127),
+        pytest.param(-128, marks=pytest.mark.xfail(reason="abs() of int8 -128 is -128")),
+    ],
+)
+def test_weights_that_could_saturate_pair_sums_are_refused(weight: int, path: Path) -> None:
+    with pytest.raises(ModelError, match="too large"):
+        linear(np.array([[1, weight]]), np.array([0]), path)
+
+
+@pytest.mark.parametrize("path", Path)
+def test_sums_that_float32_might_round_are_refused(path: Path) -> None:
+    weight = np.full((1, 2096), WEIGHT_CLIP)
+    room = (1 << 24) - CLIP * WEIGHT_CLIP * 2096
+    for sign in (1, -1):
+        linear(weight, np.array([sign * (room - 1)]), path)
+        with pytest.raises(ModelError, match="too large"):
+            linear(weight, np.array([sign * room]), path)
+
+
+# Networks
+
+
+@both_kinds
+def test_every_path_gives_the_same_integers(config: NetworkConfig) -> None:
+    tensors = export(random_network(config))
+    features, target = random_features(config, 150)
+    for level in range(config.levels + 1):  # the last two share their embedding
+        results = []
+        for path in Path:
+            network = ExactNetwork(config, tensors, path, CPU)
+            state = network.hidden(features, level)
+            results.append([state.numpy(), *(f for f, _ in rows_of(network, features, level, target))])
+        assert np.abs(results[0][0]).max() <= CLIP
+        assert len(np.unique(results[0][0])) > 20
+        for other in results[1:]:
+            for a, b in zip(results[0], other, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+def test_every_path_of_the_shipped_model_gives_the_same_integers() -> None:
+    models = [load_model(find_model("photo"), path=path) for path in Path]
+    features, target = random_features(models[0].config, 100)
+    results = [[f for f, _ in rows_of(m.network, features, 0, target)] for m in models]
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("path", Path)
+@pytest.mark.parametrize("parts", [[1, 69], [37, 33], [7] * 10, [1] * 70])
+def test_every_split_into_batches_gives_the_same_integers(parts: list[int], path: Path) -> None:
+    network = ExactNetwork(IMAGE, export(random_network(IMAGE)), path, CPU)
+    samples, known = (torch.from_numpy(array) for array in random_windows(IMAGE, 70))
+    maker = FeatureMaker(IMAGE)
+    whole = maker(samples[:, 1:], known)
+    split = [maker(s[:, 1:], k) for s, k in zip(samples.split(parts), known.split(parts), strict=True)]
+    for a, b in zip(whole, zip(*split, strict=True), strict=True):
+        assert torch.equal(a, torch.cat(b))
+    states = [network.hidden(part, 1) for part in split]
+    assert torch.equal(torch.cat(states), network.hidden(whole, 1))
+    target = samples[:, 0].numpy()
+    by_part = [
+        [f for f, _ in rows_of(network, some(whole, index), 1, target[index])]
+        for index in (slice(0, parts[0]), slice(parts[0], None))
+    ]
+    for a, b in zip(rows_of(network, whole, 1, target), zip(*by_part, strict=True), strict=True):
+        np.testing.assert_array_equal(a[0], np.concatenate(b))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+    """A small network after a few seconds of training, the second half with rounding."""
+    photo = FilePath(__file__).parent.parent / "examples" / "photo.png"
+    config = TrainConfig(network=IMAGE, steps=150, batch=512, warmup=10, rounding_from=0.5)
+    trainer = Trainer(config, [photo], tmp_path_factory.mktemp("trained"))
+    for _ in range(config.steps):
+        trainer.train_step()
+    return trainer
+
+
+def test_rounding_costs_at_most_half_a_percent(trained: Trainer) -> None:
+    trainer, n = trained, 6000
+    trainer.sampler.sampling = Sampling(random_masks=0.1, early_start=0.25, coarse_start=0.05)
+    batch = trainer.sampler.draw(n)
+    features = trainer.features(batch.values, batch.known)
+    exact = ExactNetwork(IMAGE, export(trainer.network), Path.FLOAT64, CPU)
+    spent = np.zeros((IMAGE.channels, n))
+    for level in range(IMAGE.levels):
+        index = batch.level == level
+        rows = rows_of(exact, some(features, index), level, batch.target[index].to(torch.int64).numpy())
+        spent[:, index.numpy()] = bits_of(rows).reshape(IMAGE.channels, -1, int(index.sum())).sum(1)
+    trainer.network.set_rounding(False)
+    with torch.no_grad():
+        mixtures = trainer.network(features, batch.level, batch.target)
+        ideal = [mixture_bits(m, batch.target[:, c], IMAGE.bit_depth) for c, m in enumerate(mixtures)]
+    wanted = torch.stack(ideal).numpy()
+    # Near 24 bits the float loss is at its floor, and the digits each at theirs; minutes of training leave none there.
+    usual = wanted < 20
+    assert usual.mean() > 0.99
+    assert wanted[usual].mean() < 5  # bits; a network that learnt nothing pays more, and loses less by rounding
+    assert abs(spent[usual].sum() / wanted[usual].sum() - 1) < 0.005
+
+
+# Features
+
+
+def plain_features(
+    config: NetworkConfig, values: list[list[int]], known: list[bool]
+) -> tuple[list[int], int, list[int], int]:
+    """docs/format.md section 6 in Python's integers: inputs, bucket, references and scale of one position."""
+    radius, channels = math.isqrt(config.radius_sq), range(config.channels)
+    squares = [sum(x * x for x in o) for o in product(range(-radius, radius + 1), repeat=config.axes)]
+    # 64 / d**4 rounded half up, and at least 1
+    weights = [max(1, (2 * 64 + d * d) // (2 * d * d)) for d in squares if 0 < d <= config.radius_sq]
+    near = [(w, v) for w, v, k in zip(weights, values, known, strict=True) if k]
+    total = sum(w for w, _ in near)
+    references, scale = [16 << config.bit_depth - 1 for _ in channels], 16 << config.bit_depth - 3
+    if total:
+        references = [(2 * 16 * sum(w * v[c] for w, v in near) + total) // (2 * total) for c in channels]
+        spread = sum(w * abs(16 * v[c] - references[c]) for w, v in near for c in channels)
+        scale = spread // (config.channels * total) + 16
+    factor = np.float32(config.gain) * (np.float32(1) / np.float32(scale))  # the only part that is not integers
+
+    def clipped(x: float) -> int:
+        return min(CLIP, max(-CLIP, round(x)))  # halves to even
+
+    inputs = [
+        clipped(float(np.float32(16 * v[c] - references[c]) * factor)) if k else 0
+        for v, k in zip(values, known, strict=True)
+        for c in channels
+    ]
+    inputs += [32 * k for k in known]
+    eight_bits = 16 << max(0, config.bit_depth - 8)
+    inputs += [clipped(round(r / eight_bits) - 128) for r in references]
+    # A row for each third of an octave: the number of i >= 1 with scale >= 16 * 2**(i / 3).
+    bucket = sum(scale**3 >= 1 << 12 + i for i in range(1, 3 * config.bit_depth))
+    return inputs, bucket, references, scale
+
+
+@both_kinds
+@settings(max_examples=4)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_features_are_those_of_plain_integers(config: NetworkConfig, seed: int) -> None:
+    samples, known = random_windows(config, 60, seed)
+    features = FeatureMaker(config)(torch.from_numpy(samples[:, 1:]), torch.from_numpy(known))
+    assert features.inputs.shape == (60, config.inputs)
+    for i in range(60):
+        inputs, bucket, references, scale = plain_features(config, samples[i, 1:].tolist(), known[i].tolist())
+        assert features.inputs[i].tolist() == inputs
+        assert features.bucket[i].item() == bucket
+        assert features.reference[i].tolist() == references
+        assert features.scale[i].tolist() == [scale]
+
+
+@both_kinds
+def test_unknown_samples_are_ignored(config: NetworkConfig) -> None:
+    samples, known = random_windows(config, 80)
+    other = np.where(known[:, :, None], samples[:, 1:], (1 << config.bit_depth) - 1 - samples[:, 1:])
+    maker = FeatureMaker(config)
+    told, hidden = (maker(torch.from_numpy(v), torch.from_numpy(known)) for v in (samples[:, 1:], other))
+    for a, b in zip(told, hidden, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_network_and_order_know_nothing_of_images() -> None:
+    """Two channels of 16-bit audio: the order covers it, and all four digits of a sample have proper frequencies."""
+    order = make_order(AUDIO.order, axes=1, period=AUDIO.period)
+    ranks = order.rank_map((50,))
+    assert (ranks == COARSER).sum() == 1
+    network = ExactNetwork(AUDIO, export(random_network(AUDIO)), Path.FLOAT32, CPU)
+    features, target = random_features(AUDIO, 300)
+    rows = rows_of(network, features, 0, target)
+    assert len(rows) == 2 * 4
+    for f, _ in rows:
+        assert_proper(f)
+    bits = bits_of(rows).sum(0)
+    assert 0 < bits.min() < 16 < bits.max() < 2 * 4 * 24
+
+
+def test_the_second_channel_sees_the_first() -> None:
+    network = ExactNetwork(AUDIO, export(random_network(AUDIO)), Path.FLOAT32, CPU)
+    features, target = random_features(AUDIO, 50)
+    other = target.copy()
+    other[:, 0] ^= 1 << 14
+    before, after = (rows_of(network, features, 0, t) for t in (target, other))
+    np.testing.assert_array_equal(before[0][0], after[0][0])
+    assert (before[4][0] != after[4][0]).any()
+
+
+# Frequencies
+
+
+def assert_proper(rows: NDArray[np.float32]) -> None:
+    """What the coder requires of its frequencies."""
+    assert rows.dtype == np.float32
+    assert (rows >= 0).all()
+    assert (rows == np.rint(rows)).all()
+    assert (rows.astype(np.float64).sum(1) == (1 << FREQUENCY_BITS) - rows.shape[1]).all()
+
+
+def table(values: NDArray[np.generic]) -> Tensor:
+    return torch.from_numpy(values)
+
+
+NODES = table(grid.logistic_nodes())
+MEANS = st.integers(-grid.MEAN_LIMIT, grid.MEAN_LIMIT) | st.integers(-(1 << 9), 1 << 15)
+
+
+@st.composite
+def mixtures(draw: st.DrawFn) -> Parameters:
+    """What a network can give, the extremes of every table among it."""
+    k = draw(st.integers(1, 3))
+    below = draw(st.lists(st.integers(0, 255), min_size=k, max_size=k))
+    below[draw(st.integers(0, k - 1))] = 0  # the likeliest
+    octaves = draw(st.lists(st.sampled_from([0, 255]) | st.integers(0, 255), min_size=k, max_size=k))
+    means = draw(st.lists(MEANS, min_size=k, max_size=k))
+    scale = draw(st.sampled_from([16, 17, 16 << 8, 16 << 16]) | st.integers(16, 1 << 20))
+    inverse = table(grid.inverse_scales())[octaves] / torch.tensor(float(scale))
+    weights = table(grid.mixture_weights())[below]
+    return Parameters(weights[None], torch.tensor([means], dtype=torch.float32), inverse[None])
+
+
+@settings(max_examples=200)
+@given(mixtures(), st.sampled_from([8, 16]), st.integers(0, 2**16 - 1))
+def test_frequencies_are_proper_at_every_stage(parameters: Parameters, bit_depth: int, value: int) -> None:
+    upscaling = Upscaling(1 << bit_depth, BRANCHING)
+    parent = np.array([value >> 16 - bit_depth])
+    for stage in range(1, upscaling.stages() + 1):
+        edges = torch.from_numpy(upscaling.edges(stage, parent // upscaling.width(stage - 1)))
+        cdf = cumulative(parameters, edges, NODES, bit_depth)
+        assert (cdf.diff() >= 0).all()
+        assert cdf.min() >= 0
+        assert_proper(frequencies(cdf).numpy())
+
+
+@settings(max_examples=50)
+@given(mixtures())
+def test_the_cdf_is_that_of_the_mixture(parameters: Parameters) -> None:
+    values = torch.arange(257)[None]
+    cdf = cumulative(parameters, values, NODES, 8).numpy()[0].astype(np.int64)
+    assert cdf[0] == 0
+    assert cdf[256] == int(parameters.weights.sum()) << grid.CDF_BITS - 3
+    weights, means, inverse = (p.numpy()[0].astype(np.float64) for p in parameters)
+    boundary = np.arange(1, 256)[:, None] * 64.0 - 32
+    t = np.clip((boundary - means) * inverse / (1 << grid.NODE_BITS + grid.STEP_BITS), -40, 40)
+    ideal = (weights / (1 + np.exp(-t))).sum(1) / weights.sum()
+    np.testing.assert_allclose(cdf[1:256] / cdf[256], ideal, atol=1e-4)
+
+
+@pytest.mark.parametrize("m", [2, 3, 16])
+def test_no_mass_is_shared_evenly(m: int) -> None:
+    for level in (0, 1, 12345, (1 << 28) - 1):
+        rows = frequencies(torch.full((2, m + 1), level, dtype=torch.int32)).numpy()
+        assert_proper(rows)
+        share = ((1 << 24) - m) / m
+        assert set(rows.ravel()) <= {math.floor(share), math.ceil(share)}
+
+
+def test_an_interval_beyond_all_mass_is_shared_evenly() -> None:
+    sharp = Parameters(torch.tensor([[512]], dtype=torch.int32), torch.zeros(1, 1), torch.full((1, 1), 2.0**20))
+    edges = torch.arange(160, 177)[None]
+    assert frequencies(cumulative(sharp, edges, NODES, 8)).tolist() == [[(1 << 20) - 1] * 16]
+
+
+@given(st.lists(st.integers(0, 1 << 24), min_size=2, max_size=16), st.integers(0, 1 << 20))
+def test_frequencies_are_shares_rounded_down_cumulatively(masses: list[int], start: int) -> None:
+    cdf = [start]
+    for mass in masses:
+        cdf.append(cdf[-1] + mass)
+    m, total = len(masses), cdf[-1] - start
+    rows = frequencies(torch.tensor([cdf], dtype=torch.int32)).numpy()
+    assert_proper(rows)
+    if total:
+        left = [(c - start) * ((1 << 24) - m) // total for c in cdf]
+        assert rows[0].tolist() == [b - a for a, b in pairwise(left)]
+
+
+# Model files
+
+
+def entry_of(file: FilePath, like: ModelFile | None = None) -> ModelFile:
+    """A line of the manifest that names the file as it is."""
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    return replace(like or find_model("photo"), file=file, sha256=sha256)
+
+
+@both_kinds
+@pytest.mark.parametrize("path", Path)
+def test_a_saved_model_loads(tmp_path: FilePath, config: NetworkConfig, path: Path) -> None:
+    file = tmp_path / "small.safetensors"
+    tensors = export(random_network(config))
+    costs = {"costs.same": torch.ones(1, 2, 2)}
+    sha256 = save_model(file, config, {**tensors, **costs})
+    assert sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    model = load_model(entry_of(file), path=path)
+    assert model.config == config
+    assert model.model_id == bytes.fromhex(sha256)[:4]
+    assert (model.order.name, model.order.axes, model.order.period) == (config.order, config.axes, config.period)
+    assert model.network.path is path
+    np.testing.assert_array_equal(model.costs["same"], np.ones((1, 2, 2)))
+    features, target = random_features(config, 20)
+    direct = ExactNetwork(config, tensors, Path.FLOAT64, CPU)
+    rows = [rows_of(network, features, 0, target) for network in (model.network, direct)]
+    for (a, _), (b, _) in zip(*rows, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def parts_of(file: FilePath) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a model file."""
+    data = file.read_bytes()
+    return load(data), json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+
+
+def tampered(entry: ModelFile, file: FilePath, name: str) -> ModelFile:
+    """A copy of a model with the largest integer of one tensor moved by one, and the hash that goes with it."""
+    tensors, meta = parts_of(entry.file)
+    flat = tensors[name].view(-1)
+    largest = int(flat.to(torch.int64).abs().argmax())
+    flat[largest] -= flat[largest].sign()
+    file.write_bytes(save(tensors, meta))
+    return entry_of(file, entry)
+
+
+@pytest.mark.parametrize(
+    "name", ["input.weight", "input.bias", "heads.0.outer.bias", "heads.2.inner.weight", "tables.mixture_weights"]
+)
+def test_a_model_with_one_changed_integer_fails_its_self_test(tmp_path: FilePath, name: str) -> None:
+    changed = tampered(find_model("photo"), tmp_path / "changed.safetensors", name)
+    with pytest.raises(ModelError, match="other integers"):
+        load_model(changed)
+
+
+def test_a_copy_of_a_model_passes_its_self_test(tmp_path: FilePath) -> None:
+    """So that the refusals above are due to the change, not to the copying."""
+    entry = find_model("photo")
+    (tmp_path / "copy.safetensors").write_bytes(save(*parts_of(entry.file)))
+    assert load_model(entry_of(tmp_path / "copy.safetensors")).config.channels == 3
+
+
+def test_a_model_file_that_the_manifest_does_not_name_is_refused(tmp_path: FilePath) -> None:
+    entry = find_model("photo")
+    data = bytearray(entry.file.read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "damaged.safetensors").write_bytes(data)
+    with pytest.raises(ModelError, match="not the model that the manifest names"):
+        load_model(replace(entry, file=tmp_path / "damaged.safetensors"))
+    (tmp_path / "cut.safetensors").write_bytes(data[:1000])
+    with pytest.raises(ModelError, match="not the model that the manifest names"):
+        load_model(replace(entry, file=tmp_path / "cut.safetensors"))
+
+
+def test_a_missing_model_file_is_named(tmp_path: FilePath) -> None:
+    with pytest.raises(ModelError, match=r"photo cannot be read.*gone\.safetensors"):
+        load_model(replace(find_model("photo"), file=tmp_path / "gone.safetensors"))
+
+
+@pytest.mark.parametrize("path", Path)
+def test_a_machine_that_computes_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    right = IntegerLinear.__call__
+    monkeypatch.setattr(IntegerLinear, "__call__", lambda self, x: right(self, x) + 1)
+    with pytest.raises(ModelError, match="other integers"):
+        load_model(find_model("photo"), path=path)
+
+
+@pytest.mark.parametrize(("pair_bits", "passes"), [(16, True), (15, False)])
+def test_a_processor_that_saturates_pair_sums_computes_the_same(
+    tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch, pair_bits: int, passes: bool
+) -> None:
+    """Libraries add u8 * s8 pairs in 16 bits where there are no 8-bit dot products; 7-bit weights leave room."""
+    file, limit = tmp_path / "small.safetensors", 1 << pair_bits - 1
+    save_model(file, IMAGE, export(random_network(IMAGE)))
+
+    def saturating(self: IntegerLinear, x: Tensor) -> Tensor:
+        odd = (0, x.shape[1] % 2)
+        unsigned, weight = F.pad(x.to(torch.float64) + 128, odd), F.pad(self._weight, odd)
+        pairs = torch.einsum("nip,oip->noi", unsigned.view(len(x), -1, 2), weight.view(len(weight), -1, 2))
+        sums = pairs.clamp(-limit, limit - 1).sum(2) - 128 * weight.sum(1)
+        return (sums + self._bias).to(torch.float32)
+
+    monkeypatch.setattr(IntegerLinear, "__call__", saturating)
+    if passes:
+        load_model(entry_of(file), path=Path.FLOAT64)
+    else:
+        with pytest.raises(ModelError, match="other integers"):
+            load_model(entry_of(file), path=Path.FLOAT64)
+
+
+# The same file everywhere
+
+
+CHILD = """
+import hashlib, sys
+import numpy as np
+from ardm_compress import api, codec
+from ardm_compress.exact.model import load_model
+from ardm_compress.exact.products import Path
+
+folder, path, batch = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+model = load_model(api.find_model("photo"), path=path)
+assert model.network.path is path
+api._model = lambda entry: model
+codec.BATCH = batch or codec.BATCH
+photo = np.load(folder + "/photo.npy")
+print(hashlib.sha256(api.encode(photo, budget=12)).hexdigest())
+with open(folder + "/photo.ardm", "rb") as file:
+    decoded = api.decode(file.read())
+print(hashlib.sha256(decoded.tobytes()).hexdigest())
+"""
+
+MACHINES = [  # ONEDNN_MAX_CPU_ISA, ATEN_CPU_CAPABILITY, threads, path, batch (0: the default)
+    ("SSE41", None, 1, Path.INT8, 0),
+    ("AVX2", None, 2, Path.INT8, 100),
+    ("AVX512_CORE", "default", 1, Path.INT8, 1000),
+    (None, None, 1, Path.INT8, 0),
+    ("SSE41", None, 2, Path.FLOAT32, 33),
+    (None, "default", 1, Path.FLOAT64, 100),
+]
+
+
+@pytest.fixture(scope="module")
+def shared_file(tmp_path_factory: pytest.TempPathFactory, photo: Samples) -> tuple[FilePath, list[str]]:
+    """A folder with the photograph and a file of it, and what every machine must print."""
+    folder = tmp_path_factory.mktemp("shared")
+    np.save(folder / "photo.npy", photo)
+    data = api.encode(photo, budget=12)
+    (folder / "photo.ardm").write_bytes(data)
+    return folder, [hashlib.sha256(data).hexdigest(), hashlib.sha256(photo.tobytes()).hexdigest()]
+
+
+@pytest.mark.parametrize(("isa", "capability", "threads", "path", "batch"), MACHINES)
+def test_every_machine_writes_the_same_file_and_reads_that_of_another(
+    shared_file: tuple[FilePath, list[str]],
+    isa: str | None,
+    capability: str | None,
+    threads: int,
+    path: Path,
+    batch: int,
+) -> None:
+    folder, expected = shared_file
+    changes = {"ONEDNN_MAX_CPU_ISA": isa, "ATEN_CPU_CAPABILITY": capability, "OMP_NUM_THREADS": str(threads)}
+    kept = {k: v for k, v in os.environ.items() if k not in changes}
+    kept["OMP_WAIT_POLICY"] = "passive"  # threads that spin take minutes on a busy machine
+    kept["PYTHONPATH"] = str(FilePath(ardm_compress.__file__).parent.parent)
+    result = subprocess.run(
+        [sys.executable, "-c", CHILD, str(folder), path.value, str(batch)],
+        env=kept | {k: v for k, v in changes.items() if v is not None},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == expected
