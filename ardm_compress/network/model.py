@@ -7,13 +7,13 @@ of discretised logistics. Every activation is a clamp onto the grid of 8-bit int
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ardm_compress.network.config import CLIP, INPUT_STEP, WEIGHT_CLIP, NetworkConfig
+from ardm_compress.network.config import BIAS_CLIP, CLIP, INPUT_STEP, WEIGHT_CLIP, NetworkConfig
 from ardm_compress.network.features import ONE, Features, quantise_deviation
 
 LOG_FLOOR = -24 * math.log(2)  # the coder gives every symbol at least 2**-24
@@ -38,8 +38,14 @@ class GridLinear(nn.Linear):
     rounding: bool = False
 
     def weight_step(self) -> Tensor:
-        """Real value of one integer unit of each output's weights, shape (outputs, 1)."""
-        return self.weight.detach().abs().amax(1, keepdim=True).clamp_min(1e-8) / WEIGHT_CLIP
+        """Real value of one integer unit of each output's weights, shape (outputs, 1).
+
+        It follows the largest weight, but is large enough for the bias: units that training has let die keep a bias
+        while their weights decay to nothing.
+        """
+        largest = self.weight.detach().abs().amax(1, keepdim=True)
+        for_bias = self.bias.detach().abs().unsqueeze(1) * (INPUT_STEP / BIAS_CLIP)
+        return torch.maximum(largest / WEIGHT_CLIP, for_bias).clamp_min(1e-8)
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
         weight = self.weight
@@ -49,17 +55,32 @@ class GridLinear(nn.Linear):
         return F.linear(x, weight, self.bias)
 
 
+class _LeakyClamp(torch.autograd.Function):
+    """Clamp with a share of the gradient outside the range."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: float, high: float, leak: float) -> Tensor:
+        clamped = x.clamp(low, high)
+        ctx.save_for_backward(torch.where(clamped == x, 1.0, leak))
+        return clamped
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        return gradient * ctx.saved_tensors[0], None, None, None
+
+
 class Clamp(nn.Module):
     """Clamp to the range of 8-bit activations and, if asked, round onto their grid."""
 
     rounding: bool = False
+    leak: float = 0.0  # share of the gradient outside the range: without it units die, and never come back
 
     def __init__(self, low: int) -> None:
         super().__init__()
         self.low = low / INPUT_STEP
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        x = x.clamp(self.low, CLIP / INPUT_STEP)
+        x = _LeakyClamp.apply(x, self.low, CLIP / INPUT_STEP, self.leak)  # type: ignore[no-untyped-call]
         return round_through(x * INPUT_STEP) / INPUT_STEP if self.rounding else x
 
 
@@ -121,6 +142,12 @@ class Network(nn.Module):
         for module in self.modules():
             if isinstance(module, (GridLinear, Clamp)):
                 module.rounding = rounding
+
+    def set_leak(self, leak: float) -> None:
+        """Let a share of the gradient through clamps outside their range."""
+        for module in self.modules():
+            if isinstance(module, Clamp):
+                module.leak = leak
 
     def forward(self, features: Features, level: Tensor, target: Tensor) -> list[Mixture]:
         """Mixtures of every channel; channel c sees channels 0..c-1 of ``target`` (n, channels), float32."""

@@ -1,0 +1,52 @@
+"""The golden files: what every later version must decode. ``python tests/golden.py NAME`` writes one, once.
+
+A golden file is never written again: a new model or format version adds files and leaves the old ones.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ardm_compress.media import read_image
+
+FOLDER = Path(__file__).with_name("golden")
+PHOTO = Path(__file__).parents[1] / "examples" / "photo.png"
+
+
+def photo(rows: int, columns: int) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(read_image(PHOTO)[200 : 200 + rows, 300 : 300 + columns])
+
+
+def noise() -> NDArray[np.uint8]:
+    """Worst case: values that no model expects, from integer arithmetic that never changes."""
+    index = np.arange(24 * 20 * 3, dtype=np.uint64)
+    mixed = (index * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)) >> np.uint64(33)
+    return (mixed & np.uint64(255)).astype(np.uint8).reshape(24, 20, 3)
+
+
+# name of the file without .ardm: samples and budget
+GOLDEN: dict[str, tuple[NDArray[np.uint8], int]] = {
+    "photo-1-rgb-all-calls": (photo(40, 56), 10**6),
+    "photo-1-rgb-8-calls": (photo(33, 47), 8),
+    "photo-1-rgb-1-call": (photo(16, 16), 1),
+    "photo-1-rgb-sections": (photo(128, 136), 24),
+    "photo-1-gray": (photo(31, 25)[..., 1:2], 40),
+    "photo-1-noise": (noise(), 12),
+    "photo-1-one-pixel": (photo(1, 1), 1),
+    "photo-1-one-row": (photo(1, 100), 20),
+    "photo-1-black": (np.zeros((20, 30, 3), np.uint8), 10**6),
+}
+
+
+if __name__ == "__main__":
+    from ardm_compress import api
+
+    for name in sys.argv[1:]:
+        target = FOLDER / f"{name}.ardm"
+        if target.exists():
+            raise SystemExit(f"{target} exists and must stay as it is")
+        target.write_bytes(api.encode(GOLDEN[name][0], budget=GOLDEN[name][1]))

@@ -1,0 +1,26 @@
+"""Files of earlier versions decode to the samples they were made from, for ever."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from golden import FOLDER, GOLDEN
+
+from ardm_compress import api
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden_file_decodes(name: str) -> None:
+    data = (FOLDER / f"{name}.ardm").read_bytes()
+    np.testing.assert_array_equal(api.decode(data), GOLDEN[name][0])
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden_file_is_written_again_byte_for_byte(name: str) -> None:
+    """Holds for the newest model; when a newer one comes, this test moves on to its files."""
+    samples, budget = GOLDEN[name]
+    assert api.encode(samples, budget=budget) == (FOLDER / f"{name}.ardm").read_bytes()
+
+
+def test_no_golden_file_is_forgotten() -> None:
+    assert {path.stem for path in FOLDER.glob("*.ardm")} == set(GOLDEN)

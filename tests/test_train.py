@@ -1,0 +1,242 @@
+"""Training: it learns, it continues where it stopped, and it masks what a decoder will not know."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from ardm_compress.ardm.order import level_shape, make_order
+from ardm_compress.network.config import NetworkConfig
+from ardm_compress.network.data import HOLD_OUT, ImageFolder, Sampler, Sampling, held_out, known_before
+from ardm_compress.network.model import GridLinear
+from ardm_compress.network.muon import Muon, orthogonalise
+from ardm_compress.network.train import TrainConfig, Trainer, schedule
+
+TINY = NetworkConfig(
+    axes=2, channels=3, bit_depth=8, radius_sq=5, hidden=16, expand=24, blocks=1, head=8, mixture=2, levels=3, period=4
+)
+CONFIG = TrainConfig(network=TINY, steps=60, batch=256, warmup=5, rounding_from=0.5)
+PLAIN = Sampling(random_masks=0, early_start=0, coarse_start=0, flips=False, gray=0)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two smooth images, of different sizes."""
+    folder, files = tmp_path_factory.mktemp("images"), []
+    for number, (height, width) in enumerate([(48, 64), (70, 40)]):
+        rows, columns, bands = np.mgrid[:height, :width, :3]
+        wave = 128 + 60 * np.sin(rows / 9 + bands / 3) + 50 * np.cos(columns / 7 + number)
+        noise = np.random.default_rng(number).normal(0, 2, wave.shape)
+        files.append(folder / f"{number}.png")
+        Image.fromarray((wave + noise).clip(0, 255).astype(np.uint8)).save(files[-1])
+    return files
+
+
+def test_a_few_steps_reduce_the_loss(images: list[Path], tmp_path: Path) -> None:
+    trainer = Trainer(CONFIG, images, tmp_path)
+    losses = [trainer.train_step() for _ in range(CONFIG.steps)]
+    first, last = np.mean(losses[:5]), np.mean(losses[-5:])
+    assert 4 < first < 8  # bits per sample: about what a flat distribution over nearby values costs
+    assert last < first - 0.7
+    assert all(module.rounding for module in trainer.network.modules() if isinstance(module, GridLinear))
+
+
+@pytest.mark.parametrize("before", [3, 29], ids=["early", "when rounding begins"])
+def test_a_checkpoint_continues_the_run(images: list[Path], tmp_path: Path, before: int) -> None:
+    trainer = Trainer(CONFIG, images, tmp_path)
+    for _ in range(before):
+        trainer.train_step()
+    trainer.save()
+    expected = [trainer.train_step() for _ in range(3)]
+    again = Trainer(replace(CONFIG, seed=99), images, tmp_path)  # so that nothing comes from the seed
+    again.load(tmp_path / "checkpoint.safetensors")
+    assert again.step == before
+    assert [again.train_step() for _ in range(3)] == pytest.approx(expected, abs=1e-6)
+    for name, value in trainer.average.items():
+        torch.testing.assert_close(again.average[name], value, atol=1e-6, rtol=0)
+    assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+
+
+def test_a_run_saves_its_end(images: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = replace(CONFIG, steps=2, batch=32)
+    Trainer(config, images, tmp_path).run()
+    again = Trainer(config, images, tmp_path)
+    again.load(tmp_path / "checkpoint.safetensors")
+    assert again.step == 2
+    assert capsys.readouterr().err == ""
+
+
+def test_the_average_follows_the_weights(images: list[Path], tmp_path: Path) -> None:
+    trainer = Trainer(CONFIG, images, tmp_path)
+    start = {k: v.clone() for k, v in trainer.average.items()}
+    for _ in range(4):
+        trainer.train_step()
+    weights = trainer.network.state_dict()
+    moved = [float((trainer.average[k] - start[k]).norm() / (weights[k] - start[k]).norm()) for k in ("input.weight",)]
+    assert all(0.1 < share < 1.0 for share in moved)
+
+
+def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
+    factors = [schedule(step, CONFIG) for step in range(CONFIG.steps + 1)]
+    assert factors[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert factors[5] == 1.0
+    assert factors[5:] == sorted(factors[5:], reverse=True)
+    assert factors[-1] == pytest.approx(0)
+
+
+def test_one_file_in_many_is_held_out(tmp_path: Path) -> None:
+    for number in range(2 * HOLD_OUT + 1):
+        (tmp_path / f"{number:03}.png").touch()
+    (tmp_path / "notes.txt").touch()
+    train, held = held_out(tmp_path)
+    assert [int(p.stem) for p in held] == [0, HOLD_OUT, 2 * HOLD_OUT]
+    assert sorted(train + held) == sorted(tmp_path.glob("*.png"))
+
+
+# Masks
+
+
+@settings(max_examples=60)
+@given(st.data(), st.sampled_from([1, 2]), st.sampled_from([2, 4, 8]))
+def test_training_knows_what_the_rank_map_says_a_decoder_knows(data: st.DataObject, axes: int, period: int) -> None:
+    """known_before never sees a tile, only a cell; the codec asks the rank map of the tile. They must agree."""
+    order = make_order("spread", axes=axes, period=period)
+    shape = data.draw(st.tuples(*[st.integers(2, 40)] * axes))
+    levels = order.levels(shape)
+    level = data.draw(st.integers(0, levels - 1))
+    up = data.draw(st.integers(0, levels - 1 - level))
+    start = data.draw(st.integers(0, order.ranks_per_level - 1))
+    config = NetworkConfig(axes=axes, channels=1, bit_depth=8, radius_sq=5)
+    lattice = level_shape(shape, level)
+    positions = np.stack(np.meshgrid(*map(np.arange, lattice), indexing="ij"), -1).reshape(-1, axes)
+    around = positions[:, None] + config.offsets
+    known = known_before(order, around, np.full(len(around), up), np.full(len(around), start))
+    inside = ((around >= 0) & (around < lattice)).all(2)
+    rank = (levels - 1 - level - up) * order.ranks_per_level + start  # of the tile, where the step starts
+    expected = order.rank_map(shape)[tuple(np.moveaxis(around[inside] << level, -1, 0))] < rank
+    np.testing.assert_array_equal(known[inside], expected)
+
+
+def coordinates(height: int, width: int, number: int) -> NDArray[np.uint8]:
+    """An image whose samples say where they are."""
+    image = np.empty((height, width, 3), np.uint8)
+    image[..., 0], image[..., 1], image[..., 2] = *np.indices((height, width)), number
+    return image
+
+
+SIZES = [(48, 64), (33, 90)]
+
+
+@pytest.fixture(scope="module")
+def map_folder(tmp_path_factory: pytest.TempPathFactory) -> ImageFolder:
+    folder = tmp_path_factory.mktemp("maps")
+    for number, size in enumerate(SIZES):
+        Image.fromarray(coordinates(*size, number)).save(folder / f"{number}.png")
+    return ImageFolder(sorted(folder.iterdir()))
+
+
+def sampler_of(folder: ImageFolder, sampling: Sampling) -> Sampler:
+    return Sampler(folder, TINY, make_order("spread", axes=2, period=TINY.period), sampling, seed=4)
+
+
+def test_a_batch_shows_each_position_the_neighbours_coded_before_it(map_folder: ImageFolder) -> None:
+    sampler = sampler_of(map_folder, PLAIN)
+    batch = sampler.draw(800)
+    targets = batch.target.numpy().astype(np.int64)
+    known = batch.known.numpy()
+    for number, size in enumerate(SIZES):
+        ranks = sampler.order.rank_map(size)
+        for i in np.flatnonzero(targets[:, 2] == number):
+            here, step = targets[i, :2], 1 << int(batch.level[i])
+            assert (here % step == 0).all()
+            around = here + TINY.offsets * step
+            inside = ((around >= 0) & (around < size)).all(1)
+            np.testing.assert_array_equal(batch.values[i].numpy()[inside], [(*a, number) for a in around[inside]])
+            expected = np.zeros(len(around), bool)
+            expected[inside] = ranks[tuple(around[inside].T)] < ranks[tuple(here)]
+            np.testing.assert_array_equal(known[i], expected)
+    shares = np.bincount(targets[:, 2]) / len(targets)
+    assert shares == pytest.approx(np.prod(SIZES, axis=1) / np.prod(SIZES, axis=1).sum(), abs=0.08)
+    assert np.bincount(batch.level.numpy())[1] / np.bincount(batch.level.numpy())[0] == pytest.approx(0.3, abs=0.1)
+
+
+def test_flips_mirror_the_neighbours_with_the_position(map_folder: ImageFolder) -> None:
+    batch = sampler_of(map_folder, replace(PLAIN, flips=True)).draw(300)
+    moved = batch.values.numpy().astype(np.int64)[..., :2] - batch.target.numpy().astype(np.int64)[:, None, :2]
+    seen = set()
+    for i in range(300):
+        expected = TINY.offsets << int(batch.level[i])
+        known = batch.known[i].numpy()
+        signs = [s for s in ((1, 1), (1, -1), (-1, 1), (-1, -1)) if (moved[i] == expected * s)[known].all()]
+        assert signs
+        if len(signs) == 1:
+            seen.add(signs[0])
+    assert len(seen) == 4
+
+
+def test_gray_batches_repeat_the_second_channel(map_folder: ImageFolder) -> None:
+    batch = sampler_of(map_folder, replace(PLAIN, gray=1)).draw(50)
+    colour = sampler_of(map_folder, PLAIN).draw(50)
+    for gray, full in ((batch.target, colour.target), (batch.values, colour.values)):
+        assert torch.equal(gray, full[..., 1:2].expand_as(gray))
+
+
+def test_random_masks_know_any_share_of_the_window(map_folder: ImageFolder) -> None:
+    """The paper's objective: as many known as not, from none to all."""
+    batch = sampler_of(map_folder, replace(PLAIN, random_masks=1.0)).draw(2000)
+    targets = batch.target.numpy().astype(np.int64)
+    middle = (np.abs(targets[:, :2] - [16, 30]) < 8).all(1) & (batch.level.numpy() == 0)  # away from all borders
+    shares = batch.known.numpy()[middle].mean(1)
+    assert middle.sum() > 60
+    assert np.quantile(shares, [0.1, 0.5, 0.9]) == pytest.approx([0.1, 0.5, 0.9], abs=0.15)
+
+
+def test_earlier_starts_know_less(map_folder: ImageFolder) -> None:
+    shares = [
+        float(sampler_of(map_folder, replace(PLAIN, **change)).draw(500).known.float().mean())
+        for change in ({}, {"early_start": 1.0}, {"coarse_start": 1.0})
+    ]
+    assert shares[0] > shares[1] > shares[2] > 0
+
+
+# Muon
+
+
+@pytest.mark.parametrize("shape", [(24, 10), (10, 24), (3, 40, 16), (2, 16, 40)])
+def test_muon_makes_singular_values_near_one(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    update = 1e-3 * torch.randn(shape)
+    result = orthogonalise(update)
+    assert result.shape == update.shape
+    values = torch.linalg.svdvals(result)
+    assert values.min() > 0.6
+    assert values.max() < 1.3
+    u, _, v = torch.linalg.svd(update, full_matrices=False)
+    inside = u.mT @ result @ v.mT  # diagonal: only the singular values have changed
+    assert (inside - torch.diag_embed(inside.diagonal(dim1=-2, dim2=-1))).abs().max() < 1e-3
+
+
+def test_muon_treats_the_matrices_of_a_shape_alone() -> None:
+    torch.manual_seed(1)
+    pair = torch.randn(2, 8, 20)
+    torch.testing.assert_close(orthogonalise(pair)[1], orthogonalise(pair[1]), atol=1e-5, rtol=0)
+
+
+def test_muon_descends() -> None:
+    torch.manual_seed(2)
+    weight, goal = torch.nn.Parameter(torch.zeros(12, 6)), torch.randn(12, 6)
+    optimiser = Muon([weight], lr=0.05, weight_decay=0.0)
+    for _ in range(150):
+        optimiser.zero_grad()
+        loss = (weight - goal).square().sum()
+        loss.backward()
+        optimiser.step()
+    assert float(loss.detach()) < 0.1 * float(goal.square().sum())
