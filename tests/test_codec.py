@@ -75,7 +75,7 @@ SHAPES = [(1, 1), (1, 2), (2, 1), (1, 37), (29, 1), (3, 3), (17, 13)]
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_every_shape_and_budget_round_trips(shape: tuple[int, int], channels: int) -> None:
     most = useful_calls(shape)
-    for budget in (1, 2, 7, 10**6):
+    for budget in (1, 2, 7, 10**6 if prod(shape) < 50 else 50):
         data = check(noise((*shape, channels)) // 3, budget=budget)
         assert describe(data)["calls"] == min(budget, most)
 
@@ -86,7 +86,7 @@ def test_every_kind_of_image_round_trips(kind: str, channels: int) -> None:
     check(KINDS[kind]((21, 34, channels)), budget=5)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.integers(1, 12), st.integers(1, 12), st.sampled_from([1, 3]), st.integers(1, 12), st.integers(0, 2**32 - 1))
 def test_any_small_image_round_trips(height: int, width: int, channels: int, budget: int, seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -96,13 +96,13 @@ def test_any_small_image_round_trips(height: int, width: int, channels: int, bud
 
 
 def test_a_photograph_shrinks_and_a_budget_above_the_useful_maximum_is_the_maximum(photo: Samples) -> None:
-    small = photo[:24, :24]
-    most = useful_calls((24, 24))
+    small = photo[:16, :16]
+    most = useful_calls((16, 16))
     files = [check(small, budget=budget) for budget in (most, 10**6)]
     assert files[0] == files[1]
     assert describe(files[0])["calls"] == most
     assert len(files[0]) < len(check(small, budget=most // 8)) < len(check(small, budget=1)) < small.nbytes * 1.1
-    assert len(files[0]) < 0.75 * small.nbytes
+    assert len(files[0]) < 0.7 * small.nbytes
 
 
 def test_a_gray_image_is_cheaper_than_the_same_in_three_channels(photo: Samples) -> None:
@@ -220,9 +220,9 @@ class Tally:
         assert not self._left
 
 
-@pytest.mark.parametrize("budget", [1, 9, None])
+@pytest.mark.parametrize("budget", [1, 9, 60])
 def test_a_file_is_as_large_as_the_cross_entropy_of_its_model(
-    monkeypatch: pytest.MonkeyPatch, photo: Samples, budget: int | None
+    monkeypatch: pytest.MonkeyPatch, photo: Samples, budget: int
 ) -> None:
     payload = 8 * int(str(describe(api.encode(photo, budget=budget))["payload_bytes"]))
     monkeypatch.setattr(codec, "KnownDigits", Tally)
@@ -247,10 +247,10 @@ def small_files(model: Model, photo: Samples) -> dict[str, bytes]:
     """Files of 14x18 pixels: one section, and tiles and sections."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(api, "_model", lambda _: model)
-        files = {"whole": api.encode(photo[:14, :18], budget=4)}
+        files = {"whole": api.encode(photo[:14, :18], budget=3)}
         patch.setattr(api, "TILE", 16)
         patch.setattr(api, "SECTIONED_FROM", 1)
-        files["cut"] = api.encode(photo[:14, :18], budget=4)
+        files["cut"] = api.encode(photo[:14, :18], budget=3)
     return files
 
 
@@ -267,7 +267,7 @@ def test_a_rewritten_file_is_the_file(small_files: dict[str, bytes], name: str) 
 
 def test_no_flipped_bit_of_a_payload_gives_wrong_pixels(small_files: dict[str, bytes]) -> None:
     payload = read_file(small_files["whole"])[1][0]
-    for at in {*range(0, len(payload), 11), *range(len(payload) - 9, len(payload))}:
+    for at in {*range(0, len(payload), 20), *range(len(payload) - 6, len(payload))}:
         damaged = bytearray(payload)
         damaged[at] ^= 1 << at % 8
         refused(rewritten(small_files["whole"], {0: bytes(damaged)}))
@@ -276,7 +276,7 @@ def test_no_flipped_bit_of_a_payload_gives_wrong_pixels(small_files: dict[str, b
 @pytest.mark.parametrize("name", ["whole", "cut"])
 def test_no_lost_or_added_byte_of_a_payload_gives_wrong_pixels(small_files: dict[str, bytes], name: str) -> None:
     for number, payload in enumerate(read_file(small_files[name])[1]):
-        for damaged in (b"", payload[:-1], payload[1:], payload + b"\x01", payload + b"\0", b"\x01" + payload):
+        for damaged in {b"", payload[:-1], payload[1:], payload + b"\x01"}:
             if damaged != payload:
                 refused(rewritten(small_files[name], {number: damaged}))
 
@@ -310,7 +310,7 @@ def test_another_number_of_channels_does_not_decode(small_files: dict[str, bytes
 def test_another_schedule_does_not_decode(small_files: dict[str, bytes]) -> None:
     runs = header_of(small_files["whole"]).runs
     assert runs is not None
-    assert len(runs) == 4
+    assert len(runs) == 3
     for other in (
         (runs[0] + 1, runs[1] - 1, *runs[2:]),  # a boundary moved by one
         (*runs[:-1], runs[-1] + 1),  # a rank too many

@@ -23,7 +23,7 @@ from ardm_compress.network.train import TrainConfig, Trainer, schedule
 TINY = NetworkConfig(
     axes=2, channels=3, bit_depth=8, radius_sq=5, hidden=16, expand=24, blocks=1, head=8, mixture=2, levels=3, period=4
 )
-CONFIG = TrainConfig(network=TINY, steps=60, batch=256, warmup=5, rounding_from=0.5)
+CONFIG = TrainConfig(network=TINY, steps=60, batch=256, muon_lr=0.05, adam_lr=0.02, warmup=5, rounding_from=0.5)
 PLAIN = Sampling(random_masks=0, early_start=0, coarse_start=0, flips=False, gray=0)
 
 
@@ -45,7 +45,7 @@ def test_a_few_steps_reduce_the_loss(images: list[Path], tmp_path: Path) -> None
     losses = [trainer.train_step() for _ in range(CONFIG.steps)]
     first, last = np.mean(losses[:5]), np.mean(losses[-5:])
     assert 4 < first < 8  # bits per sample: about what a flat distribution over nearby values costs
-    assert last < first - 0.7
+    assert last < first - 0.4  # of batches that differ by less than 0.1
     assert all(module.rounding for module in trainer.network.modules() if isinstance(module, GridLinear))
 
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 INPUT_STEP = 32  # integer inputs and activations are real values times this
 CLIP = 127  # largest magnitude of an integer input or activation
 WEIGHT_CLIP = 63  # |w| above this would saturate in 16-bit pair sums on CPUs without VNNI
-BIAS_CLIP = 1 << 22  # largest magnitude of an integer bias, so that sums stay below 2**24
 SAMPLE_BITS = 4  # fraction bits of references and scales
 
 

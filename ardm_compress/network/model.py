@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ardm_compress.network.config import BIAS_CLIP, CLIP, INPUT_STEP, WEIGHT_CLIP, NetworkConfig
+from ardm_compress.network.config import CLIP, INPUT_STEP, WEIGHT_CLIP, NetworkConfig
 from ardm_compress.network.features import ONE, Features, quantise_deviation
 
+BIAS_CLIP = 1 << 22  # largest magnitude of an integer bias, so that sums stay below 2**24
 LOG_FLOOR = -24 * math.log(2)  # the coder gives every symbol at least 2**-24
 
 
