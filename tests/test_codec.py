@@ -122,7 +122,7 @@ def header_of(data: bytes) -> Header:
     return read_file(data)[0]
 
 
-@pytest.mark.parametrize("shape", [(40, 27), (33, 16), (16, 17), (17, 65)], ids=str)
+@pytest.mark.parametrize("shape", [(40, 27), (16, 17), (17, 33)], ids=str)
 @pytest.mark.parametrize("sections", [1, 5])
 def test_tiles_and_sections_round_trip(
     monkeypatch: pytest.MonkeyPatch, photo: Samples, shape: tuple[int, int], sections: int
@@ -170,10 +170,11 @@ def test_tiles_do_not_depend_on_each_other(monkeypatch: pytest.MonkeyPatch, phot
 def test_batches_change_neither_the_file_nor_the_samples(
     monkeypatch: pytest.MonkeyPatch, photo: Samples, batch: int
 ) -> None:
-    data = api.encode(photo, budget=3)
+    samples = photo[:25, :40]
+    data = api.encode(samples, budget=3)
     monkeypatch.setattr(codec, "BATCH", batch)
-    assert api.encode(photo, budget=3) == data
-    np.testing.assert_array_equal(api.decode(data), photo)
+    assert api.encode(samples, budget=3) == data
+    np.testing.assert_array_equal(api.decode(data), samples)
 
 
 def test_steps_of_several_blocks_round_trip(monkeypatch: pytest.MonkeyPatch, photo: Samples) -> None:

@@ -568,7 +568,7 @@ print(hashlib.sha256(decoded.tobytes()).hexdigest())
 MACHINES = [  # ONEDNN_MAX_CPU_ISA, ATEN_CPU_CAPABILITY, threads, path, batch (0: the default)
     ("SSE41", None, 1, Path.INT8, 0),
     ("AVX2", None, 2, Path.INT8, 100),
-    ("AVX512_CORE", "default", 1, Path.INT8, 1000),
+    ("AVX512_CORE", "default", 1, Path.INT8, 50),
     (None, None, 1, Path.INT8, 0),
     ("SSE41", None, 2, Path.FLOAT32, 33),
     (None, "default", 1, Path.FLOAT64, 100),
@@ -579,10 +579,11 @@ MACHINES = [  # ONEDNN_MAX_CPU_ISA, ATEN_CPU_CAPABILITY, threads, path, batch (0
 def shared_file(tmp_path_factory: pytest.TempPathFactory, photo: Samples) -> tuple[FilePath, list[str]]:
     """A folder with the photograph and a file of it, and what every machine must print."""
     folder = tmp_path_factory.mktemp("shared")
-    np.save(folder / "photo.npy", photo)
-    data = api.encode(photo, budget=12)
+    small = photo[:24, :40]  # torch's 8-bit product is a plain loop on processors without AVX-512
+    np.save(folder / "photo.npy", small)
+    data = api.encode(small, budget=12)
     (folder / "photo.ardm").write_bytes(data)
-    return folder, [hashlib.sha256(data).hexdigest(), hashlib.sha256(photo.tobytes()).hexdigest()]
+    return folder, [hashlib.sha256(data).hexdigest(), hashlib.sha256(small.tobytes()).hexdigest()]
 
 
 @pytest.mark.parametrize(("isa", "capability", "threads", "path", "batch"), MACHINES)
