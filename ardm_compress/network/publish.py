@@ -24,7 +24,7 @@ from ardm_compress.network.data import ImageFolder, Sampler, Sampling, held_out
 from ardm_compress.network.measure import measure_costs
 from ardm_compress.network.model import Network
 
-POSITIONS = 192  # measured per level and rank
+POSITIONS = 96  # measured per level and rank
 
 
 def load_average(checkpoint: Path) -> Network:
