@@ -35,7 +35,7 @@ from ardm_compress.exact.network import ExactNetwork, Parameters
 from ardm_compress.exact.products import IntegerLinear, Path
 from ardm_compress.media import Samples
 from ardm_compress.models import ModelFile, find_model
-from ardm_compress.network.config import CLIP, WEIGHT_CLIP, NetworkConfig
+from ardm_compress.network.config import CLIP, INPUT_STEP, WEIGHT_CLIP, NetworkConfig
 from ardm_compress.network.data import Sampling
 from ardm_compress.network.features import FeatureMaker, Features
 from ardm_compress.network.model import Network, mixture_bits
@@ -251,6 +251,22 @@ def test_embeddings_that_sums_have_no_room_for_are_refused(name: str) -> None:
         else:
             with pytest.raises(ModelError, match="too large"):
                 ExactNetwork(IMAGE, tensors, Path.FLOAT64, CPU)
+
+
+def test_the_hidden_state_is_that_of_the_rounded_float_network(trained: Trainer) -> None:
+    """On the grid of activations, where 127 is the largest; a multiplier that is off by 1% shows."""
+    features, target = random_features(IMAGE, 1000)
+    states: list[Tensor] = []
+    hook = trained.network.signed.register_forward_hook(lambda _, __, state: states.append(state))
+    trained.network.set_rounding(True)
+    with torch.no_grad():
+        trained.network(features, torch.ones(1000, dtype=torch.int64), torch.from_numpy(target).to(torch.float32))
+    hook.remove()
+    exact = ExactNetwork(IMAGE, export(trained.network), Path.FLOAT64, CPU).hidden(features, 1)
+    apart = (exact - INPUT_STEP * states[0]).abs()
+    assert exact.abs().mean() > 20
+    assert apart.mean() < 0.5
+    assert apart.max() < 8
 
 
 # Features

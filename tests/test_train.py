@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from ardm_compress.ardm.masks import known_before
 from ardm_compress.ardm.order import level_shape, make_order
 from ardm_compress.network.config import NetworkConfig
-from ardm_compress.network.data import HOLD_OUT, ImageFolder, Sampler, Sampling, held_out, known_before
+from ardm_compress.network.data import HOLD_OUT, ImageFolder, Sampler, Sampling, held_out
 from ardm_compress.network.model import GridLinear
 from ardm_compress.network.muon import Muon, orthogonalise
 from ardm_compress.network.train import TrainConfig, Trainer, schedule
@@ -213,13 +214,13 @@ def test_earlier_starts_know_less(map_folder: ImageFolder) -> None:
 @pytest.mark.parametrize("shape", [(24, 10), (10, 24), (3, 40, 16), (2, 16, 40)])
 def test_muon_makes_singular_values_near_one(shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
-    update = 1e-3 * torch.randn(shape)
+    u, _, v = torch.linalg.svd(torch.randn(shape), full_matrices=False)
+    update = 1e-3 * u @ torch.diag(torch.logspace(0, -2, u.shape[-1])) @ v
     result = orthogonalise(update)
     assert result.shape == update.shape
     values = torch.linalg.svdvals(result)
     assert values.min() > 0.6
     assert values.max() < 1.3
-    u, _, v = torch.linalg.svd(update, full_matrices=False)
     inside = u.mT @ result @ v.mT  # diagonal: only the singular values have changed
     assert (inside - torch.diag_embed(inside.diagonal(dim1=-2, dim2=-1))).abs().max() < 1e-3
 
