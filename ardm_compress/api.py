@@ -71,6 +71,7 @@ def encode(
     if budget < 1:
         raise ValueError("the budget must be at least 1 network call")
     coder = _model(find_model(model))
+    _check_channels(samples.shape[2], coder)
     rows, columns = samples.shape[:2]
     tile = _tile_side(rows), _tile_side(columns)
     sections = SECTIONS if prod(tile) >= SECTIONED_FROM else 1
@@ -98,8 +99,7 @@ def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8
     """
     header, payloads = read_file(data)
     coder = _model(model_of_file(header.model_id))
-    if header.channels > coder.config.channels:
-        raise UnsupportedError(f"the file has {header.channels} channels, its model {coder.config.channels}")
+    _check_channels(header.channels, coder)
     samples = np.empty((*header.shape, header.channels), np.uint8)
     tiles = prod(header.grid)
     count = _Counter(header, coder.order, progress)
@@ -131,6 +131,11 @@ def plan(model: str, shape: tuple[int, int]) -> list[PlanRow]:
         per_level = tuple(np.bincount(starts, minlength=levels).tolist())
         rows.append(PlanRow(budget, (plans.cost(budget) + root) / samples, per_level))
     return rows
+
+
+def _check_channels(channels: int, coder: Model) -> None:
+    if channels > coder.config.channels:
+        raise UnsupportedError(f"the image has {channels} channels, its model only {coder.config.channels}")
 
 
 def _tile_side(side: int) -> int:

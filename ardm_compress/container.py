@@ -27,6 +27,7 @@ class Limits:
 
     samples: int = 1 << 30  # pixels times channels
     tiles: int = 1 << 16
+    tile_pixels: int = 1 << 20  # of one tile, which is decoded in one piece
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -179,6 +180,8 @@ def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, i
     tile = shape
     if flags & TILED:
         tile = reader.varint(1, shape[0], "the tile height"), reader.varint(1, shape[1], "the tile width")
+    if prod(tile) > limits.tile_pixels:
+        raise LimitError(f"a tile of {tile[1]} x {tile[0]} pixels is over the limit of {limits.tile_pixels}")
     sections = reader.varint(2, 20, "the number of sections") if flags & SECTIONED else 1
     runs = None
     if flags & EXPLICIT_SCHEDULE:

@@ -1,7 +1,7 @@
 """A second decoder, written from docs/format.md sections 4 to 10. NumPy; safetensors only to read the model.
 
 It imports nothing of the package. Where the document says integer, this has int64; matrix products are taken in
-float64, exact below 2^53 and faster. The five floating-point steps are in float32 and marked F1 to F5.
+float64, exact below 2^53 and faster. The floating-point steps are marked F1 to F6.
 """
 
 from __future__ import annotations
@@ -123,8 +123,20 @@ def make_inputs(model: Model, v: Array, known: Array) -> Inputs:
     return Inputs(vector, bucket, reference, scale)
 
 
-def act(h: Array) -> Array:
-    return clamp(to_integers(h.astype(F32) / F32(8)), -127, 127)
+def act(model: Model, h: Array) -> Array:
+    if not model.config.get("normalise", False):
+        return clamp(to_integers(h.astype(F32) / F32(8)), -127, 127)
+    width = h.shape[1]
+    q = 8 * width + (h * h).sum(1, keepdims=True)
+    factor = np.sqrt(1024 * width / q.astype(np.float64)).astype(F32)  # F6
+    return clamp(to_integers(h.astype(F32) * factor), -127, 127)
+
+
+def bend(model: Model, x: Array) -> Array:
+    if not model.config.get("smooth", False):
+        return clamp(x, 0, 127)
+    m = np.minimum(x, 127)
+    return np.rint(m * clamp(m + 32, 0, 64) / 64).astype(np.int64)
 
 
 def hidden(model: Model, inputs: Inputs, level: int) -> Array:
@@ -134,9 +146,9 @@ def hidden(model: Model, inputs: Inputs, level: int) -> Array:
     stream = model.rescale("input", model.linear("input", inputs.vector) + embedding)
     for i in range(config["blocks"]):
         expand, contract = f"blocks.{i}.expand", f"blocks.{i}.contract"
-        inner = clamp(model.rescale(expand, model.linear(expand, act(stream))), 0, 127)
+        inner = bend(model, model.rescale(expand, model.linear(expand, act(model, stream))))
         stream = stream + model.rescale(contract, model.linear(contract, inner))
-    return act(stream)
+    return act(model, stream)
 
 
 class Head:
@@ -151,7 +163,7 @@ class Head:
         """Weights, means and factors of the next channel, (n, k) each."""
         model, c, k = self.model, len(self.innovations), self.model.config["mixture"]
         inner, outer = f"heads.{c}.inner", f"heads.{c}.outer"
-        x = clamp(model.rescale(inner, model.linear(inner, np.concatenate(self.seen, 1))), 0, 127)
+        x = bend(model, model.rescale(inner, model.linear(inner, np.concatenate(self.seen, 1))))
         out = model.rescale(outer, model.linear(outer, x))
         logits, offsets, octaves, couplings = np.split(out, [k, 2 * k, 3 * k], 1)
         below = np.minimum(logits.max(1, keepdims=True) - logits, 255)

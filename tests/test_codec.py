@@ -362,6 +362,13 @@ def test_budgets_start_at_one(budget: int) -> None:
         api.encode(constant((4, 4, 3)), budget=budget)
 
 
+def test_colours_under_a_model_of_gray_images_are_unsupported(monkeypatch: pytest.MonkeyPatch, model: Model) -> None:
+    gray = replace(model, config=replace(model.config, channels=1))
+    monkeypatch.setattr(api, "_model", lambda _: gray)
+    with pytest.raises(UnsupportedError, match="3 channels, its model only 1"):
+        api.encode(constant((4, 4, 3)))
+
+
 def test_unknown_models_are_named() -> None:
     with pytest.raises(UnsupportedError, match=r"no model 'nosuch'.*photo"):
         api.encode(constant((4, 4, 3)), model="nosuch")

@@ -307,10 +307,15 @@ def test_endless_and_missing_numbers_are_refused(code: str) -> None:
 
 def test_a_reader_can_ask_for_lower_limits() -> None:
     data = FILES["tiles"]
-    assert read_header(data, Limits(samples=960, tiles=3))
-    for limits in (Limits(samples=959), Limits(tiles=2)):
+    assert read_header(data, Limits(samples=960, tiles=3, tile_pixels=384))
+    for limits in (Limits(samples=959), Limits(tiles=2), Limits(tile_pixels=383)):
         with pytest.raises(LimitError):
             read_header(data, limits)
+
+
+def test_one_tile_as_large_as_a_large_image_is_refused() -> None:
+    with pytest.raises(LimitError, match="a tile of 1025 x 1024 pixels"):
+        read_header(write_file(header_of((1024, 1025)), [b"x"]))
 
 
 def read_or_refuse(data: bytes) -> bool:

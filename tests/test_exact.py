@@ -46,7 +46,18 @@ BRANCHING = 16
 
 # Widths that are no multiples of what any product pads to.
 IMAGE = NetworkConfig(
-    axes=2, channels=3, bit_depth=8, radius_sq=8, hidden=40, expand=56, blocks=2, head=24, levels=3, period=4
+    axes=2,
+    channels=3,
+    bit_depth=8,
+    radius_sq=8,
+    hidden=40,
+    expand=56,
+    blocks=2,
+    head=24,
+    levels=3,
+    period=4,
+    normalise=True,
+    smooth=True,
 )
 AUDIO = NetworkConfig(
     axes=1, channels=2, bit_depth=16, radius_sq=100, hidden=21, expand=37, blocks=1, head=11, mixture=2, levels=2
@@ -211,7 +222,7 @@ def test_every_split_into_batches_gives_the_same_integers(parts: list[int], path
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
     """A small network after a few seconds of training, the second half with rounding."""
     photo = FilePath(__file__).parent.parent / "examples" / "photo.png"
-    config = TrainConfig(network=IMAGE, steps=150, batch=512, warmup=10, rounding_from=0.5)
+    config = TrainConfig(network=IMAGE, steps=150, decay=75, batch=512, muon_lr=0.02, adam_lr=2e-3, warmup=10)
     trainer = Trainer(config, [photo], tmp_path_factory.mktemp("trained"))
     for _ in range(config.steps):
         trainer.train_step()
@@ -257,7 +268,7 @@ def test_the_hidden_state_is_that_of_the_rounded_float_network(trained: Trainer)
     """On the grid of activations, where 127 is the largest; a multiplier that is off by 1% shows."""
     features, target = random_features(IMAGE, 1000)
     states: list[Tensor] = []
-    hook = trained.network.signed.register_forward_hook(lambda _, __, state: states.append(state))
+    hook = trained.network.state.register_forward_hook(lambda _, __, state: states.append(state))
     trained.network.set_rounding(True)
     with torch.no_grad():
         trained.network(features, torch.ones(1000, dtype=torch.int64), torch.from_numpy(target).to(torch.float32))
@@ -267,6 +278,14 @@ def test_the_hidden_state_is_that_of_the_rounded_float_network(trained: Trainer)
     assert exact.abs().mean() > 20
     assert apart.mean() < 0.5
     assert apart.max() < 8
+
+
+@pytest.mark.parametrize(
+    "change", [{"mixture": 4}, {"mixture": 0}, {"bit_depth": 2}, {"bit_depth": 17}, {"axes": 3}, {"radius_sq": 40}]
+)
+def test_networks_without_exact_sums_are_refused(change: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"a network has|a mixture has|window and bit depth"):
+        replace(IMAGE, **change)  # type: ignore[arg-type]
 
 
 # Features

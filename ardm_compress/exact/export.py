@@ -21,7 +21,7 @@ def _layer(name: str, layer: nn.Module, output_step: Tensor | float) -> dict[str
     step = layer.weight_step()
     unit = step.squeeze(1) / INPUT_STEP  # real value of 1 in the integer sum
     return {
-        f"{name}.weight": torch.round(layer.weight.detach() / step).to(torch.int8),
+        f"{name}.weight": torch.round(layer.effective().detach() / step).to(torch.int8),
         f"{name}.bias": torch.round(layer.bias.detach() / unit).to(torch.int32),
         f"{name}.multiplier": (unit * output_step).to(torch.float32),
     }

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ardm_compress.errors import ModelError
 from ardm_compress.exact import tables as grid
-from ardm_compress.exact.products import EXACT_FLOAT32, IntegerLinear, Path, largest_sums
-from ardm_compress.network.config import CLIP, SAMPLE_BITS, NetworkConfig
+from ardm_compress.exact.products import EXACT_FLOAT32, EXACT_FLOAT64, IntegerLinear, Path, largest_sums
+from ardm_compress.network.config import CLIP, INPUT_STEP, NORM_FLOOR, SAMPLE_BITS, NetworkConfig
 from ardm_compress.network.features import Features, quantise_deviation
 
 if TYPE_CHECKING:
@@ -44,11 +44,6 @@ class Rescaled:
         return total.mul_(self.multiplier).round_()
 
 
-def _to_activation(stream: Tensor) -> Tensor:
-    """Residual stream (STREAM_BITS fraction bits) -> activation grid (5 fraction bits)."""
-    return (stream * (1 / (1 << grid.STREAM_BITS - 5))).round_().clamp_(-CLIP, CLIP)
-
-
 def _check_stream(config: NetworkConfig, tensors: Mapping[str, Tensor]) -> None:
     """Raise ModelError unless the input sums and the residual stream stay exact in float32, whatever the samples."""
     sums = largest_sums(tensors["input.weight"], tensors["input.bias"])
@@ -58,7 +53,8 @@ def _check_stream(config: NetworkConfig, tensors: Mapping[str, Tensor]) -> None:
         name = f"blocks.{i}.contract"
         bound = largest_sums(tensors[f"{name}.weight"], tensors[f"{name}.bias"])
         stream = stream + bound * tensors[f"{name}.multiplier"].abs().to(torch.float64) + 1
-    if int(sums.max()) >= EXACT_FLOAT32 or float(stream.max()) >= EXACT_FLOAT32:
+    squares = float(stream.max()) ** 2 * len(stream) if config.normalise else 0
+    if max(int(sums.max()), float(stream.max())) >= EXACT_FLOAT32 or squares >= EXACT_FLOAT64:
         raise ModelError("the model's residual stream is too large for exact sums")
 
 
@@ -75,9 +71,7 @@ class ExactNetwork:
         self._input = layer("input")
         self._level = tensors["level"].to(device, torch.float32)
         self._bucket = tensors["bucket"].to(device, torch.float32)
-        self._blocks = [
-            (layer(f"blocks.{i}.expand"), layer(f"blocks.{i}.contract")) for i in range(config.blocks)
-        ]
+        self._blocks = [(layer(f"blocks.{i}.expand"), layer(f"blocks.{i}.contract")) for i in range(config.blocks)]
         self._heads = [(layer(f"heads.{c}.inner"), layer(f"heads.{c}.outer")) for c in range(config.channels)]
         self._weights = tensors["tables.mixture_weights"].to(device)
         self._inverse = tensors["tables.inverse_scales"].to(device)
@@ -89,9 +83,24 @@ class ExactNetwork:
         embedding = self._bucket.index_select(0, features.bucket).add_(self._level[row])
         stream = self._input(features.inputs, embedding)
         for expand, contract in self._blocks:
-            inner = expand(_to_activation(stream)).clamp_(0, CLIP)
-            stream += contract(inner)
-        return _to_activation(stream)
+            stream += contract(self._bend(expand(self._state(stream))))
+        return self._state(stream)
+
+    def _state(self, stream: Tensor) -> Tensor:
+        """Residual stream (STREAM_BITS fraction bits) -> activations."""
+        if not self.config.normalise:
+            return (stream * (INPUT_STEP / (1 << grid.STREAM_BITS))).round_().clamp_(-CLIP, CLIP)
+        width, exact = stream.shape[1], stream.to(torch.float64)
+        squares = torch.linalg.vecdot(exact, exact).add_(width * NORM_FLOOR).unsqueeze(1)
+        factor = torch.sqrt(torch.full_like(squares, width * INPUT_STEP**2) / squares).to(torch.float32)
+        return (stream * factor).round_().clamp_(-CLIP, CLIP)
+
+    def _bend(self, x: Tensor) -> Tensor:
+        """Nonlinearity of hidden layers, in place; every product is exact."""
+        if not self.config.smooth:
+            return x.clamp_(0, CLIP)
+        factor = x.clamp_(max=CLIP).add(INPUT_STEP).clamp_(0, 2 * INPUT_STEP)
+        return x.mul_(factor).mul_(1 / (2 * INPUT_STEP)).round_()
 
     def start(self, state: Tensor, reference: Tensor, scale: Tensor) -> Channels:
         """Begin coding the channels of n positions."""
@@ -100,7 +109,7 @@ class ExactNetwork:
     def outputs(self, channel: int, inputs: Tensor) -> Tensor:
         """Raw integer outputs of a channel's head, (n, 3 * mixture + channel)."""
         inner, outer = self._heads[channel]
-        return outer(inner(inputs).clamp_(0, CLIP))
+        return outer(self._bend(inner(inputs)))
 
     def lookup(self, logits: Tensor, log2_scales: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
         """Integer mixture weights and inverse scales."""

@@ -18,6 +18,7 @@ from ardm_compress.errors import ModelError
 from ardm_compress.network.config import CLIP, WEIGHT_CLIP
 
 EXACT_FLOAT32 = 1 << 24
+EXACT_FLOAT64 = 1 << 53
 ALIGNMENT = 16  # of both matrix sides, for torch._int_mm on CUDA
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ardm_compress.network.config import STREAM_BITS as STREAM_BITS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-STREAM_BITS = 8  # fraction bits of the residual stream
 LOGIT_BITS = 4  # of mixture logits, nats
 OFFSET_BITS = 8  # of mean offsets, local scales
 OCTAVE_BITS = 4  # of log2 scales, octaves

@@ -14,6 +14,8 @@ INPUT_STEP = 32  # integer inputs and activations are real values times this
 CLIP = 127  # largest magnitude of an integer input or activation
 WEIGHT_CLIP = 63  # |w| above this would saturate in 16-bit pair sums on CPUs without VNNI
 SAMPLE_BITS = 4  # fraction bits of references and scales
+STREAM_BITS = 8  # fraction bits of the residual stream
+NORM_FLOOR = 8  # added to the mean square of the residual stream, in its integer units
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,8 @@ class NetworkConfig:
     period: int = 8  # of that order
     gain: int = 20  # integer input per local scale of deviation
     innovation_gain: int = 40  # the same for what a coded channel deviated from its own prediction
+    normalise: bool = False  # divide the residual stream by its root mean square before each block and the heads
+    smooth: bool = False  # a smooth knee instead of a rectifier in hidden layers; its activations are coarser
 
     @cached_property
     def offsets(self) -> NDArray[np.int64]:
@@ -66,9 +70,11 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         largest = (1 << self.bit_depth + SAMPLE_BITS) * self.channels * int(self.weights.sum())
+        if self.axes not in (1, 2) or not 3 <= self.bit_depth <= 16:
+            raise ValueError("a network has 1 or 2 axes and samples of 3 to 16 bits")
         if not 1 <= self.mixture <= 3:
             raise ValueError("a mixture has 1 to 3 components, so that its CDF fits 32 bits")
-        if self.bit_depth > 16 or (self.bit_depth <= 8 and largest >= 1 << 24):
+        if self.bit_depth <= 8 and largest >= 1 << 24:
             raise ValueError("window and bit depth too large for exact sums")
 
 

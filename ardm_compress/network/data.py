@@ -62,11 +62,11 @@ class Sampling:
     """How training positions are drawn."""
 
     level_decay: float = 0.3  # share of positions of each level relative to the next finer one
-    random_masks: float = 0.1  # share of batches' positions under uniform random masks (the paper's objective)
-    early_start: float = 0.25  # share whose step started earlier in the same level
-    coarse_start: float = 0.05  # share whose step started on a coarser level
+    random_masks: float = 0.04  # share of batches' positions under uniform random masks (the paper's objective)
+    early_start: float = 0.12  # share whose step started earlier in the same level
+    coarse_start: float = 0.03  # share whose step started on a coarser level
     flips: bool = True  # mirror images at random along each axis
-    gray: float = 0.04  # share whose channels are all the second one, so that the model codes gray images too
+    gray: float = 0.02  # share whose channels are all the second one, so that the model codes gray images too
 
 
 class Sampler:
@@ -78,14 +78,17 @@ class Sampler:
         self.starts = np.array([order.lattice(r, 1).start for r in range(order.ranks_per_level)])
         shares = sampling.level_decay ** np.arange(config.levels)
         self.level_shares = shares / shares.sum()
+        ranks = np.arange(order.ranks_per_level)
+        around = np.repeat(self.starts, len(ranks), 0)[:, None] + config.offsets
+        same = known_before(order, around, np.zeros(len(around), np.int64), np.tile(ranks, len(ranks)))
+        self.same_level = same.reshape(len(ranks), len(ranks), -1)  # (rank, start, window)
 
     def draw(self, n: int) -> Batch:
         """A training batch of n positions."""
         level = self.rng.choice(self.config.levels, n, p=self.level_shares)
         rank = self.rng.integers(0, self.order.ranks_per_level, n)
         image, position = self.place(level, rank)
-        around = position[:, None] + self.config.offsets
-        return self.batch(image, level, position, self._known(around, rank))
+        return self.batch(image, level, position, self._known(position, rank))
 
     def place(self, level: NDArray[np.int64], rank: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Random images (n,) and, in them, random positions (n, 2) of the given levels and ranks."""
@@ -100,9 +103,10 @@ class Sampler:
     ) -> Batch:
         """The samples at and around positions; ``known`` (n, window), to which the image's border is added."""
         shape = self.data.shapes[image]
-        around = position[:, None] + self.config.offsets
-        inside = ((around >= 0) & (around < -(-shape >> level[:, None])[:, None])).all(2)
-        values = self._values(image, shape, level, np.concatenate([around, position[:, None]], 1))
+        sizes = -(-shape >> level[:, None])
+        around = [position[:, axis, None] + offsets for axis, offsets in enumerate(self.config.offsets.T)]
+        inside = np.logical_and.reduce([(a >= 0) & (a < sizes[:, i, None]) for i, a in enumerate(around)])
+        values = self._values(image, shape, level, position, inside)
         gray = self.rng.random(len(image)) < self.sampling.gray
         values[gray] = values[gray][..., 1:2]
         return Batch(
@@ -112,29 +116,35 @@ class Sampler:
             torch.from_numpy(values[:, -1].astype(np.float32)),
         )
 
-    def _known(self, around: NDArray[np.int64], rank: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which of the neighbours (n, window, axes) are known when each position's step starts."""
-        rng, sampling, n = self.rng, self.sampling, len(around)
+    def _known(self, position: NDArray[np.int64], rank: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which neighbours (n, window) of positions of the given ranks are known when each position's step starts."""
+        rng, sampling, n = self.rng, self.sampling, len(rank)
         kind = rng.random(n)
-        up = np.zeros(n, np.int64)
         start = rank.copy()
         coarse = kind < sampling.coarse_start
         early = ~coarse & (kind < sampling.coarse_start + sampling.early_start)
         start[early] = rng.integers(0, rank[early] + 1)
         start[coarse] = rng.integers(0, self.order.ranks_per_level, coarse.sum())
-        up[coarse] = rng.geometric(0.6, coarse.sum()).clip(max=4)
-        known = known_before(self.order, around, up, start)
+        up = rng.geometric(0.6, coarse.sum()).clip(max=4)
+        known: NDArray[np.bool_] = self.same_level[rank, start]
+        known[coarse] = known_before(self.order, position[coarse, None] + self.config.offsets, up, start[coarse])
         random = kind > 1 - sampling.random_masks
-        known[random] = random_masks(rng, int(random.sum()), around.shape[1])
+        known[random] = random_masks(rng, int(random.sum()), known.shape[1])
         return known
 
     def _values(
-        self, image: NDArray[np.int64], shape: NDArray[np.int64], level: NDArray[np.int64], around: NDArray[np.int64]
+        self,
+        image: NDArray[np.int64],
+        shape: NDArray[np.int64],
+        level: NDArray[np.int64],
+        position: NDArray[np.int64],
+        inside: NDArray[np.bool_],
     ) -> NDArray[np.uint8]:
-        """Samples at lattice positions (n, m, 2) of randomly flipped images; positions outside are clipped inside."""
-        full = np.clip(around << level[:, None, None], 0, shape[:, None] - 1)
-        flip = self.rng.random((len(image), 1, 2)) < 0.5 * self.sampling.flips
-        full = np.where(flip, shape[:, None] - 1 - full, full)
-        index = self.data.first[image, None] + full[..., 0] * shape[:, 1:] + full[..., 1]
-        samples: NDArray[np.uint8] = self.data.samples[index]
-        return samples
+        """Samples (n, window + 1, channels) around and, last, at positions of randomly flipped images."""
+        flip = self.rng.random((len(image), 2)) < 0.5 * self.sampling.flips
+        full = position << level[:, None]
+        full = np.where(flip, shape - 1 - full, full)
+        centre = self.data.first[image] + full[:, 0] * shape[:, 1] + full[:, 1]
+        pitch = np.stack([shape[:, 1], np.ones_like(level)], 1) * np.where(flip, -1, 1) << level[:, None]
+        index = centre[:, None] + np.where(inside, pitch @ self.config.offsets.T, 0)
+        return self.data.samples.take(np.concatenate([index, centre[:, None]], 1), 0)

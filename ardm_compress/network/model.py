@@ -13,10 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ardm_compress.network.config import CLIP, INPUT_STEP, WEIGHT_CLIP, NetworkConfig
+from ardm_compress.network.config import CLIP, INPUT_STEP, NORM_FLOOR, STREAM_BITS, WEIGHT_CLIP, NetworkConfig
 from ardm_compress.network.features import ONE, Features, quantise_deviation
 
 BIAS_CLIP = 1 << 22  # largest magnitude of an integer bias, so that sums stay below 2**24
+NEAREST_GAIN = 3.0  # of the weights of the nearest neighbours
+CODED_GAIN = 3.0  # of the weights of a position's channels already coded
 LOG_FLOOR = -24 * math.log(2)  # the coder gives every symbol at least 2**-24
 
 
@@ -34,9 +36,22 @@ def round_through(x: Tensor) -> Tensor:
 
 
 class GridLinear(nn.Linear):
-    """Linear layer whose weights can be rounded, a scale per output, onto integers within +-WEIGHT_CLIP."""
+    """Linear layer whose weights can be rounded, a scale per output, onto integers within +-WEIGHT_CLIP.
 
+    Muon moves a layer's weights by as much for every input. ``gains`` (inputs,) multiply them, so that inputs known to
+    matter more are learned faster.
+    """
+
+    gains: Tensor
     rounding: bool = False
+
+    def __init__(self, inputs: int, outputs: int, gains: Tensor | None = None) -> None:
+        super().__init__(inputs, outputs)
+        self.register_buffer("gains", torch.ones(inputs) if gains is None else gains)
+
+    def effective(self) -> Tensor:
+        """Weights (outputs, inputs) times their gains."""
+        return self.weight * self.gains
 
     def weight_step(self) -> Tensor:
         """Real value of one integer unit of each output's weights, shape (outputs, 1).
@@ -44,12 +59,12 @@ class GridLinear(nn.Linear):
         It follows the largest weight, but is large enough for the bias: units that training has let die keep a bias
         while their weights decay to nothing.
         """
-        largest = self.weight.detach().abs().amax(1, keepdim=True)
+        largest = self.effective().detach().abs().amax(1, keepdim=True)
         for_bias = self.bias.detach().abs().unsqueeze(1) * (INPUT_STEP / BIAS_CLIP)
         return torch.maximum(largest / WEIGHT_CLIP, for_bias).clamp_min(1e-8)
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        weight = self.weight
+        weight = self.effective()
         if self.rounding:
             step = self.weight_step()
             weight = round_through(weight / step) * step
@@ -85,6 +100,38 @@ class Clamp(nn.Module):
         return round_through(x * INPUT_STEP) / INPUT_STEP if self.rounding else x
 
 
+class Bend(nn.Module):
+    """x * clamp(x + 1, 0, 2) / 2: a rectifier with a smooth knee, exact in integers (compare hard-swish)."""
+
+    rounding: bool = False
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        if self.rounding:
+            x = round_through(x * INPUT_STEP) / INPUT_STEP
+        x = (x * (x + 1).clamp(0, 2) * 0.5).clamp_max(CLIP / INPUT_STEP)
+        return round_through(x * INPUT_STEP) / INPUT_STEP if self.rounding else x
+
+
+def bend(config: NetworkConfig) -> nn.Module:
+    """The nonlinearity of hidden layers."""
+    return Bend() if config.smooth else Clamp(0)
+
+
+class State(nn.Module):
+    """Residual stream -> activations: divided by its root mean square (Zhang and Sennrich 2019), then clamped."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.normalise = config.normalise
+        self.signed = Clamp(-CLIP)
+
+    def forward(self, h: Tensor) -> Tensor:  # noqa: D102
+        if self.normalise:
+            h = h * torch.rsqrt(h.square().mean(1, keepdim=True) + NORM_FLOOR / (1 << 2 * STREAM_BITS))
+        clamped: Tensor = self.signed(h)
+        return clamped
+
+
 class Block(nn.Module):
     """Residual MLP block."""
 
@@ -92,10 +139,10 @@ class Block(nn.Module):
         super().__init__()
         self.expand = GridLinear(config.hidden, config.expand)
         self.contract = GridLinear(config.expand, config.hidden)
-        self.signed, self.relu = Clamp(-CLIP), Clamp(0)
+        self.state, self.bend = State(config), bend(config)
 
     def forward(self, h: Tensor) -> Tensor:  # noqa: D102
-        change: Tensor = self.contract(self.relu(self.expand(self.signed(h))))
+        change: Tensor = self.contract(self.bend(self.expand(self.state(h))))
         return h + change
 
 
@@ -105,9 +152,10 @@ class Head(nn.Module):
     def __init__(self, config: NetworkConfig, coded: int) -> None:
         super().__init__()
         self.config, self.coded = config, coded
-        self.inner = GridLinear(config.hidden + 2 * coded, config.head)
+        gains = torch.cat([torch.ones(config.hidden), torch.full((2 * coded,), CODED_GAIN)])
+        self.inner = GridLinear(config.hidden + 2 * coded, config.head, gains)
         self.outer = GridLinear(config.head, 3 * config.mixture + coded)
-        self.relu = Clamp(0)
+        self.bend = bend(config)
         with torch.no_grad():
             self.outer.weight.mul_(0.3)
             self.outer.bias.zero_()
@@ -116,8 +164,14 @@ class Head(nn.Module):
     def forward(self, state: Tensor, coded: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Logits, offsets (in local scales), log2 scales (relative) and couplings (n, coded)."""
         k = self.config.mixture
-        out = self.outer(self.relu(self.inner(torch.cat([state, coded], 1))))
+        out = self.outer(self.bend(self.inner(torch.cat([state, coded], 1))))
         return out[:, :k], out[:, k : 2 * k], out[:, 2 * k : 3 * k].clamp(-8, 7.9), out[:, 3 * k :]
+
+
+def input_gains(config: NetworkConfig) -> Tensor:
+    """NEAREST_GAIN / d**2 for the samples and the mask of a neighbour at distance d, 1 for the reference."""
+    near = NEAREST_GAIN / torch.from_numpy((config.offsets**2).sum(1)).to(torch.float32)
+    return torch.cat([near.repeat_interleave(config.channels), near, torch.ones(config.channels)])
 
 
 class Network(nn.Module):
@@ -129,12 +183,12 @@ class Network(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.input = GridLinear(config.inputs, config.hidden)
+        self.input = GridLinear(config.inputs, config.hidden, input_gains(config))
         self.level = nn.Embedding(config.levels, config.hidden)
         self.bucket = nn.Embedding(len(config.scale_thresholds) + 1, config.hidden)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
         self.heads = nn.ModuleList(Head(config, c) for c in range(config.channels))
-        self.signed = Clamp(-CLIP)
+        self.state = State(config)
         for embedding in (self.level, self.bucket):
             nn.init.normal_(embedding.weight, std=0.05)
 
@@ -155,7 +209,7 @@ class Network(nn.Module):
         h = self.input(features.inputs / INPUT_STEP) + self.level(level) + self.bucket(features.bucket)
         for block in self.blocks:
             h = block(h)
-        state = self.signed(h)
+        state = self.state(h)
         scale = features.scale / ONE
         reference = features.reference / ONE
         mixtures: list[Mixture] = []

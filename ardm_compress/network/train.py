@@ -1,4 +1,4 @@
-"""Training: Muon and AdamW, warm-up and cosine, EMA, rounding in the loop, resumable. Imports torch.
+"""Training: Muon and AdamW, warm-up, constant rate and decay, EMA, rounding in the loop, resumable. Imports torch.
 
     python -m ardm_compress.network.train IMAGES RUN STEPS
 
@@ -9,7 +9,6 @@ folder RUN, from which the same command continues. Publish the result with ``ard
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 import time
@@ -29,6 +28,7 @@ from ardm_compress.network.model import GridLinear, Network, mixture_bits
 from ardm_compress.network.muon import Muon
 
 CHECKPOINT = "checkpoint.safetensors"
+STABLE = "stable.safetensors"  # the checkpoint before the learning rate decayed: longer runs continue from it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,14 +37,14 @@ class TrainConfig:
 
     network: NetworkConfig
     sampling: Sampling = field(default_factory=Sampling)
-    steps: int = 30000
-    batch: int = 2048  # positions per step
-    muon_lr: float = 0.02  # of weight matrices of hidden layers
-    adam_lr: float = 2e-3  # of everything else
+    steps: int
+    decay: int  # last steps, over which the learning rate falls to zero and weights and activations are rounded
+    batch: int = 4096  # positions per step
+    muon_lr: float = 0.01  # of weight matrices of hidden layers
+    adam_lr: float = 1.5e-3  # of everything else
     bias_lr: float = 2e-4  # of hidden layers' biases; ten times more pushes units below zero for good
     leak: float = 0.05  # share of the gradient outside the activations' range; falls with the learning rate
     warmup: int = 200  # steps
-    rounding_from: float = 0.7  # share of the run after which weights and activations are rounded
     ema: float = 0.9995  # decay of the averaged weights
     seed: int = 0
     checkpoint_seconds: float = 240.0
@@ -61,10 +61,8 @@ def optimisers(network: Network, config: TrainConfig) -> list[torch.optim.Optimi
 
 
 def schedule(step: int, config: TrainConfig) -> float:
-    """Learning rate factor: linear warm-up, then cosine to zero."""
-    if step < config.warmup:
-        return (step + 1) / config.warmup
-    return 0.5 + 0.5 * math.cos(math.pi * (step - config.warmup) / max(1, config.steps - config.warmup))
+    """Learning rate factor: linear warm-up, constant, linear decay to zero (Hägele et al. 2024)."""
+    return min(1.0, (step + 1) / config.warmup, (config.steps - step) / config.decay)
 
 
 class Trainer:
@@ -93,7 +91,7 @@ class Trainer:
     def train_step(self) -> float:
         """One step on a fresh batch; returns its loss in bits per sample."""
         config = self.config
-        self.network.set_rounding(self.step >= config.rounding_from * config.steps)
+        self.network.set_rounding(self.step >= config.steps - config.decay)
         factor = schedule(self.step, config)
         self.network.set_leak(config.leak * factor)
         for optimiser, rates in zip(self.optimisers, self.rates, strict=True):
@@ -119,14 +117,14 @@ class Trainer:
                 state |= {f"optimiser{number}.{index}.{k}": torch.as_tensor(v) for k, v in values.items()}
         return {k: v.contiguous() for k, v in state.items()}
 
-    def save(self) -> None:
-        """Write the checkpoint atomically."""
+    def save(self, name: str = CHECKPOINT) -> None:
+        """Write a checkpoint atomically."""
         meta = {
             "config": json.dumps(asdict(self.config)),
             "step": str(self.step),
             "rng": json.dumps(self.sampler.rng.bit_generator.state),
         }
-        path = self.folder / CHECKPOINT
+        path = self.folder / name
         save_file(self.state(), path.with_suffix(".tmp"), meta)
         os.replace(path.with_suffix(".tmp"), path)
 
@@ -153,6 +151,8 @@ class Trainer:
         saved = time.monotonic()
         total, since = 0.0, time.monotonic()
         while self.step < self.config.steps:
+            if self.step == self.config.steps - self.config.decay:
+                self.save(STABLE)
             total += self.train_step()
             if self.step % 100 == 0:
                 speed = 100 * self.config.batch / (time.monotonic() - since)
@@ -167,7 +167,8 @@ class Trainer:
 def main(images: Path, run: Path, steps: int) -> None:
     """Train the default photo network, or continue training it."""
     run.mkdir(parents=True, exist_ok=True)
-    config = TrainConfig(network=NetworkConfig(axes=2, channels=3, bit_depth=8), steps=steps)
+    network = NetworkConfig(axes=2, channels=3, bit_depth=8, normalise=True, smooth=True)
+    config = TrainConfig(network=network, steps=steps, decay=steps // 4)
     trainer = Trainer(config, held_out(images)[0], run)
     if (run / CHECKPOINT).exists():
         trainer.load(run / CHECKPOINT)
