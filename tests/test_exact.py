@@ -281,7 +281,7 @@ def test_the_hidden_state_is_that_of_the_rounded_float_network(trained: Trainer)
 
 
 @pytest.mark.parametrize(
-    "change", [{"mixture": 4}, {"mixture": 0}, {"bit_depth": 2}, {"bit_depth": 17}, {"axes": 3}, {"radius_sq": 40}]
+    "change", [{"mixture": 4}, {"mixture": 0}, {"bit_depth": 2}, {"bit_depth": 17}, {"axes": 3}, {"radius_sq": 400}]
 )
 def test_networks_without_exact_sums_are_refused(change: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"a network has|a mixture has|window and bit depth"):
