@@ -255,7 +255,9 @@ def test_claims_over_the_limits_are_refused_at_once(head: bytes) -> None:
     assert time.process_time() - started < 0.5
 
 
-@pytest.mark.parametrize("head", [head_of(TILED, 1 << 15, 1 << 15, 1 << 10, 1 << 10), head_of(TILED, 1, MAX_SIDE, 1, 16)])
+@pytest.mark.parametrize(
+    "head", [head_of(TILED, 1 << 15, 1 << 15, 1 << 10, 1 << 10), head_of(TILED, 1, MAX_SIDE, 1, 16)]
+)
 def test_claims_just_within_the_limits_are_not_over_them(head: bytes) -> None:
     with pytest.raises(FormatError):  # and not LimitError
         read_file(head)
