@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 import click
 
-from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
+from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, ModelError, UnsupportedError
 from ardm_compress.files import refuse_existing, write_atomically
 
 if TYPE_CHECKING:
@@ -84,7 +84,11 @@ def main() -> None:
 @main.command()
 @FILE
 @OUTPUT
-@click.option("--budget", type=click.IntRange(min=1), help="Network calls for the whole file; more: smaller.")
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    help="Network calls, that is steps; a tiled image's tiles share them. More: smaller.",
+)
 @MODEL
 @click.option("--verify/--no-verify", default=True, show_default=True, help="Decode and compare before writing.")
 @FORCE
@@ -168,6 +172,55 @@ def plan(model: str, width: int, height: int) -> None:
     for row in _doubling(api.plan(model, (height, width))):
         table.add_row(str(row.budget), f"{row.bits_per_sample:.3f}", " ".join(map(str, row.steps_per_level)))
     Console().print(table)
+
+
+@main.command()
+def models() -> None:
+    """List the models, and check that their files are whole."""
+    from ardm_compress.models import facts
+
+    rows = facts()
+    titles = ("model", "id", "network", "MMAC/pixel", "bytes", "state", "file")
+    lines = [titles, *(tuple(map(str, row)) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+    if any(row.state != "ok" for row in rows):
+        raise ModelError("a model is damaged or missing; reinstall ardm-compress")
+
+
+@main.command()
+@click.argument("images", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("run", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--name", default="own", show_default=True, help="Name of the model, as for encode --model.")
+@click.option("--steps", type=click.IntRange(min=4), default=12000, show_default=True, help="Training steps in all.")
+@click.option("--batch", type=click.IntRange(min=1), default=4096, show_default=True, help="Pixels per step.")
+@click.option("--hidden", type=click.IntRange(min=16), default=192, show_default=True, help="Width of the network.")
+@click.option("--blocks", type=click.IntRange(min=1), default=3, show_default=True, help="Residual blocks.")
+@click.option("--memory", type=click.IntRange(min=1), default=1024, show_default=True, help="MiB of images held.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all random choices.")
+@click.option("--device", default="auto", show_default=True, help="A torch device; auto is a GPU if there is one.")
+def train(
+    images: Path, run: Path, name: str, steps: int, batch: int, hidden: int, blocks: int, memory: int, seed: int,
+    device: str,
+) -> None:  # fmt: skip
+    """Fit a model to the folder IMAGES; checkpoints and the model are kept in the folder RUN.
+
+    The same command continues what RUN holds, and with more steps goes on from before the learning rate fell. Under
+    torchrun (-m ardm_compress train ...) every process takes its share. docs/training.md has an example.
+    """
+    from ardm_compress.network.config import NetworkConfig
+    from ardm_compress.network.fit import fit
+    from ardm_compress.network.train import TrainConfig
+
+    network = NetworkConfig(
+        axes=2, channels=3, bit_depth=8, hidden=hidden, expand=2 * hidden, blocks=blocks, normalise=True, smooth=True
+    )
+    config = TrainConfig(
+        network=network, steps=steps, decay=steps // 4, batch=batch, memory=memory << 20, seed=seed, warmup=200
+    )
+    file = fit(config, images, run, name=name, device=device)
+    click.echo(f"{file}: set ARDM_COMPRESS_MODELS={run} to encode and decode with --model {name}")
 
 
 def _check_output(output: Path, force: bool) -> None:

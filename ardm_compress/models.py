@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from ardm_compress.container import MODEL_ID_BYTES
 from ardm_compress.errors import ModelError, UnsupportedError
 
 _PACKAGE = Path(__file__).parent
-FOLDERS = (_PACKAGE / "weights", _PACKAGE.parent / "models")  # in an installed wheel, in a checkout
+SHIPPED = (_PACKAGE / "weights", _PACKAGE.parent / "models")  # in an installed wheel, in a checkout
+
+MANIFEST = "manifest.json"
+VARIABLE = "ARDM_COMPRESS_MODELS"  # environment variable: folders of the user's own models
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +36,63 @@ class ModelFile:
         return bytes.fromhex(self.sha256)[:MODEL_ID_BYTES]
 
 
+def folders() -> list[Path]:
+    """Where models are looked for: those that ship, then those of the user.
+
+    Raises:
+        ModelError: one has no manifest.
+    """
+    shipped = next((folder for folder in SHIPPED if (folder / MANIFEST).is_file()), None)
+    if shipped is None:
+        raise ModelError(f"no model manifest was found in {' or '.join(map(str, SHIPPED))}; reinstall ardm-compress")
+    own = [Path(folder) for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
+    for folder in own:
+        if not (folder / MANIFEST).is_file():
+            raise ModelError(f"{folder}, named by {VARIABLE}, has no {MANIFEST}")
+    return [shipped, *own]
+
+
 @cache
 def manifest() -> tuple[ModelFile, ...]:
     """All models, those that superseded others last."""
-    for folder in FOLDERS:
-        if (folder / "manifest.json").is_file():
-            entries = json.loads((folder / "manifest.json").read_text("utf-8"))
-            return tuple(ModelFile(**{**e, "file": folder / e["file"]}) for e in entries)
-    raise ModelError(f"no model manifest was found in {' or '.join(map(str, FOLDERS))}; reinstall ardm-compress")
+    models: list[ModelFile] = []
+    for folder in folders():
+        entries = json.loads((folder / MANIFEST).read_text("utf-8"))
+        models += [ModelFile(**{**entry, "file": folder / entry["file"]}) for entry in entries]
+    return tuple(models)
+
+
+class ModelFacts(NamedTuple):
+    """What ``models`` shows of one."""
+
+    name: str
+    model_id: str
+    network: str
+    products: str  # multiply-accumulate operations per position of a whole file, millions
+    size: int
+    state: str
+    file: Path
+
+
+def facts() -> list[ModelFacts]:
+    """All models, their files read and compared with the manifest."""
+    return [_facts(model) for model in manifest()]
+
+
+def _facts(model: ModelFile) -> ModelFacts:
+    from ardm_compress.network.config import NetworkConfig  # here, because it takes NumPy
+
+    try:
+        data = model.file.read_bytes()
+    except OSError as error:
+        return ModelFacts(model.name, model.model_id.hex(), "", "", 0, error.strerror or str(error), model.file)
+    if hashlib.sha256(data).hexdigest() != model.sha256:
+        return ModelFacts(model.name, model.model_id.hex(), "", "", len(data), "damaged", model.file)
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    config = NetworkConfig(**json.loads(header["__metadata__"]["config"]))
+    network = f"{config.channels} x {config.bit_depth} bits, width {config.hidden}, {config.blocks} blocks"
+    products = f"{config.products / 1e6:.2f}"
+    return ModelFacts(model.name, model.model_id.hex(), network, products, len(data), "ok", model.file)
 
 
 def find_model(name: str) -> ModelFile:
@@ -62,7 +117,7 @@ def model_of_file(model_id: bytes) -> ModelFile:
     for model in manifest():
         if model.model_id == model_id:
             return model
-    folder = manifest()[0].file.parent
     raise UnsupportedError(
-        f"the file needs model {model_id.hex()}, which is not in {folder}; a newer version of ardm-compress may have it"
+        f"the file needs model {model_id.hex()}, which is not in {', '.join(map(str, folders()))}; a newer version of "
+        f"ardm-compress may have it, or a folder that {VARIABLE} should name"
     )

@@ -12,14 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors.torch import load_file
 
 from ardm_compress.ardm.masks import known_before
 from ardm_compress.ardm.order import level_shape, make_order
+from ardm_compress.errors import UnsupportedError
 from ardm_compress.network.config import NetworkConfig
 from ardm_compress.network.data import HOLD_OUT, ImageFolder, Sampler, Sampling, held_out
 from ardm_compress.network.model import GridLinear
 from ardm_compress.network.muon import Muon, orthogonalise
-from ardm_compress.network.train import TrainConfig, Trainer, schedule
+from ardm_compress.network.train import TrainConfig, Trainer, schedule, train
 
 TINY = NetworkConfig(
     axes=2,
@@ -37,7 +39,7 @@ TINY = NetworkConfig(
     smooth=True,
 )
 CONFIG = TrainConfig(network=TINY, steps=60, decay=30, batch=256, muon_lr=0.05, adam_lr=0.02, warmup=5)
-PLAIN = Sampling(random_masks=0, early_start=0, coarse_start=0, flips=False, gray=0)
+PLAIN = Sampling(random_masks=0, early_start=0, coarse_start=0, varied=False, gray=0)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +71,9 @@ def test_a_checkpoint_continues_the_run(images: list[Path], tmp_path: Path, befo
         trainer.train_step()
     trainer.save()
     expected = [trainer.train_step() for _ in range(3)]
-    again = Trainer(replace(CONFIG, seed=99), images, tmp_path)  # so that nothing comes from the seed
+    again = Trainer(CONFIG, images, tmp_path)
+    for weights in again.network.parameters():
+        torch.nn.init.zeros_(weights)  # so that nothing comes from the seed
     again.load(tmp_path / "checkpoint.safetensors")
     assert again.step == before
     assert [again.train_step() for _ in range(3)] == pytest.approx(expected, abs=1e-6)
@@ -87,6 +91,36 @@ def test_a_run_saves_its_end(images: list[Path], tmp_path: Path, capsys: pytest.
     again.load(tmp_path / "stable.safetensors")  # from which a longer run continues
     assert again.step == 2
     assert capsys.readouterr().err == ""
+
+
+def test_a_longer_run_goes_on_from_before_the_decay(images: list[Path], tmp_path: Path) -> None:
+    short = replace(CONFIG, steps=6, decay=2, batch=32)
+    train(short, images[0].parent, tmp_path)
+    before = (tmp_path / "stable.safetensors").read_bytes()
+    train(short, images[0].parent, tmp_path)  # nothing is left to do
+    assert (tmp_path / "stable.safetensors").read_bytes() == before
+    train(replace(short, steps=9), images[0].parent, tmp_path)
+    straight = tmp_path / "straight"
+    train(replace(short, steps=9), images[0].parent, straight)
+    ends = [load_file(folder / "checkpoint.safetensors") for folder in (tmp_path, straight)]
+    for name, value in ends[0].items():
+        torch.testing.assert_close(ends[1][name], value, atol=1e-6, rtol=0)
+
+
+def test_a_run_of_another_network_is_not_continued(images: list[Path], tmp_path: Path) -> None:
+    short = replace(CONFIG, steps=2, decay=1, batch=32)
+    train(short, images[0].parent, tmp_path)
+    with pytest.raises(UnsupportedError, match="another network"):
+        train(replace(short, network=replace(TINY, hidden=24)), images[0].parent, tmp_path)
+
+
+def test_held_out_images_are_measured_at_the_same_positions(images: list[Path], tmp_path: Path) -> None:
+    trainer = Trainer(CONFIG, images[1:], tmp_path, held=images[:1])
+    untrained = trainer.measure(1)
+    assert trainer.measure(1) == untrained
+    for _ in range(CONFIG.steps):
+        trainer.train_step()
+    assert trainer.measure(1) < untrained - 0.4
 
 
 def test_the_average_follows_the_weights(images: list[Path], tmp_path: Path) -> None:
@@ -158,7 +192,9 @@ def map_folder(tmp_path_factory: pytest.TempPathFactory) -> ImageFolder:
 
 
 def sampler_of(folder: ImageFolder, sampling: Sampling) -> Sampler:
-    return Sampler(folder, TINY, make_order("spread", axes=2, period=TINY.period), sampling, seed=4)
+    sampler = Sampler(folder, TINY, make_order("spread", axes=2, period=TINY.period), sampling)
+    sampler.seed(4)
+    return sampler
 
 
 def test_a_batch_shows_each_position_the_neighbours_coded_before_it(map_folder: ImageFolder) -> None:
@@ -183,7 +219,7 @@ def test_a_batch_shows_each_position_the_neighbours_coded_before_it(map_folder: 
 
 
 def test_flips_mirror_the_neighbours_with_the_position(map_folder: ImageFolder) -> None:
-    batch = sampler_of(map_folder, replace(PLAIN, flips=True)).draw(300)
+    batch = sampler_of(map_folder, replace(PLAIN, varied=True)).draw(300)
     moved = batch.values.numpy().astype(np.int64)[..., :2] - batch.target.numpy().astype(np.int64)[:, None, :2]
     seen = set()
     for i in range(300):
@@ -194,6 +230,49 @@ def test_flips_mirror_the_neighbours_with_the_position(map_folder: ImageFolder) 
         if len(signs) == 1:
             seen.add(signs[0])
     assert len(seen) == 4
+
+
+def test_transposes_swap_rows_and_columns(tmp_path: Path) -> None:
+    files = []
+    for number, size in enumerate(SIZES):
+        files.append(tmp_path / f"{number}.png")
+        Image.fromarray(coordinates(*size, number)).save(files[-1])
+    folder = ImageFolder(files, varied=True)
+    halves = [(-(-h // 2), -(-w // 2)) for h, w in SIZES]
+    one_way = [size for pair in zip(SIZES, halves, strict=True) for size in pair]
+    assert folder.shapes.tolist() == [list(s) for s in one_way] + [[w, h] for h, w in one_way]
+    batch = sampler_of(folder, PLAIN).draw(400)
+    moved = batch.values.numpy().astype(np.int64)[..., :2] - batch.target.numpy().astype(np.int64)[:, None, :2]
+    ways = [0, 0]
+    for i in range(400):
+        expected = TINY.offsets << int(batch.level[i])
+        known = batch.known[i].numpy()
+        for turned in (0, 1):
+            ways[turned] += (moved[i] == (expected[:, ::-1] if turned else expected))[known].all() and known.sum() > 2
+    assert min(ways) > 100
+
+
+def test_a_large_folder_is_cropped_to_the_memory_given(images: list[Path]) -> None:
+    whole, part = ImageFolder(images), ImageFolder(images, memory=3000)
+    assert 1500 < part.samples.nbytes <= 3000 < whole.samples.nbytes
+    assert len(part.shapes) == len(whole.shapes)
+    assert ImageFolder(images, memory=3000, varied=True).samples.nbytes <= 3000
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", None], ids=["empty", "text", "16 bits"])
+def test_images_that_cannot_be_read_are_named(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "odd.png"
+    if content is None:
+        Image.fromarray(np.zeros((4, 4), np.uint16)).save(file)
+    else:
+        file.write_bytes(content)
+    with pytest.raises(UnsupportedError, match=r"odd\.png"):
+        ImageFolder([file])
+
+
+def test_a_folder_of_no_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match="0 images"):
+        held_out(tmp_path)
 
 
 def test_gray_batches_repeat_the_second_channel(map_folder: ImageFolder) -> None:

@@ -18,6 +18,7 @@ from ardm_compress.errors import ModelError
 from ardm_compress.exact.mixture import cumulative, frequencies
 from ardm_compress.exact.network import ExactNetwork
 from ardm_compress.exact.products import Path, fastest_path
+from ardm_compress.files import write_atomically
 from ardm_compress.models import ModelFile
 from ardm_compress.network.config import NetworkConfig
 from ardm_compress.network.features import FeatureMaker
@@ -65,12 +66,23 @@ def known_answer(network: ExactNetwork, features: FeatureMaker) -> int:
     return check
 
 
-def save_model(file: FilePath, config: NetworkConfig, tensors: dict[str, Tensor]) -> str:
-    """Write a model file with its known answer and return its SHA-256; ``tensors`` from ``export`` and ``costs``."""
+def save_model(file: FilePath, config: NetworkConfig, tensors: dict[str, Tensor], training: str = "") -> str:
+    """Write a model file with its known answer.
+
+    Args:
+        file: to write.
+        config: of the network.
+        tensors: from ``export`` and, named ``costs.*``, the cost table.
+        training: how the network was trained, JSON; kept for the reader.
+
+    Returns:
+        The file's SHA-256.
+    """
     network = ExactNetwork(config, tensors, Path.FLOAT64, torch.device("cpu"))
     answer = known_answer(network, FeatureMaker(config))
-    data = save(tensors, {"config": json.dumps(asdict(config)), "known_answer": str(answer)})
-    file.write_bytes(data)
+    meta = {"config": json.dumps(asdict(config)), "known_answer": str(answer), "training": training}
+    data = save(tensors, meta)
+    write_atomically(file, data, force=True)
     return hashlib.sha256(data).hexdigest()
 
 

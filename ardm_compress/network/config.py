@@ -63,6 +63,15 @@ class NetworkConfig:
         """Number of integer inputs: the window's samples, its mask, and the local reference."""
         return len(self.offsets) * (self.channels + 1) + self.channels
 
+    @property
+    def products(self) -> int:
+        """Multiply-accumulate operations per position."""
+        blocks = 2 * self.hidden * self.expand * self.blocks
+        heads = sum(
+            (self.hidden + 2 * c) * self.head + self.head * (3 * self.mixture + c) for c in range(self.channels)
+        )
+        return self.inputs * self.hidden + blocks + heads
+
     @cached_property
     def scale_thresholds(self) -> NDArray[np.int64]:
         """Local scales at which the scale embedding changes row: a third of an octave apart, in exact integers."""

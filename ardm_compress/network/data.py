@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +16,7 @@ from torch import Tensor
 
 from ardm_compress.ardm.masks import known_before, random_masks
 from ardm_compress.ardm.order import Order
+from ardm_compress.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,13 +25,32 @@ if TYPE_CHECKING:
 
 
 IMAGE_SUFFIXES = {".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff"}
+IMAGE_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # those whose conversion to RGB keeps 8-bit samples
 HOLD_OUT = 37  # one file in this many is never trained on
 
 
 def held_out(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The images of a folder: those to train on, and those held out for measuring."""
+    """The images of a folder: those to train on, and those held out for measuring.
+
+    Raises:
+        UnsupportedError: fewer than two images.
+    """
     files = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+    if len(files) < 2:
+        raise UnsupportedError(f"{folder} has {len(files)} images ({', '.join(sorted(IMAGE_SUFFIXES))}); 2 are needed")
     return [p for i, p in enumerate(files) if i % HOLD_OUT], files[::HOLD_OUT]
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Image.Image]:
+    """An image; UnsupportedError if it cannot be read as 8-bit samples."""
+    try:
+        with Image.open(file) as image:
+            if image.mode not in IMAGE_MODES:
+                raise UnsupportedError(f"{file} has Pillow mode {image.mode}; networks are trained on 8-bit images")
+            yield image
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UnsupportedError(f"{file} cannot be read: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -39,22 +62,54 @@ class Batch:
     level: Tensor  # (n,) int64
     target: Tensor  # (n, channels) float32
 
+    def to(self, device: torch.device) -> Batch:
+        """The same on another device."""
+        return Batch(*(t.to(device) for t in (self.values, self.known, self.level, self.target)))
+
 
 class ImageFolder:
-    """All images of a folder as one flat array of samples, decoded once."""
+    """Images as one flat array of samples; every file is decoded once, and cropped if all would take too much memory.
 
-    def __init__(self, files: list[Path]) -> None:
-        shapes, samples = [], []
-        for file in files:
-            with Image.open(file) as image:
-                pixels = np.asarray(image.convert("RGB"))
-            shapes.append(pixels.shape[:2])
-            samples.append(pixels.reshape(-1, 3))
-        self.samples = np.concatenate(samples)
-        self.shapes = np.array(shapes, np.int64)
-        sizes = self.shapes.prod(1)
-        self.first = np.cumsum(sizes) - sizes
-        self.probability = sizes / sizes.sum()
+    Attributes:
+        samples: (pixels, 3) uint8.
+        first: (images,) pixel at which each image starts.
+        shapes: (images, 2) rows and columns.
+        pitches: (images, 2) distance in ``samples`` between neighbours along each axis.
+    """
+
+    def __init__(self, files: list[Path], *, varied: bool = False, memory: int = 1 << 30, seed: int = 0) -> None:
+        """Args: ``varied`` adds each image's half-size reduction and all images' transposes; ``memory`` in bytes."""
+        rng = np.random.default_rng(seed)
+        side = min(1.0, math.sqrt(memory / max(1, _bytes_of(files) * (1.25 if varied else 1))))
+        images = [crop for file in files for crop in _crops(file, side, varied, rng)]
+        shapes = np.array([image.shape[:2] for image in images], np.int64)
+        pitches = np.stack([shapes[:, 1], np.ones(len(shapes), np.int64)], 1)
+        sizes = shapes.prod(1)
+        first = np.cumsum(sizes) - sizes
+        self.samples = np.concatenate([image.reshape(-1, 3) for image in images])
+        self.first = np.tile(first, 2) if varied else first
+        self.shapes = np.concatenate([shapes, shapes[:, ::-1]]) if varied else shapes
+        self.pitches = np.concatenate([pitches, pitches[:, ::-1]]) if varied else pitches
+        self.probability = self.shapes.prod(1) / self.shapes.prod(1).sum()
+
+
+def _bytes_of(files: list[Path]) -> int:
+    """Samples of all images, from their headers."""
+    total = 0
+    for file in files:
+        with _opened(file) as image:
+            total += 3 * image.width * image.height
+    return total
+
+
+def _crops(file: Path, side: float, reduced: bool, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+    """A random crop of an image, of that share of its sides, and if asked the crop at half its size."""
+    with _opened(file) as image:
+        width, height = max(1, int(side * image.width)), max(1, int(side * image.height))
+        left = int(rng.integers(0, image.width - width + 1))
+        top = int(rng.integers(0, image.height - height + 1))
+        crop = image.convert("RGB").crop((left, top, left + width, top + height))
+    return [np.asarray(c) for c in ([crop, crop.reduce(2)] if reduced and min(crop.size) > 1 else [crop])]
 
 
 @dataclass(frozen=True)
@@ -65,16 +120,16 @@ class Sampling:
     random_masks: float = 0.04  # share of batches' positions under uniform random masks (the paper's objective)
     early_start: float = 0.12  # share whose step started earlier in the same level
     coarse_start: float = 0.03  # share whose step started on a coarser level
-    flips: bool = True  # mirror images at random along each axis
+    varied: bool = True  # mirrored, transposed and half-size images as well
     gray: float = 0.02  # share whose channels are all the second one, so that the model codes gray images too
 
 
 class Sampler:
     """Draws batches of positions under the order's masks and under random ones."""
 
-    def __init__(self, data: ImageFolder, config: NetworkConfig, order: Order, sampling: Sampling, seed: int) -> None:
+    def __init__(self, data: ImageFolder, config: NetworkConfig, order: Order, sampling: Sampling) -> None:
         self.data, self.config, self.order, self.sampling = data, config, order, sampling
-        self.rng = np.random.default_rng(seed)
+        self.seed(0)
         self.starts = np.array([order.lattice(r, 1).start for r in range(order.ranks_per_level)])
         shares = sampling.level_decay ** np.arange(config.levels)
         self.level_shares = shares / shares.sum()
@@ -82,6 +137,10 @@ class Sampler:
         around = np.repeat(self.starts, len(ranks), 0)[:, None] + config.offsets
         same = known_before(order, around, np.zeros(len(around), np.int64), np.tile(ranks, len(ranks)))
         self.same_level = same.reshape(len(ranks), len(ranks), -1)  # (rank, start, window)
+
+    def seed(self, *key: int) -> None:
+        """Start the stream of random numbers that ``key`` names."""
+        self.rng = np.random.default_rng(key)
 
     def draw(self, n: int) -> Batch:
         """A training batch of n positions."""
@@ -106,7 +165,7 @@ class Sampler:
         sizes = -(-shape >> level[:, None])
         around = [position[:, axis, None] + offsets for axis, offsets in enumerate(self.config.offsets.T)]
         inside = np.logical_and.reduce([(a >= 0) & (a < sizes[:, i, None]) for i, a in enumerate(around)])
-        values = self._values(image, shape, level, position, inside)
+        values = self._values(image, level, position, inside)
         gray = self.rng.random(len(image)) < self.sampling.gray
         values[gray] = values[gray][..., 1:2]
         return Batch(
@@ -133,18 +192,14 @@ class Sampler:
         return known
 
     def _values(
-        self,
-        image: NDArray[np.int64],
-        shape: NDArray[np.int64],
-        level: NDArray[np.int64],
-        position: NDArray[np.int64],
-        inside: NDArray[np.bool_],
+        self, image: NDArray[np.int64], level: NDArray[np.int64], position: NDArray[np.int64], inside: NDArray[np.bool_]
     ) -> NDArray[np.uint8]:
-        """Samples (n, window + 1, channels) around and, last, at positions of randomly flipped images."""
-        flip = self.rng.random((len(image), 2)) < 0.5 * self.sampling.flips
+        """Samples (n, window + 1, channels) around and, last, at positions of randomly mirrored images."""
+        data = self.data
+        mirrored = self.rng.random((len(image), 2)) < 0.5 * self.sampling.varied
         full = position << level[:, None]
-        full = np.where(flip, shape - 1 - full, full)
-        centre = self.data.first[image] + full[:, 0] * shape[:, 1] + full[:, 1]
-        pitch = np.stack([shape[:, 1], np.ones_like(level)], 1) * np.where(flip, -1, 1) << level[:, None]
+        full = np.where(mirrored, data.shapes[image] - 1 - full, full)
+        centre = data.first[image] + (full * data.pitches[image]).sum(1)
+        pitch = data.pitches[image] * np.where(mirrored, -1, 1) << level[:, None]
         index = centre[:, None] + np.where(inside, pitch @ self.config.offsets.T, 0)
-        return self.data.samples.take(np.concatenate([index, centre[:, None]], 1), 0)
+        return data.samples.take(np.concatenate([index, centre[:, None]], 1), 0)

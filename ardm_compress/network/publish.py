@@ -2,8 +2,9 @@
 
     python -m ardm_compress.network.publish CHECKPOINT IMAGES NAME FILE
 
-exports the averaged weights of CHECKPOINT, measures the cost table on the held-out images of the folder IMAGES, and
-writes models/FILE and its line in models/manifest.json.
+does for a model that ships what ``ardm-compress train`` does at its end: exports the averaged weights of CHECKPOINT,
+measures the cost table on the held-out images of the folder IMAGES, and writes models/FILE and its line in
+models/manifest.json.
 """
 
 from __future__ import annotations
@@ -19,40 +20,42 @@ from safetensors.torch import load_file
 from ardm_compress.ardm.order import make_order
 from ardm_compress.exact.export import export
 from ardm_compress.exact.model import save_model
+from ardm_compress.files import write_atomically
+from ardm_compress.models import MANIFEST
 from ardm_compress.network.config import NetworkConfig
-from ardm_compress.network.data import ImageFolder, Sampler, Sampling, held_out
+from ardm_compress.network.data import ImageFolder, Sampler, held_out
 from ardm_compress.network.measure import measure_costs
 from ardm_compress.network.model import Network
+from ardm_compress.network.train import MEASURED
 
 POSITIONS = 96  # measured per level and rank
 
 
-def load_average(checkpoint: Path) -> Network:
-    """The network of a checkpoint, with its averaged weights."""
+def load_average(checkpoint: Path) -> tuple[Network, str]:
+    """The network of a checkpoint, with its averaged weights, and its training configuration as JSON."""
     with safe_open(checkpoint, "pt") as file:
-        config = json.loads(file.metadata()["config"])
-    network = Network(NetworkConfig(**config["network"]))
+        training = file.metadata()["config"]
+    network = Network(NetworkConfig(**json.loads(training)["network"]))
     prefix = "average."
     tensors = load_file(checkpoint)
     network.load_state_dict({k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)})
-    return network
+    return network, training
 
 
 def publish(checkpoint: Path, images: Path, name: str, file: Path) -> None:
     """Write the model file and put it in the manifest of its folder, after older models of the same name."""
-    network = load_average(checkpoint)
+    network, training = load_average(checkpoint)
     network.set_rounding(True)
     config = network.config
     order = make_order(config.order, axes=config.axes, period=config.period)
-    quiet = Sampling(flips=False, gray=0.0)
-    sampler = Sampler(ImageFolder(held_out(images)[1]), config, order, quiet, seed=0)
+    sampler = Sampler(ImageFolder(held_out(images)[1]), config, order, MEASURED)
     costs = {f"costs.{k}": v for k, v in measure_costs(network, sampler, POSITIONS).items()}
-    digest = save_model(file, config, export(network) | costs)
-    manifest = file.parent / "manifest.json"
+    digest = save_model(file, config, export(network) | costs, training)
+    manifest = file.parent / MANIFEST
     entries: list[dict[str, Any]] = json.loads(manifest.read_text("utf-8")) if manifest.exists() else []
     entries = [entry for entry in entries if entry["file"] != file.name]
     entry = {"name": name, "file": file.name, "sha256": digest, "order": config.order, "period": config.period}
-    manifest.write_text(json.dumps([*entries, entry], indent=2) + "\n", "utf-8")
+    write_atomically(manifest, (json.dumps([*entries, entry], indent=2) + "\n").encode(), force=True)
 
 
 if __name__ == "__main__":

@@ -1,32 +1,35 @@
 """Training: Muon and AdamW, warm-up, constant rate and decay, EMA, rounding in the loop, resumable. Imports torch.
 
-    python -m ardm_compress.network.train IMAGES RUN STEPS
-
-trains the default photo network on the folder IMAGES (all but the held-out files) and keeps its checkpoint in the
-folder RUN, from which the same command continues. Publish the result with ``ardm_compress.network.publish``.
+docs/training.md tells how to use it. Under ``torchrun`` every process draws its share of each batch and gradients are
+averaged (``torch.nn.parallel.DistributedDataParallel``).
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from ardm_compress.ardm.order import make_order
+from ardm_compress.errors import UnsupportedError
 from ardm_compress.network.config import NetworkConfig
 from ardm_compress.network.data import ImageFolder, Sampler, Sampling, held_out
 from ardm_compress.network.features import FeatureMaker
 from ardm_compress.network.model import GridLinear, Network, mixture_bits
 from ardm_compress.network.muon import Muon
 
+REPORT = 100  # steps between lines of progress
+MEASURE = 1000  # steps between measurements on held-out images
+MEASURED = Sampling(random_masks=0, early_start=0, coarse_start=0, varied=False, gray=0)  # the largest budget
 CHECKPOINT = "checkpoint.safetensors"
 STABLE = "stable.safetensors"  # the checkpoint before the learning rate decayed: longer runs continue from it
 
@@ -47,6 +50,7 @@ class TrainConfig:
     warmup: int = 200  # steps
     ema: float = 0.9995  # decay of the averaged weights
     seed: int = 0
+    memory: int = 1 << 30  # bytes of image samples held; larger folders are cropped
     checkpoint_seconds: float = 240.0
 
 
@@ -68,28 +72,42 @@ def schedule(step: int, config: TrainConfig) -> float:
 class Trainer:
     """One training run; ``save`` and ``load`` keep everything its next step depends on."""
 
-    def __init__(self, config: TrainConfig, files: list[Path], folder: Path) -> None:
-        self.config, self.folder = config, folder
+    def __init__(
+        self,
+        config: TrainConfig,
+        files: list[Path],
+        folder: Path,
+        *,
+        held: list[Path] | None = None,
+        device: str = "cpu",
+    ) -> None:
+        """Args: ``files`` to train on; ``folder`` for checkpoints; ``held`` to measure with, from time to time."""
+        self.config, self.folder, self.device = config, folder, torch.device(device)
+        self.processes = dist.get_world_size() if dist.is_initialized() else 1
+        self.process = dist.get_rank() if dist.is_initialized() else 0
         torch.manual_seed(config.seed)
-        self.network = Network(config.network)
+        self.network = Network(config.network).to(self.device)
+        self.parallel: nn.Module = DistributedDataParallel(self.network) if self.processes > 1 else self.network
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.optimisers = optimisers(self.network, config)
         self.rates = [[group["lr"] for group in optimiser.param_groups] for optimiser in self.optimisers]
-        self.features = FeatureMaker(config.network)
+        self.features = FeatureMaker(config.network, self.device)
         order = make_order(config.network.order, axes=config.network.axes, period=config.network.period)
-        self.sampler = Sampler(ImageFolder(files), config.network, order, config.sampling, config.seed)
+        images = ImageFolder(files, varied=config.sampling.varied, memory=config.memory, seed=config.seed)
+        self.sampler = Sampler(images, config.network, order, config.sampling)
+        self.measured = Sampler(ImageFolder(held), config.network, order, MEASURED) if held else None
         self.step = 0
 
-    def loss(self, n: int) -> Tensor:
-        """Mean bits per sample of a fresh batch of n positions."""
-        batch = self.sampler.draw(n)
+    def loss(self, network: nn.Module, sampler: Sampler, n: int) -> Tensor:
+        """Mean bits per sample of a batch of n positions."""
+        batch = sampler.draw(n).to(self.device)
         features = self.features(batch.values, batch.known)
-        mixtures = self.network(features, batch.level, batch.target)
+        mixtures = network(features, batch.level, batch.target)
         bits = [mixture_bits(m, batch.target[:, c], self.config.network.bit_depth) for c, m in enumerate(mixtures)]
         return torch.stack(bits).mean()
 
     def train_step(self) -> float:
-        """One step on a fresh batch; returns its loss in bits per sample."""
+        """One step on a fresh batch; returns its loss in bits per sample (of this process's share)."""
         config = self.config
         self.network.set_rounding(self.step >= config.steps - config.decay)
         factor = schedule(self.step, config)
@@ -98,7 +116,8 @@ class Trainer:
             for group, rate in zip(optimiser.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
             optimiser.zero_grad(set_to_none=True)
-        loss = self.loss(config.batch)
+        self.sampler.seed(config.seed, self.process, self.step)
+        loss = self.loss(self.parallel, self.sampler, config.batch // self.processes)
         loss.backward()  # type: ignore[no-untyped-call]
         for optimiser in self.optimisers:
             optimiser.step()
@@ -107,6 +126,16 @@ class Trainer:
             self.average[name].lerp_(value, 1 - decay)
         self.step += 1
         return float(loss.detach())
+
+    @torch.no_grad()
+    def measure(self, batches: int = 8) -> float:
+        """Bits per sample of the averaged and rounded weights on held-out images, always at the same positions."""
+        assert self.measured is not None
+        network = Network(self.config.network).to(self.device)
+        network.load_state_dict(self.average)
+        network.set_rounding(True)
+        self.measured.seed(0)
+        return sum(float(self.loss(network, self.measured, 4096)) for _ in range(batches)) / batches
 
     def state(self) -> dict[str, Tensor]:
         """All tensors of a checkpoint."""
@@ -119,11 +148,9 @@ class Trainer:
 
     def save(self, name: str = CHECKPOINT) -> None:
         """Write a checkpoint atomically."""
-        meta = {
-            "config": json.dumps(asdict(self.config)),
-            "step": str(self.step),
-            "rng": json.dumps(self.sampler.rng.bit_generator.state),
-        }
+        if self.process:
+            return
+        meta = {"config": json.dumps(asdict(self.config)), "step": str(self.step)}
         path = self.folder / name
         save_file(self.state(), path.with_suffix(".tmp"), meta)
         os.replace(path.with_suffix(".tmp"), path)
@@ -144,36 +171,56 @@ class Trainer:
                     state.setdefault(int(index), {})[name] = value
             optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
         self.step = int(meta["step"])
-        self.sampler.rng.bit_generator.state = json.loads(meta["rng"])
 
     def run(self) -> None:
-        """Train to the end, with a line of progress every 100 steps and regular checkpoints."""
-        saved = time.monotonic()
-        total, since = 0.0, time.monotonic()
+        """Train to the end, with lines of progress and regular checkpoints."""
+        saved = since = time.monotonic()
+        total = 0.0
         while self.step < self.config.steps:
             if self.step == self.config.steps - self.config.decay:
                 self.save(STABLE)
             total += self.train_step()
-            if self.step % 100 == 0:
-                speed = 100 * self.config.batch / (time.monotonic() - since)
-                print(f"step {self.step} loss {total / 100:.4f} {speed:.0f} positions/s", flush=True)
+            if self.step % REPORT == 0:
+                speed = REPORT * self.config.batch / (time.monotonic() - since)
+                self.tell(f"step {self.step}/{self.config.steps}  {total / REPORT:.4f} bpsp  {speed:.0f} pixels/s")
                 total, since = 0.0, time.monotonic()
+            if self.measured and self.step % MEASURE == 0:
+                self.tell(f"step {self.step}/{self.config.steps}  held-out images: {self.measure():.4f} bpsp")
+                since = time.monotonic()
             if time.monotonic() - saved > self.config.checkpoint_seconds:
                 self.save()
                 saved = time.monotonic()
         self.save()
 
+    def tell(self, line: str) -> None:
+        """Print a line of progress, once for all processes."""
+        if self.process == 0:
+            print(line, flush=True)
 
-def main(images: Path, run: Path, steps: int) -> None:
-    """Train the default photo network, or continue training it."""
-    run.mkdir(parents=True, exist_ok=True)
-    network = NetworkConfig(axes=2, channels=3, bit_depth=8, normalise=True, smooth=True)
-    config = TrainConfig(network=network, steps=steps, decay=steps // 4)
-    trainer = Trainer(config, held_out(images)[0], run)
-    if (run / CHECKPOINT).exists():
-        trainer.load(run / CHECKPOINT)
+
+def train(config: TrainConfig, images: Path, folder: Path, *, device: str = "cpu") -> Path:
+    """Train a network on a folder of images, or continue from the checkpoint in ``folder``.
+
+    Returns:
+        The checkpoint.
+    """
+    files, held = held_out(images)
+    trainer = Trainer(config, files, folder, held=held, device=device)
+    folder.mkdir(parents=True, exist_ok=True)
+    if start := _start(config, folder):
+        trainer.load(start)
+        trainer.tell(f"continuing from {start}, step {trainer.step}")
     trainer.run()
+    return folder / CHECKPOINT
 
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+def _start(config: TrainConfig, folder: Path) -> Path | None:
+    """The checkpoint to continue from: if the run is to be longer than it was, the one before its decay."""
+    if not (folder / CHECKPOINT).exists():
+        return None
+    with safe_open(folder / CHECKPOINT, "pt") as file:
+        before = json.loads(file.metadata()["config"])
+    if before["network"] != asdict(config.network):
+        raise UnsupportedError(f"{folder / CHECKPOINT} is of another network; give its options or another folder")
+    longer = before["steps"] != config.steps and (folder / STABLE).exists()
+    return folder / (STABLE if longer else CHECKPOINT)

@@ -1,0 +1,74 @@
+"""``ardm-compress train``: from a folder of images to a model that codes, on one process and on two."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ardm_compress.errors import ModelError
+from ardm_compress.media import Samples
+from ardm_compress.models import find_model, manifest
+
+SMALL = ["--steps", "6", "--batch", "64", "--hidden", "16", "--blocks", "1"]
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory, photo: Samples) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for number, turned in enumerate([photo, photo[::-1], photo[:, ::-1]]):
+        Image.fromarray(turned).save(folder / f"{number}.png")
+    return folder
+
+
+def run(
+    *args: str | Path, models: Path | None = None, launcher: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ARDM_COMPRESS_MODELS": str(models or "")}
+    command = [sys.executable, *launcher, "-m", "ardm_compress", *map(str, args)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("launcher", [(), ("-m", "torch.distributed.run", "--nproc-per-node", "2")], ids=["one", "two"])
+def test_a_trained_model_codes(images: Path, tmp_path: Path, photo: Samples, launcher: tuple[str, ...]) -> None:
+    trained = run("train", images, tmp_path / "run", *SMALL, "--name", "mine", launcher=launcher)
+    assert trained.returncode == 0, trained.stderr
+    file = tmp_path / "mine.ardm"
+    done = run("encode", images / "0.png", "-o", file, "--model", "mine", models=tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert run("decode", file, "-o", tmp_path / "back.png", models=tmp_path / "run").returncode == 0
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "back.png")), photo)
+    without = run("decode", file, "-o", tmp_path / "none.png")
+    assert without.returncode == 4
+    assert "ARDM_COMPRESS_MODELS" in without.stderr
+    listed = run("models", models=tmp_path / "run")
+    assert listed.returncode == 0
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == ["model", *(m.name for m in manifest()), "mine"]
+
+
+def test_a_damaged_model_is_found(tmp_path: Path) -> None:
+    shipped = find_model("photo")
+    data = bytearray(shipped.file.read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "other.safetensors").write_bytes(data)
+    entry = {"name": "other", "file": "other.safetensors", "sha256": shipped.sha256, "order": "spread", "period": 8}
+    (tmp_path / "manifest.json").write_text(json.dumps([entry, {**entry, "file": "gone.safetensors"}]))
+    listed = run("models", models=tmp_path)
+    assert listed.returncode == 1
+    assert "damaged" in listed.stdout.splitlines()[-2]
+    assert "No such file" in listed.stdout.splitlines()[-1]
+
+
+def test_a_folder_without_a_manifest_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARDM_COMPRESS_MODELS", str(tmp_path))
+    manifest.cache_clear()
+    with pytest.raises(ModelError, match=tmp_path.name):
+        find_model("photo")
+    monkeypatch.undo()
+    manifest.cache_clear()
