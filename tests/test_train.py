@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from ardm_compress.ardm.masks import known_before
 from ardm_compress.ardm.order import level_shape, make_order
 from ardm_compress.errors import UnsupportedError
+from ardm_compress.network import data
 from ardm_compress.network.config import NetworkConfig
 from ardm_compress.network.data import HOLD_OUT, ImageFolder, Sampler, Sampling, held_out
 from ardm_compress.network.model import GridLinear
@@ -232,7 +233,8 @@ def test_flips_mirror_the_neighbours_with_the_position(map_folder: ImageFolder) 
     assert len(seen) == 4
 
 
-def test_transposes_swap_rows_and_columns(tmp_path: Path) -> None:
+def test_transposes_swap_rows_and_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "DEVELOPED", 0)
     files = []
     for number, size in enumerate(SIZES):
         files.append(tmp_path / f"{number}.png")
@@ -250,6 +252,19 @@ def test_transposes_swap_rows_and_columns(tmp_path: Path) -> None:
         for turned in (0, 1):
             ways[turned] += (moved[i] == (expected[:, ::-1] if turned else expected))[known].all() and known.sum() > 2
     assert min(ways) > 100
+
+
+def test_developed_images_have_coarse_colour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    colours = np.random.default_rng(0).integers(60, 196, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(colours).save(tmp_path / "0.png")
+    spreads = []
+    for share in (0, 1):
+        monkeypatch.setattr(data, "DEVELOPED", share)
+        image = Image.fromarray(ImageFolder([tmp_path / "0.png"], varied=True).samples[: 64 * 64].reshape(64, 64, 3))
+        spreads.append([np.asarray(band).std() for band in image.convert("YCbCr").split()])
+    (luma, blue, red), (luma_after, blue_after, red_after) = spreads
+    assert luma_after == pytest.approx(luma, rel=0.1)
+    assert max(blue_after / blue, red_after / red) < 0.6
 
 
 def test_a_large_folder_is_cropped_to_the_memory_given(images: list[Path]) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 IMAGE_SUFFIXES = {".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff"}
 IMAGE_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # those whose conversion to RGB keeps 8-bit samples
+DEVELOPED = 0.5  # share of varied images with noise and coarse colour
 HOLD_OUT = 37  # one file in this many is never trained on
 
 
@@ -78,7 +79,7 @@ class ImageFolder:
     """
 
     def __init__(self, files: list[Path], *, varied: bool = False, memory: int = 1 << 30, seed: int = 0) -> None:
-        """Args: ``varied`` adds each image's half-size reduction and all images' transposes; ``memory`` in bytes."""
+        """Args: ``varied`` adds half sizes, transposes, noise and coarse colour; ``memory`` in bytes."""
         rng = np.random.default_rng(seed)
         side = min(1.0, math.sqrt(memory / max(1, _bytes_of(files) * (1.25 if varied else 1))))
         images = [crop for file in files for crop in _crops(file, side, varied, rng)]
@@ -102,14 +103,27 @@ def _bytes_of(files: list[Path]) -> int:
     return total
 
 
-def _crops(file: Path, side: float, reduced: bool, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
-    """A random crop of an image, of that share of its sides, and if asked the crop at half its size."""
+def _crops(file: Path, side: float, varied: bool, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+    """A random crop of an image, of that share of its sides, and if asked another at half its size."""
     with _opened(file) as image:
         width, height = max(1, int(side * image.width)), max(1, int(side * image.height))
         left = int(rng.integers(0, image.width - width + 1))
         top = int(rng.integers(0, image.height - height + 1))
         crop = image.convert("RGB").crop((left, top, left + width, top + height))
-    return [np.asarray(c) for c in ([crop, crop.reduce(2)] if reduced and min(crop.size) > 1 else [crop])]
+    if not varied:
+        return [np.asarray(crop)]
+    sizes = [crop, crop.reduce(2)] if min(crop.size) > 1 else [crop]
+    return [_developed(c, rng) if rng.random() < DEVELOPED else np.asarray(c) for c in sizes]
+
+
+def _developed(image: Image.Image, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """An image as most cameras, scanners and JPEG decoders leave it: some noise, and colour at half resolution."""
+    noise = rng.normal(0, rng.choice([0, rng.uniform(0.5, 4)]), (image.height, image.width, 1))
+    noisy = Image.fromarray((np.asarray(image) + noise).round().clip(0, 255).astype(np.uint8))
+    luma, *chroma = noisy.convert("YCbCr").split()
+    way = rng.choice(np.array([Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.NEAREST]))
+    coarse = [band.reduce(2).resize(image.size, Image.Resampling(way)) for band in chroma]
+    return np.asarray(Image.merge("YCbCr", [luma, *coarse]).convert("RGB"))
 
 
 @dataclass(frozen=True)
