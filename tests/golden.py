@@ -28,18 +28,20 @@ def noise() -> NDArray[np.uint8]:
     return (mixed & np.uint64(255)).astype(np.uint8).reshape(24, 20, 3)
 
 
-# name of the file without .ardm: samples and budget
-GOLDEN: dict[str, tuple[NDArray[np.uint8], int]] = {
-    "photo-1-rgb-all-calls": (photo(40, 56), 10**6),
-    "photo-1-rgb-8-calls": (photo(33, 47), 8),
-    "photo-1-rgb-1-call": (photo(16, 16), 1),
-    "photo-1-rgb-sections": (photo(128, 136), 24),
-    "photo-1-gray": (photo(31, 25)[..., 1:2], 40),
-    "photo-1-noise": (noise(), 12),
-    "photo-1-one-pixel": (photo(1, 1), 1),
-    "photo-1-one-row": (photo(1, 100), 20),
-    "photo-1-black": (np.zeros((20, 30, 3), np.uint8), 10**6),
+# samples and budget
+SOURCES: dict[str, tuple[NDArray[np.uint8], int]] = {
+    "rgb-all-calls": (photo(40, 56), 10**6),
+    "rgb-8-calls": (photo(33, 47), 8),
+    "rgb-1-call": (photo(16, 16), 1),
+    "rgb-sections": (photo(128, 136), 24),
+    "gray": (photo(31, 25)[..., 1:2], 40),
+    "noise": (noise(), 12),
+    "one-pixel": (photo(1, 1), 1),
+    "one-row": (photo(1, 100), 20),
+    "black": (np.zeros((20, 30, 3), np.uint8), 10**6),
 }
+NEWEST = "photo-2"  # the model that files are made with
+GOLDEN = {f"{model}-{name}": source for model in ("photo-1", NEWEST) for name, source in SOURCES.items()}
 
 
 if __name__ == "__main__":
