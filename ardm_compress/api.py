@@ -14,7 +14,7 @@ from ardm_compress import codec
 from ardm_compress.ardm.costs import conditional_bits
 from ardm_compress.ardm.schedule import plan_all, plan_steps, table_from_conditional
 from ardm_compress.container import MAX_SIDE, Header, read_file, sample_checksum, write_file
-from ardm_compress.errors import ChecksumError, LimitError, UnsupportedError
+from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.exact.model import Model, load_model
 from ardm_compress.layout import tile_steps
 from ardm_compress.models import ModelFile, find_model, model_of_file
@@ -78,11 +78,14 @@ def encode(
     header = Header(
         shape=(rows, columns), channels=samples.shape[2], model_id=coder.model_id, tile=tile, sections=sections,
         runs=_plan_runs(coder, tile, budget), checksums=(), lengths=(),
+        style=codec.choose_style(coder, samples[: tile[0], : tile[1]]),
     )  # fmt: skip
     count = _Counter(header, coder.order, progress)
     parts = [samples[header.tile_box(i)] for i in range(prod(header.grid))]
     coded = [
-        codec.encode_tile(coder, part, tile_steps(header, coder.order, part.shape[:2]), sections, count.one)
+        codec.encode_tile(
+            coder, part, tile_steps(header, coder.order, part.shape[:2]), sections, count.one, style=header.style
+        )
         for part in parts
     ]
     checksums = tuple(sample_checksum(part.tobytes()) for part in parts)
@@ -100,6 +103,8 @@ def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8
     header, payloads = read_file(data)
     coder = _model(model_of_file(header.model_id))
     _check_channels(header.channels, coder)
+    if header.style >= coder.config.styles:
+        raise FormatError(f"the file has style {header.style}, its model only {coder.config.styles}", section="header")
     samples = np.empty((*header.shape, header.channels), np.uint8)
     tiles = prod(header.grid)
     count = _Counter(header, coder.order, progress)
@@ -107,7 +112,9 @@ def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8
         box = header.tile_box(index)
         shape = samples[box].shape[:2]
         steps = tile_steps(header, coder.order, shape)
-        decoded = codec.decode_tile(coder, shape, header.channels, steps, payloads[index::tiles], count.one)
+        decoded = codec.decode_tile(
+            coder, shape, header.channels, steps, payloads[index::tiles], count.one, style=header.style
+        )
         if sample_checksum(decoded.tobytes()) != header.checksums[index]:
             raise ChecksumError(f"tile {index} decoded to other samples than were encoded", section=f"tile {index}")
         samples[box] = decoded

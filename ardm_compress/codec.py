@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 BLOCK = 1 << 14  # positions whose digits are interleaved; part of the format
 BATCH = 1 << 10  # positions evaluated at once; any number gives the same integers
 BRANCHING = 16  # children per digit; part of the format
+SAMPLED = 512  # positions of a rank on which styles are compared
 UNREACHED = 1 << 30  # rank of positions outside the tile
 
 Progress = Callable[[], None]
@@ -80,9 +81,9 @@ class PaddedLevel:
 class Tile:
     """The samples of a tile, all (encoding) or those decoded so far, and the windows read from them."""
 
-    def __init__(self, model: Model, samples: NDArray[np.uint8]) -> None:
+    def __init__(self, model: Model, samples: NDArray[np.uint8], style: int) -> None:
         """Args: samples (rows, columns, the model's channels), written to while decoding."""
-        self.model, self.samples = model, samples
+        self.model, self.samples, self.style = model, samples, style
         self.shape = samples.shape[:-1]
         self._ranks = model.order.rank_map(self.shape).astype(np.int32)
         self._padded: PaddedLevel | None = None
@@ -111,7 +112,7 @@ class Tile:
             values = padded.samples.index_select(0, flat).view(*index.shape, -1).to(model.network.device)
             known = (padded.ranks.index_select(0, flat) < group.first).view(index.shape).to(model.network.device)
             features = model.features(values, known)
-            parts.append((model.network.hidden(features, group.level), features.reference, features.scale))
+            parts.append((model.network.hidden(features, group.level, self.style), features.reference, features.scale))
         state, reference, scale = (torch.cat(part) for part in zip(*parts, strict=True))
         return model.network.start(state, reference, scale)
 
@@ -154,6 +155,18 @@ class KnownDigits:
             encoder.push(digits, rows)
 
 
+class CountedDigits(KnownDigits):
+    """Digits of known samples whose bits are added up."""
+
+    bits = 0.0
+
+    def take(self, rows: NDArray[np.float32]) -> NDArray[np.int32]:
+        """See ``Digits``."""
+        digits = super().take(rows)
+        self.bits -= float((np.log2(rows[np.arange(len(rows)), digits] + 1.0) - FREQUENCY_BITS).sum())
+        return digits
+
+
 class PoppedDigits:
     """Digits popped from a stack."""
 
@@ -165,9 +178,13 @@ class PoppedDigits:
         return self._decoder.pop(rows)
 
 
+def _upscaling(model: Model) -> Upscaling:
+    return Upscaling(1 << model.config.bit_depth, BRANCHING)
+
+
 def _code_block(model: Model, mixtures: Channels, count: int, channels: int, digits: Digits) -> NDArray[np.uint8]:
     """Code the first ``channels`` channels of ``count`` positions; returns their samples (count, channels)."""
-    network, upscaling = model.network, Upscaling(1 << model.config.bit_depth, BRANCHING)
+    network, upscaling = model.network, _upscaling(model)
     samples = np.zeros((count, channels), np.uint8)
     for channel in range(channels):
         parameters = mixtures.parameters()
@@ -199,8 +216,19 @@ def _section(level: int, sections: int) -> int:
     return max(0, sections - 1 - level)
 
 
+def _replicated(model: Model, samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Gray samples once for each of the model's channels."""
+    return np.broadcast_to(samples, (*samples.shape[:-1], model.config.channels))
+
+
 def encode_tile(
-    model: Model, samples: NDArray[np.uint8], steps: Sequence[tuple[int, int]], sections: int, progress: Progress
+    model: Model,
+    samples: NDArray[np.uint8],
+    steps: Sequence[tuple[int, int]],
+    sections: int,
+    progress: Progress,
+    *,
+    style: int = 0,
 ) -> list[bytes]:
     """Entropy-code a tile.
 
@@ -210,13 +238,14 @@ def encode_tile(
         steps: first and stop rank of every step, which together are all ranks of the tile.
         sections: number of sections to cut the stream into.
         progress: called after every step.
+        style: row of the model's style embedding.
 
     Returns:
         The payload of every section.
     """
     channels = samples.shape[-1]
-    upscaling = Upscaling(1 << model.config.bit_depth, BRANCHING)
-    tile = Tile(model, np.broadcast_to(samples, (*samples.shape[:-1], model.config.channels)))
+    upscaling = _upscaling(model)
+    tile = Tile(model, _replicated(model, samples), style)
     encoders = [SymbolEncoder() for _ in range(sections)]
     for first, stop in reversed(steps):
         for group in reversed(groups(model.order, tile.shape, first, stop)):
@@ -232,6 +261,29 @@ def encode_tile(
     return [encoder.to_bytes() for encoder in encoders]
 
 
+def choose_style(model: Model, samples: NDArray[np.uint8]) -> int:
+    """The style that codes a sample of a tile's finest level in the fewest bits, the file's extra byte included."""
+    if model.config.styles == 1 or model.order.levels(samples.shape[:-1]) == 0:
+        return 0
+    bits = [_sampled_bits(model, samples, style) + 8 * (style > 0) for style in range(model.config.styles)]
+    return int(np.argmin(bits))
+
+
+def _sampled_bits(model: Model, samples: NDArray[np.uint8], style: int) -> float:
+    """Expected bits of the finest level in a style, from at most SAMPLED positions of each of a few ranks."""
+    channels, order = samples.shape[-1], model.order
+    tile = Tile(model, _replicated(model, samples), style)
+    finest = order.ranks(tile.shape) - order.ranks_per_level
+    total = 0.0
+    for within in range(order.ranks_per_level // 12, order.ranks_per_level, order.ranks_per_level // 6):
+        for group in groups(order, tile.shape, finest + within, finest + within + 1):
+            positions = group.positions[:: -(-len(group.positions) // SAMPLED)]
+            counted = CountedDigits(tile.read(group, positions)[:, :channels], _upscaling(model))
+            _code_block(model, tile.channels(group, positions), len(positions), channels, counted)
+            total += counted.bits * len(group.positions) / len(positions) * 6
+    return total
+
+
 def decode_tile(
     model: Model,
     shape: Sequence[int],
@@ -239,6 +291,8 @@ def decode_tile(
     steps: Sequence[tuple[int, int]],
     payloads: Sequence[bytes],
     progress: Progress,
+    *,
+    style: int = 0,
 ) -> NDArray[np.uint8]:
     """Inverse of ``encode_tile``; ``shape`` (rows, columns).
 
@@ -246,8 +300,8 @@ def decode_tile(
         FormatError: a payload holds more or other than its samples, as far as that shows.
     """
     decoders = [SymbolDecoder(payload) for payload in payloads]
-    upscaling = Upscaling(1 << model.config.bit_depth, BRANCHING)
-    tile = Tile(model, np.zeros((*shape, model.config.channels), np.uint8))
+    upscaling = _upscaling(model)
+    tile = Tile(model, np.zeros((*shape, model.config.channels), np.uint8), style)
     if model.order.dyadic:
         tile.samples[(slice(1),) * len(shape)] = _root(channels, upscaling, PoppedDigits(decoders[0]))
     for first, stop in steps:

@@ -65,6 +65,7 @@ def describe(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, object]:
         "calls": len(tile_steps(header, order, header.tile)),
         "tiles": prod(header.grid),
         "sections": header.sections,
+        "style": header.style,
         "bytes": len(data),
         "payload_bytes": sum(header.lengths) - CRC_BYTES * len(header.lengths),
         "header_bytes": offset,

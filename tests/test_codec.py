@@ -10,9 +10,11 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from conftest import PHOTO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 
 from ardm_compress import api, codec
 from ardm_compress.ardm.order import COARSER, make_order
@@ -22,8 +24,9 @@ from ardm_compress.container import MAX_SIDE, Header, read_file, sample_checksum
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.exact.model import Model
 from ardm_compress.layout import describe
-from ardm_compress.media import Samples
+from ardm_compress.media import Samples, read_image
 from ardm_compress.models import find_model
+from ardm_compress.network import styles
 
 PERIOD = 8
 
@@ -372,6 +375,25 @@ def test_colours_under_a_model_of_gray_images_are_unsupported(monkeypatch: pytes
 def test_unknown_models_are_named() -> None:
     with pytest.raises(UnsupportedError, match=r"no model 'nosuch'.*photo"):
         api.encode(constant((4, 4, 3)), model="nosuch")
+
+
+# Styles
+
+
+def test_the_style_that_suits_an_image_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(styles, "SHARES", np.eye(styles.STYLES)[styles.COSITED])
+    whole = Image.fromarray(read_image(PHOTO)[100:220, 200:320])
+    samples, style = styles.developed(whole, np.random.default_rng(2))
+    data = api.encode(samples, budget=16)
+    assert header_of(data).style == describe(data)["style"] == style
+    np.testing.assert_array_equal(api.decode(data), samples)
+    monkeypatch.setattr(codec, "choose_style", lambda *_: 0)
+    assert len(data) < 0.97 * len(api.encode(samples, budget=16))
+
+
+def test_a_style_that_the_model_lacks_does_not_decode(small_files: dict[str, bytes], model: Model) -> None:
+    for style in (model.config.styles, 127):
+        refused(rewritten(small_files["whole"], style=style))
 
 
 # Orders

@@ -23,6 +23,7 @@ from ardm_compress.container import (
     MAX_SIDE,
     MODEL_ID_BYTES,
     SECTIONED,
+    STYLED,
     TILED,
     VERSION,
     Header,
@@ -52,12 +53,13 @@ def header_of(
     *,
     channels: int = 3,
     sections: int = 1,
+    style: int = 0,
     runs: tuple[int, ...] | None = None,
     model_id: bytes = b"\x01\x02\x03\x04",
 ) -> Header:
     """A header for the payloads of ``payloads_of``."""
     header = Header(
-        shape=shape, channels=channels, model_id=model_id, tile=tile or shape, sections=sections,
+        shape=shape, channels=channels, model_id=model_id, tile=tile or shape, sections=sections, style=style,
         runs=runs, checksums=(), lengths=(),
     )  # fmt: skip
     return replace(header, checksums=tuple(0x9E3779B1 * i % 2**32 for i in range(1, prod(header.grid) + 1)))
@@ -77,11 +79,12 @@ def with_lengths(header: Header, payloads: list[bytes]) -> Header:
 ONE_SECTION = {
     "plain": header_of(),
     "gray with a schedule": header_of((1, 300), channels=1, runs=(1, 2, 7, 30)),
+    "a style": header_of(style=3),
 }
 MANY_SECTIONS = {
     "sections": header_of((40, 24), sections=3),
     "tiles": header_of((40, 24), (16, 24), channels=1),
-    "tiles, sections and a schedule": header_of((40, 30), (32, 16), sections=3, runs=(5, 1, 9)),
+    "tiles, sections and a schedule": header_of((40, 30), (32, 16), sections=3, style=127, runs=(5, 1, 9)),
 }
 FILES = {name: write_file(header, payloads_of(header)) for name, header in {**ONE_SECTION, **MANY_SECTIONS}.items()}
 every_file = pytest.mark.parametrize("data", FILES.values(), ids=FILES.keys())
@@ -97,7 +100,7 @@ def files(draw: st.DrawFn) -> tuple[Header, list[bytes]]:
     tile = draw(st.just(shape) | st.tuples(*(st.integers(-(-n // 3), n) for n in shape)))
     header = Header(
         shape=shape, channels=channels, model_id=draw(st.binary(min_size=MODEL_ID_BYTES, max_size=MODEL_ID_BYTES)),
-        tile=tile, sections=draw(st.sampled_from([1, 2, 5, 20])), runs=draw(all_runs), checksums=(), lengths=(),
+        tile=tile, sections=draw(st.sampled_from([1, 2, 5, 20])), style=draw(st.integers(0, 127)), runs=draw(all_runs), checksums=(), lengths=(),
     )  # fmt: skip
     tiles = prod(header.grid)
     checksums = draw(st.lists(crcs, min_size=tiles, max_size=tiles).map(tuple))
@@ -286,6 +289,8 @@ def test_a_header_has_only_one_form() -> None:
         "a step per rank": (2 | EXPLICIT_SCHEDULE, "0907" + "01020304" + "01" + "ff" + rest[8:]),
         "no steps": (2 | EXPLICIT_SCHEDULE, "0907" + "01020304" + "01" + "00" + rest[8:]),
         "a byte too many in the schedule": (2 | EXPLICIT_SCHEDULE, "0907" + "01020304" + "02" + "4000" + rest[8:]),
+        "style 0": (2 | STYLED, "0907" + "01020304" + "00" + rest[8:]),
+        "style 128": (2 | STYLED, "0907" + "01020304" + "8001" + rest[8:]),
         "one section": (2 | SECTIONED, "0907" + "01020304" + "01" + rest[8:]),
     }.values():
         with pytest.raises(FormatError) as caught:
@@ -389,6 +394,7 @@ def test_describe_tells_what_a_header_says(shape: tuple[int, int]) -> None:
         "calls": expected_calls(shape),
         "tiles": 1,
         "sections": 1,
+        "style": 0,
         "bytes": len(data),
         "payload_bytes": 12,
         "header_bytes": len(data) - 12 - CRC_BYTES,

@@ -58,6 +58,7 @@ IMAGE = NetworkConfig(
     period=4,
     normalise=True,
     smooth=True,
+    styles=3,
 )
 AUDIO = NetworkConfig(
     axes=1, channels=2, bit_depth=16, radius_sq=100, hidden=21, expand=37, blocks=1, head=11, mixture=2, levels=2
@@ -85,7 +86,9 @@ def rows_of(
     network: ExactNetwork, features: Features, level: int, target: NDArray[np.int64]
 ) -> list[tuple[NDArray[np.float32], NDArray[np.int64]]]:
     """Frequencies and digit of every channel and stage, as the codec asks for them."""
-    channels = network.start(network.hidden(features, level), features.reference, features.scale)
+    channels = network.start(
+        network.hidden(features, level, level % network.config.styles), features.reference, features.scale
+    )
     bit_depth = network.config.bit_depth
     upscaling, rows = Upscaling(1 << bit_depth, BRANCHING), []
     for value in target.T:
@@ -110,6 +113,7 @@ def random_network(config: NetworkConfig, seed: int = 0) -> Network:
     with torch.no_grad():
         for head in network.heads:
             head.outer.weight.mul_(3)
+        network.style.weight.normal_(std=0.2)  # zero before training
     return network
 
 
@@ -179,7 +183,7 @@ def test_every_path_gives_the_same_integers(config: NetworkConfig) -> None:
         results = []
         for path in Path:
             network = ExactNetwork(config, tensors, path, CPU)
-            state = network.hidden(features, level)
+            state = network.hidden(features, level, level % config.styles)
             results.append([state.numpy(), *(f for f, _ in rows_of(network, features, level, target))])
         assert np.abs(results[0][0]).max() <= CLIP
         assert len(np.unique(results[0][0])) > 20
@@ -207,8 +211,8 @@ def test_every_split_into_batches_gives_the_same_integers(parts: list[int], path
     split = [maker(s[:, 1:], k) for s, k in zip(samples.split(parts), known.split(parts), strict=True)]
     for a, b in zip(whole, zip(*split, strict=True), strict=True):
         assert torch.equal(a, torch.cat(b))
-    states = [network.hidden(part, 1) for part in split]
-    assert torch.equal(torch.cat(states), network.hidden(whole, 1))
+    states = [network.hidden(part, 1, 2) for part in split]
+    assert torch.equal(torch.cat(states), network.hidden(whole, 1, 2))
     target = samples[:, 0].numpy()
     by_part = [
         [f for f, _ in rows_of(network, some(whole, index), 1, target[index])]
@@ -242,7 +246,7 @@ def test_rounding_costs_at_most_half_a_percent(trained: Trainer) -> None:
         spent[:, index.numpy()] = bits_of(rows).reshape(IMAGE.channels, -1, int(index.sum())).sum(1)
     trainer.network.set_rounding(False)
     with torch.no_grad():
-        mixtures = trainer.network(features, batch.level, batch.target)
+        mixtures = trainer.network(features, batch.level, batch.level % IMAGE.styles, batch.target)
         ideal = [mixture_bits(m, batch.target[:, c], IMAGE.bit_depth) for c, m in enumerate(mixtures)]
     wanted = torch.stack(ideal).numpy()
     # Near 24 bits the float loss is at its floor, and the digits each at theirs; minutes of training leave none there.
@@ -252,7 +256,7 @@ def test_rounding_costs_at_most_half_a_percent(trained: Trainer) -> None:
     assert abs(spent[usual].sum() / wanted[usual].sum() - 1) < 0.005
 
 
-@pytest.mark.parametrize("name", ["level", "bucket"])
+@pytest.mark.parametrize("name", ["level", "bucket", "style"])
 def test_embeddings_that_sums_have_no_room_for_are_refused(name: str) -> None:
     tensors = export(random_network(IMAGE))
     for value, fits in ((1 << 20, True), (-(1 << 24), False)):
@@ -271,9 +275,10 @@ def test_the_hidden_state_is_that_of_the_rounded_float_network(trained: Trainer)
     hook = trained.network.state.register_forward_hook(lambda _, __, state: states.append(state))
     trained.network.set_rounding(True)
     with torch.no_grad():
-        trained.network(features, torch.ones(1000, dtype=torch.int64), torch.from_numpy(target).to(torch.float32))
+        ones = torch.ones(1000, dtype=torch.int64)
+        trained.network(features, ones, 2 * ones, torch.from_numpy(target).to(torch.float32))
     hook.remove()
-    exact = ExactNetwork(IMAGE, export(trained.network), Path.FLOAT64, CPU).hidden(features, 1)
+    exact = ExactNetwork(IMAGE, export(trained.network), Path.FLOAT64, CPU).hidden(features, 1, 2)
     apart = (exact - INPUT_STEP * states[0]).abs()
     assert exact.abs().mean() > 20
     assert apart.mean() < 0.5

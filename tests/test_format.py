@@ -149,7 +149,7 @@ def test_the_windows_weights_and_thresholds_are_those_of_the_configuration() -> 
 
 def test_the_configuration_of_section_10_is_that_of_the_model(decoder: reference.Model) -> None:
     shown = {row[0]: row[1].strip('"') for row in rows("10") if len(row) == 3}
-    assert {name: shown[name] for name in decoder.config} == {k: str(v) for k, v in decoder.config.items()}
+    assert {name: shown[name] for name in decoder.config} == {k: str(v).lower() for k, v in decoder.config.items()}
 
 
 def test_the_tables_of_the_model_have_the_checksums_of_section_10() -> None:
@@ -370,11 +370,14 @@ def encode_tiled(
     """A file with tiles much smaller than ``encode`` makes them."""
     header = Header(
         shape=samples.shape[:2], channels=samples.shape[2], model_id=model.model_id, tile=tile, sections=sections,
-        runs=runs, checksums=(), lengths=(),
+        style=sections % model.config.styles, runs=runs, checksums=(), lengths=(),
     )  # fmt: skip
     parts = [samples[header.tile_box(i)] for i in range(prod(header.grid))]
     steps = [tile_steps(header, model.order, part.shape[:2]) for part in parts]
-    coded = [codec.encode_tile(model, *pair, sections, lambda: None) for pair in zip(parts, steps, strict=True)]
+    coded = [
+        codec.encode_tile(model, *pair, sections, lambda: None, style=header.style)
+        for pair in zip(parts, steps, strict=True)
+    ]
     fields = {name: getattr(header, name) for name in Header.__slots__}
     fields["checksums"] = tuple(container.sample_checksum(part.tobytes()) for part in parts)
     return write_file(Header(**fields), [payloads[s] for s in range(sections) for payloads in coded])

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from ardm_compress.ardm.masks import known_before
 from ardm_compress.ardm.order import level_shape, make_order
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.network import data
+from ardm_compress.network import styles
 from ardm_compress.network.config import NetworkConfig
 from ardm_compress.network.data import HOLD_OUT, ImageFolder, Sampler, Sampling, held_out
 from ardm_compress.network.model import GridLinear
@@ -38,6 +38,7 @@ TINY = NetworkConfig(
     period=4,
     normalise=True,
     smooth=True,
+    styles=4,
 )
 CONFIG = TrainConfig(network=TINY, steps=60, decay=30, batch=256, muon_lr=0.05, adam_lr=0.02, warmup=5)
 PLAIN = Sampling(random_masks=0, early_start=0, coarse_start=0, varied=False, gray=0)
@@ -116,7 +117,7 @@ def test_a_run_of_another_network_is_not_continued(images: list[Path], tmp_path:
 
 
 def test_held_out_images_are_measured_at_the_same_positions(images: list[Path], tmp_path: Path) -> None:
-    trainer = Trainer(CONFIG, images[1:], tmp_path, held=images[:1])
+    trainer = Trainer(replace(CONFIG, sampling=PLAIN), images[1:], tmp_path, held=images[:1])
     untrained = trainer.measure(1)
     assert trainer.measure(1) == untrained
     for _ in range(CONFIG.steps):
@@ -234,7 +235,7 @@ def test_flips_mirror_the_neighbours_with_the_position(map_folder: ImageFolder) 
 
 
 def test_transposes_swap_rows_and_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "DEVELOPED", 0)
+    monkeypatch.setattr(styles, "SHARES", (1, 0, 0, 0))
     files = []
     for number, size in enumerate(SIZES):
         files.append(tmp_path / f"{number}.png")
@@ -254,17 +255,27 @@ def test_transposes_swap_rows_and_columns(tmp_path: Path, monkeypatch: pytest.Mo
     assert min(ways) > 100
 
 
-def test_developed_images_have_coarse_colour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    colours = np.random.default_rng(0).integers(60, 196, (64, 64, 3), dtype=np.uint8)
-    Image.fromarray(colours).save(tmp_path / "0.png")
-    spreads = []
-    for share in (0, 1):
-        monkeypatch.setattr(data, "DEVELOPED", share)
-        image = Image.fromarray(ImageFolder([tmp_path / "0.png"], varied=True).samples[: 64 * 64].reshape(64, 64, 3))
-        spreads.append([np.asarray(band).std() for band in image.convert("YCbCr").split()])
-    (luma, blue, red), (luma_after, blue_after, red_after) = spreads
+@pytest.mark.parametrize("style", range(1, styles.STYLES))
+def test_styles_have_coarse_colour(monkeypatch: pytest.MonkeyPatch, style: int) -> None:
+    monkeypatch.setattr(styles, "SHARES", np.eye(styles.STYLES)[style])
+    colours = Image.fromarray(np.random.default_rng(0).integers(60, 196, (63, 64, 3), dtype=np.uint8))
+    pixels, given = styles.developed(colours, np.random.default_rng(1))
+    assert given == style
+    assert all(side % 2 == (style == styles.COSITED) for side in pixels.shape[:2])
+    (luma, *chroma), (luma_after, *chroma_after) = (
+        [np.asarray(band).std() for band in image.convert("YCbCr").split()]
+        for image in (colours, Image.fromarray(pixels))
+    )
     assert luma_after == pytest.approx(luma, rel=0.1)
-    assert max(blue_after / blue, red_after / red) < 0.6
+    assert max(after / before for before, after in zip(chroma, chroma_after, strict=True)) < 0.6
+    mirrored = Image.fromarray(np.ascontiguousarray(pixels[::-1, ::-1])).convert("YCbCr")
+    for band in mirrored.split()[1:]:  # so that a mirror image is of the same style
+        samples = np.asarray(band).astype(float)
+        inner = samples[2:-2, 2:-2]
+        if style == styles.REPEATED:
+            assert np.abs(samples[::2] - samples[1::2]).mean() < 1
+        if style == styles.COSITED:
+            assert np.abs(inner[1::2] - (inner[:-1:2] + inner[2::2]) / 2).mean() < 1
 
 
 def test_a_large_folder_is_cropped_to_the_memory_given(images: list[Path]) -> None:

@@ -34,6 +34,7 @@ def export(network: Network) -> dict[str, Tensor]:
     unit = network.input.weight_step().squeeze(1) / INPUT_STEP
     tensors["level"] = torch.round(network.level.weight.detach() / unit).to(torch.int32)
     tensors["bucket"] = torch.round(network.bucket.weight.detach() / unit).to(torch.int32)
+    tensors["style"] = torch.round(network.style.weight.detach() / unit).to(torch.int32)
     for i, block in enumerate(network.blocks):
         assert isinstance(block, Block)
         tensors |= _layer(f"blocks.{i}.expand", block.expand, INPUT_STEP)

@@ -56,7 +56,9 @@ def known_answer(network: ExactNetwork, features: FeatureMaker) -> int:
     check = 0
     for level in range(config.levels):
         context = features(smooth[:, 1:], known)
-        channels = network.start(network.hidden(context, level), context.reference, context.scale)
+        channels = network.start(
+            network.hidden(context, level, level % config.styles), context.reference, context.scale
+        )
         for channel in range(config.channels):
             parameters = channels.parameters()
             edges = torch.arange(0, top + 1, top // 16, device=network.device).unsqueeze(0)
@@ -108,6 +110,7 @@ def load_model(entry: ModelFile, *, path: Path | None = None, device: str = "cpu
     config = NetworkConfig(**json.loads(meta["config"]))
     if (config.order, config.period) != (entry.order, entry.period):
         raise ModelError(f"the manifest gives {entry.file} another generation order than the file itself")
+    tensors.setdefault("style", torch.zeros(1, config.hidden, dtype=torch.int32))  # models before there were styles
     network = ExactNetwork(config, tensors, path or fastest_path(device), torch.device(device))
     features = FeatureMaker(config, device)
     if known_answer(network, features) != int(meta["known_answer"]):

@@ -47,7 +47,7 @@ class Rescaled:
 def _check_stream(config: NetworkConfig, tensors: Mapping[str, Tensor]) -> None:
     """Raise ModelError unless the input sums and the residual stream stay exact in float32, whatever the samples."""
     sums = largest_sums(tensors["input.weight"], tensors["input.bias"])
-    sums = sums + sum(tensors[name].to(torch.int64).abs().amax(0) for name in ("level", "bucket"))
+    sums = sums + sum(tensors[name].to(torch.int64).abs().amax(0) for name in ("level", "bucket", "style"))
     stream = sums * tensors["input.multiplier"].abs().to(torch.float64) + 1
     for i in range(config.blocks):
         name = f"blocks.{i}.contract"
@@ -70,6 +70,7 @@ class ExactNetwork:
 
         self._input = layer("input")
         self._level = tensors["level"].to(device, torch.float32)
+        self._style = tensors["style"].to(device, torch.float32)
         self._bucket = tensors["bucket"].to(device, torch.float32)
         self._blocks = [(layer(f"blocks.{i}.expand"), layer(f"blocks.{i}.contract")) for i in range(config.blocks)]
         self._heads = [(layer(f"heads.{c}.inner"), layer(f"heads.{c}.outer")) for c in range(config.channels)]
@@ -77,10 +78,10 @@ class ExactNetwork:
         self._inverse = tensors["tables.inverse_scales"].to(device)
         self.nodes = tensors["tables.logistic_nodes"].to(device)
 
-    def hidden(self, features: Features, level: int) -> Tensor:
-        """Hidden state of n positions of one level, (n, hidden), integers within +-CLIP."""
+    def hidden(self, features: Features, level: int, style: int) -> Tensor:
+        """Hidden state of n positions of one level and style, (n, hidden), integers within +-CLIP."""
         row = min(level, self.config.levels - 1)
-        embedding = self._bucket.index_select(0, features.bucket).add_(self._level[row])
+        embedding = self._bucket.index_select(0, features.bucket).add_(self._level[row] + self._style[style])
         stream = self._input(features.inputs, embedding)
         for expand, contract in self._blocks:
             stream += contract(self._bend(expand(self._state(stream))))

@@ -32,6 +32,7 @@ class NetworkConfig:
     head: int = 64  # inner width of a channel's head
     mixture: int = 3  # logistics per channel
     levels: int = 8  # rows of the level embedding; coarser levels share the last
+    styles: int = 1  # rows of the style embedding: kinds of picture that the encoder tells apart
     order: str = "spread"  # generation order the model was trained for
     period: int = 8  # of that order
     gain: int = 20  # integer input per local scale of deviation

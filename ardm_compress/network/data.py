@@ -17,6 +17,7 @@ from torch import Tensor
 from ardm_compress.ardm.masks import known_before, random_masks
 from ardm_compress.ardm.order import Order
 from ardm_compress.errors import UnsupportedError
+from ardm_compress.network.styles import Pixels, developed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 IMAGE_SUFFIXES = {".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff"}
 IMAGE_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # those whose conversion to RGB keeps 8-bit samples
-DEVELOPED = 0.5  # share of varied images with noise and coarse colour
 HOLD_OUT = 37  # one file in this many is never trained on
 
 
@@ -61,11 +61,12 @@ class Batch:
     values: Tensor  # (n, window, channels) uint8
     known: Tensor  # (n, window) bool
     level: Tensor  # (n,) int64
+    style: Tensor  # (n,) int64
     target: Tensor  # (n, channels) float32
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
-        return Batch(*(t.to(device) for t in (self.values, self.known, self.level, self.target)))
+        return Batch(*(t.to(device) for t in (self.values, self.known, self.level, self.style, self.target)))
 
 
 class ImageFolder:
@@ -75,6 +76,7 @@ class ImageFolder:
         samples: (pixels, 3) uint8.
         first: (images,) pixel at which each image starts.
         shapes: (images, 2) rows and columns.
+        style: (images,) see ``ardm_compress.network.styles``.
         pitches: (images, 2) distance in ``samples`` between neighbours along each axis.
     """
 
@@ -82,13 +84,16 @@ class ImageFolder:
         """Args: ``varied`` adds half sizes, transposes, noise and coarse colour; ``memory`` in bytes."""
         rng = np.random.default_rng(seed)
         side = min(1.0, math.sqrt(memory / max(1, _bytes_of(files) * (1.25 if varied else 1))))
-        images = [crop for file in files for crop in _crops(file, side, varied, rng)]
+        crops = [crop for file in files for crop in _crops(file, side, varied, rng)]
+        images = [pixels for pixels, _ in crops]
+        style = np.array([style for _, style in crops])
         shapes = np.array([image.shape[:2] for image in images], np.int64)
         pitches = np.stack([shapes[:, 1], np.ones(len(shapes), np.int64)], 1)
         sizes = shapes.prod(1)
         first = np.cumsum(sizes) - sizes
         self.samples = np.concatenate([image.reshape(-1, 3) for image in images])
         self.first = np.tile(first, 2) if varied else first
+        self.style = np.tile(style, 2) if varied else style
         self.shapes = np.concatenate([shapes, shapes[:, ::-1]]) if varied else shapes
         self.pitches = np.concatenate([pitches, pitches[:, ::-1]]) if varied else pitches
         self.probability = self.shapes.prod(1) / self.shapes.prod(1).sum()
@@ -103,27 +108,17 @@ def _bytes_of(files: list[Path]) -> int:
     return total
 
 
-def _crops(file: Path, side: float, varied: bool, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
-    """A random crop of an image, of that share of its sides, and if asked another at half its size."""
+def _crops(file: Path, side: float, varied: bool, rng: np.random.Generator) -> list[Pixels]:
+    """A random crop of an image, of that share of its sides, and if asked another at half its size; with styles."""
     with _opened(file) as image:
         width, height = max(1, int(side * image.width)), max(1, int(side * image.height))
         left = int(rng.integers(0, image.width - width + 1))
         top = int(rng.integers(0, image.height - height + 1))
         crop = image.convert("RGB").crop((left, top, left + width, top + height))
     if not varied:
-        return [np.asarray(crop)]
+        return [(np.asarray(crop), 0)]
     sizes = [crop, crop.reduce(2)] if min(crop.size) > 1 else [crop]
-    return [_developed(c, rng) if rng.random() < DEVELOPED else np.asarray(c) for c in sizes]
-
-
-def _developed(image: Image.Image, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """An image as most cameras, scanners and JPEG decoders leave it: some noise, and colour at half resolution."""
-    noise = rng.normal(0, rng.choice([0, rng.uniform(0.5, 4)]), (image.height, image.width, 1))
-    noisy = Image.fromarray((np.asarray(image) + noise).round().clip(0, 255).astype(np.uint8))
-    luma, *chroma = noisy.convert("YCbCr").split()
-    way = rng.choice(np.array([Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.NEAREST]))
-    coarse = [band.reduce(2).resize(image.size, Image.Resampling(way)) for band in chroma]
-    return np.asarray(Image.merge("YCbCr", [luma, *coarse]).convert("RGB"))
+    return [developed(c, rng) for c in sizes]
 
 
 @dataclass(frozen=True)
@@ -186,6 +181,7 @@ class Sampler:
             torch.from_numpy(values[:, :-1]),
             torch.from_numpy(known & inside),
             torch.from_numpy(level),
+            torch.from_numpy(self.data.style[image] % self.config.styles),
             torch.from_numpy(values[:, -1].astype(np.float32)),
         )
 

@@ -191,6 +191,8 @@ class Network(nn.Module):
         self.state = State(config)
         for embedding in (self.level, self.bucket):
             nn.init.normal_(embedding.weight, std=0.05)
+        self.style = nn.Embedding(config.styles, config.hidden)
+        nn.init.zeros_(self.style.weight)
 
     def set_rounding(self, rounding: bool) -> None:
         """Round weights and activations in the forward pass as the exported integers will be."""
@@ -204,9 +206,10 @@ class Network(nn.Module):
             if isinstance(module, Clamp):
                 module.leak = leak
 
-    def forward(self, features: Features, level: Tensor, target: Tensor) -> list[Mixture]:
+    def forward(self, features: Features, level: Tensor, style: Tensor, target: Tensor) -> list[Mixture]:
         """Mixtures of every channel; channel c sees channels 0..c-1 of ``target`` (n, channels), float32."""
-        h = self.input(features.inputs / INPUT_STEP) + self.level(level) + self.bucket(features.bucket)
+        h = self.input(features.inputs / INPUT_STEP)
+        h = h + self.level(level) + self.bucket(features.bucket) + self.style(style)
         for block in self.blocks:
             h = block(h)
         state = self.state(h)

@@ -102,7 +102,7 @@ class Trainer:
         """Mean bits per sample of a batch of n positions."""
         batch = sampler.draw(n).to(self.device)
         features = self.features(batch.values, batch.known)
-        mixtures = network(features, batch.level, batch.target)
+        mixtures = network(features, batch.level, batch.style, batch.target)
         bits = [mixture_bits(m, batch.target[:, c], self.config.network.bit_depth) for c, m in enumerate(mixtures)]
         return torch.stack(bits).mean()
 
