@@ -100,7 +100,8 @@ def files(draw: st.DrawFn) -> tuple[Header, list[bytes]]:
     tile = draw(st.just(shape) | st.tuples(*(st.integers(-(-n // 3), n) for n in shape)))
     header = Header(
         shape=shape, channels=channels, model_id=draw(st.binary(min_size=MODEL_ID_BYTES, max_size=MODEL_ID_BYTES)),
-        tile=tile, sections=draw(st.sampled_from([1, 2, 5, 20])), style=draw(st.integers(0, 127)), runs=draw(all_runs), checksums=(), lengths=(),
+        tile=tile, sections=draw(st.sampled_from([1, 2, 5, 20])), style=draw(st.integers(0, 127)),
+        runs=draw(all_runs), checksums=(), lengths=(),
     )  # fmt: skip
     tiles = prod(header.grid)
     checksums = draw(st.lists(crcs, min_size=tiles, max_size=tiles).map(tuple))
