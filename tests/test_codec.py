@@ -450,7 +450,7 @@ def test_groups_take_every_position_once() -> None:
 
 def test_a_step_sees_only_the_ranks_before_it(model: Model, photo: Samples) -> None:
     """Mixtures of a step do not change with the samples of its own and later ranks: the decoder has not got them."""
-    tiles = [codec.Tile(model, samples.copy()) for samples in (photo, photo)]
+    tiles = [codec.Tile(model, samples.copy(), 1) for samples in (photo, photo)]
     order, shape = model.order, photo.shape[:2]
     first, stop = order.ranks(shape) - 60, order.ranks(shape) - 20
     unknown = order.rank_map(shape) >= first

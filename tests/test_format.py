@@ -174,7 +174,7 @@ def test_the_sections_that_the_code_names_exist() -> None:
 
 # Containers.
 
-sides = st.one_of(st.integers(1, 300), st.integers(1, 1 << 14))
+sides = st.one_of(st.integers(1, 300), st.integers(1, 1 << 10))
 
 
 @st.composite
@@ -189,7 +189,7 @@ def files(draw: st.DrawFn) -> bytes:
     runs = draw(st.none() | st.lists(st.integers(1, 1 << 40) | st.integers(1, 9), min_size=1, max_size=12).map(tuple))
     header = Header(
         shape=shape, channels=draw(st.sampled_from([1, 3])), model_id=draw(st.binary(min_size=4, max_size=4)),
-        tile=tile, sections=sections, runs=runs, lengths=(),
+        tile=tile, sections=sections, style=draw(st.integers(0, 127)), runs=runs, lengths=(),
         checksums=tuple(draw(st.lists(checksum, min_size=tiles, max_size=tiles))),
     )  # fmt: skip
     return write_file(header, draw(st.lists(st.binary(max_size=200), min_size=count, max_size=count)))
@@ -201,7 +201,7 @@ def package_reads(data: bytes) -> dict[str, object]:
     return {
         "height": header.shape[0], "width": header.shape[1], "channels": header.channels, "model": header.model_id,
         "tile": header.tile, "sections": header.sections, "runs": None if header.runs is None else list(header.runs),
-        "checksums": list(header.checksums), "payloads": payloads,
+        "style": header.style, "checksums": list(header.checksums), "payloads": payloads,
     }  # fmt: skip
 
 
