@@ -75,16 +75,22 @@ def encode(
     rows, columns = samples.shape[:2]
     tile = _tile_side(rows), _tile_side(columns)
     sections = SECTIONS if prod(tile) >= SECTIONED_FROM else 1
+    style, mirror = codec.choose_style(coder, samples[: tile[0], : tile[1]])
     header = Header(
         shape=(rows, columns), channels=samples.shape[2], model_id=coder.model_id, tile=tile, sections=sections,
         runs=_plan_runs(coder, tile, budget), checksums=(), lengths=(),
-        style=codec.choose_style(coder, samples[: tile[0], : tile[1]]),
+        style=style, mirror=mirror,
     )  # fmt: skip
     count = _Counter(header, coder.order, progress)
     parts = [samples[header.tile_box(i)] for i in range(prod(header.grid))]
     coded = [
         codec.encode_tile(
-            coder, part, tile_steps(header, coder.order, part.shape[:2]), sections, count.one, style=header.style
+            coder,
+            codec.mirrored(part, mirror),
+            tile_steps(header, coder.order, part.shape[:2]),
+            sections,
+            count.one,
+            style=style,
         )
         for part in parts
     ]
@@ -115,6 +121,7 @@ def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8
         decoded = codec.decode_tile(
             coder, shape, header.channels, steps, payloads[index::tiles], count.one, style=header.style
         )
+        decoded = codec.mirrored(decoded, header.mirror)
         if sample_checksum(decoded.tobytes()) != header.checksums[index]:
             raise ChecksumError(f"tile {index} decoded to other samples than were encoded", section=f"tile {index}")
         samples[box] = decoded

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 BLOCK = 1 << 14  # positions whose digits are interleaved; part of the format
 BATCH = 1 << 10  # positions evaluated at once; any number gives the same integers
 BRANCHING = 16  # children per digit; part of the format
-SAMPLED = 512  # positions of a rank on which styles are compared
+SAMPLED = 256  # positions of a rank on which styles are compared
 UNREACHED = 1 << 30  # rank of positions outside the tile
 
 Progress = Callable[[], None]
@@ -261,12 +261,23 @@ def encode_tile(
     return [encoder.to_bytes() for encoder in encoders]
 
 
-def choose_style(model: Model, samples: NDArray[np.uint8]) -> int:
-    """The style that codes a sample of a tile's finest level in the fewest bits, the file's extra byte included."""
-    if model.config.styles == 1 or model.order.levels(samples.shape[:-1]) == 0:
-        return 0
-    bits = [_sampled_bits(model, samples, style) + 8 * (style > 0) for style in range(model.config.styles)]
-    return int(np.argmin(bits))
+def mirrored(samples: NDArray[np.uint8], mirror: int) -> NDArray[np.uint8]:
+    """Samples (rows, columns, channels) upside down if bit 0 of ``mirror`` is set, left to right if bit 1 is."""
+    return samples[:: -1 if mirror & 1 else 1, :: -1 if mirror & 2 else 1]
+
+
+def choose_style(model: Model, samples: NDArray[np.uint8]) -> tuple[int, int]:
+    """The style and mirror that code a sample of a tile's finest level in the fewest bits, with the file's extra byte.
+
+    Mirroring moves colour at half resolution onto even positions, where training had it.
+    """
+    if model.config.styles == 1:
+        return 0, 0
+    choices = [(style, mirror) for style in range(model.config.styles) for mirror in range(4)]
+    bits = [
+        _sampled_bits(model, mirrored(samples, mirror), style) + 8 * any((style, mirror)) for style, mirror in choices
+    ]
+    return choices[int(np.argmin(bits))]
 
 
 def _sampled_bits(model: Model, samples: NDArray[np.uint8], style: int) -> float:

@@ -14,7 +14,7 @@ VERSION: Final = 1
 MODEL_ID_BYTES: Final = 4
 CRC_BYTES: Final = 4
 MAX_SIDE: Final = 1 << 20
-MAX_STYLE: Final = 127
+STYLE_BITS: Final = 5
 
 EXPLICIT_SCHEDULE: Final = 1 << 2
 TILED: Final = 1 << 3
@@ -44,7 +44,8 @@ class Header:
     model_id: bytes  # first MODEL_ID_BYTES of the model file's SHA-256
     tile: tuple[int, int]  # rows, columns; the last tile of an axis may be smaller
     sections: int  # the coarse levels together, then each finer one
-    style: int = 0  # row of the model's style embedding, 0..MAX_STYLE
+    style: int = 0  # row of the model's style embedding, 0..31
+    mirror: int = 0  # tiles are coded upside down (bit 0), left to right (bit 1)
     runs: tuple[int, ...] | None  # ranks per step, over the non-empty ranks of the first tile; None: one each
     checksums: tuple[int, ...]  # CRC-32 of every tile's samples, tiles in raster order
     lengths: tuple[int, ...]  # bytes of every section with its CRC-32: all tiles' first sections, then their second
@@ -102,9 +103,9 @@ def _write_header(header: Header) -> bytes:
     if header.sections > 1:
         flags |= SECTIONED
         body += write_varint(header.sections)
-    if header.style:
+    if header.style or header.mirror:
         flags |= STYLED
-        body += write_varint(header.style)
+        body += write_varint(header.style | header.mirror << STYLE_BITS)
     if header.runs and max(header.runs) > 1:
         flags |= EXPLICIT_SCHEDULE
         runs = write_runs(header.runs)
@@ -189,7 +190,7 @@ def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, i
     if prod(tile) > limits.tile_pixels:
         raise LimitError(f"a tile of {tile[1]} x {tile[0]} pixels is over the limit of {limits.tile_pixels}")
     sections = reader.varint(2, 20, "the number of sections") if flags & SECTIONED else 1
-    style = reader.varint(1, MAX_STYLE, "the style") if flags & STYLED else 0
+    mirror, style = divmod(reader.varint(1, 127, "the style") if flags & STYLED else 0, 1 << STYLE_BITS)
     runs = None
     if flags & EXPLICIT_SCHEDULE:
         length = reader.varint(1, 1 << 16, "the length of the schedule")
@@ -202,7 +203,7 @@ def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, i
     if tiles * sections > 1:
         lengths = tuple(reader.varint(CRC_BYTES, 1 << 32, "a section's length") for _ in range(tiles * sections))
     header = Header(
-        shape=shape, channels=channels, model_id=model_id, tile=tile, sections=sections, style=style,
+        shape=shape, channels=channels, model_id=model_id, tile=tile, sections=sections, style=style, mirror=mirror,
         runs=runs, checksums=checksums, lengths=lengths,
     )  # fmt: skip
     end = reader.offset

@@ -66,6 +66,7 @@ def describe(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, object]:
         "tiles": prod(header.grid),
         "sections": header.sections,
         "style": header.style,
+        "mirror": header.mirror,
         "bytes": len(data),
         "payload_bytes": sum(header.lengths) - CRC_BYTES * len(header.lengths),
         "header_bytes": offset,

@@ -84,13 +84,13 @@ def read_file(data: bytes) -> dict[str, Any]:
         if tile == (height, width):
             raise RefusedError("tile sides that need not be given")
     sections = source.leb128(2, 20) if flags & 16 else 1
-    style = source.leb128(1, 127) if flags & 32 else 0
+    mirror, style = divmod(source.leb128(1, 127) if flags & 32 else 0, 32)
     runs = elias_gamma(source.take(source.leb128(1, 1 << 16))) if flags & 4 else None
     tiles = -(-height // tile[0]) * -(-width // tile[1])
     checksums = [source.number(4) for _ in range(tiles)]
     fields = {
         "height": height, "width": width, "channels": flags % 4 + 1, "model": model, "tile": tile,
-        "sections": sections, "style": style, "runs": runs, "checksums": checksums,
+        "sections": sections, "style": style, "mirror": mirror, "runs": runs, "checksums": checksums,
     }  # fmt: skip
     if tiles * sections == 1:
         payload, check = data[source.at : -4], data[-4:]

@@ -303,9 +303,10 @@ def decode(data: bytes, model: Model) -> Array:
     for tile, (y, x) in enumerate(corners):
         part = image[y : y + rows, x : x + columns]
         stacks = [AnsDecoder(payload) for payload in file["payloads"][tile :: len(corners)]]
-        part[:] = decode_tile(
+        decoded = decode_tile(
             model, part.shape[:2], channels, file, lambda section, left, stacks=stacks: stacks[section].pop(left)
         )
+        part[:] = decoded[:: -1 if file["mirror"] & 1 else 1, :: -1 if file["mirror"] & 2 else 1]
         if not all(stack.is_empty() for stack in stacks) or zlib.crc32(part.tobytes()) != file["checksums"][tile]:
             raise RefusedError("a tile is damaged")
     return image

@@ -380,19 +380,21 @@ def test_unknown_models_are_named() -> None:
 # Styles
 
 
-def test_the_style_that_suits_an_image_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("mirror", range(4))
+def test_the_style_that_suits_an_image_is_chosen(monkeypatch: pytest.MonkeyPatch, mirror: int) -> None:
     monkeypatch.setattr(styles, "SHARES", np.eye(styles.STYLES)[styles.COSITED])
-    whole = Image.fromarray(read_image(PHOTO)[100:220, 200:320])
+    whole = Image.fromarray(read_image(PHOTO)[100:200, 200:280])
     samples, style = styles.developed(whole, np.random.default_rng(2))
+    samples = codec.mirrored(samples[:-1, :-1], mirror)  # of even sides, so that colour lies on odd positions as well
     data = api.encode(samples, budget=16)
-    assert header_of(data).style == describe(data)["style"] == style
+    assert (header_of(data).style, header_of(data).mirror) == (style, mirror)
     np.testing.assert_array_equal(api.decode(data), samples)
-    monkeypatch.setattr(codec, "choose_style", lambda *_: 0)
+    monkeypatch.setattr(codec, "choose_style", lambda *_: (0, 0))
     assert len(data) < 0.97 * len(api.encode(samples, budget=16))
 
 
 def test_a_style_that_the_model_lacks_does_not_decode(small_files: dict[str, bytes], model: Model) -> None:
-    for style in (model.config.styles, 127):
+    for style in (model.config.styles, 31):
         refused(rewritten(small_files["whole"], style=style))
 
 

@@ -54,13 +54,14 @@ def header_of(
     channels: int = 3,
     sections: int = 1,
     style: int = 0,
+    mirror: int = 0,
     runs: tuple[int, ...] | None = None,
     model_id: bytes = b"\x01\x02\x03\x04",
 ) -> Header:
     """A header for the payloads of ``payloads_of``."""
     header = Header(
-        shape=shape, channels=channels, model_id=model_id, tile=tile or shape, sections=sections, style=style,
-        runs=runs, checksums=(), lengths=(),
+        shape=shape, channels=channels, model_id=model_id, tile=tile or shape, sections=sections,
+        style=style, mirror=mirror, runs=runs, checksums=(), lengths=(),
     )  # fmt: skip
     return replace(header, checksums=tuple(0x9E3779B1 * i % 2**32 for i in range(1, prod(header.grid) + 1)))
 
@@ -84,7 +85,7 @@ ONE_SECTION = {
 MANY_SECTIONS = {
     "sections": header_of((40, 24), sections=3),
     "tiles": header_of((40, 24), (16, 24), channels=1),
-    "tiles, sections and a schedule": header_of((40, 30), (32, 16), sections=3, style=127, runs=(5, 1, 9)),
+    "tiles, sections and a schedule": header_of((40, 30), (32, 16), sections=3, style=31, mirror=3, runs=(5, 1, 9)),
 }
 FILES = {name: write_file(header, payloads_of(header)) for name, header in {**ONE_SECTION, **MANY_SECTIONS}.items()}
 every_file = pytest.mark.parametrize("data", FILES.values(), ids=FILES.keys())
@@ -100,8 +101,8 @@ def files(draw: st.DrawFn) -> tuple[Header, list[bytes]]:
     tile = draw(st.just(shape) | st.tuples(*(st.integers(-(-n // 3), n) for n in shape)))
     header = Header(
         shape=shape, channels=channels, model_id=draw(st.binary(min_size=MODEL_ID_BYTES, max_size=MODEL_ID_BYTES)),
-        tile=tile, sections=draw(st.sampled_from([1, 2, 5, 20])), style=draw(st.integers(0, 127)),
-        runs=draw(all_runs), checksums=(), lengths=(),
+        tile=tile, sections=draw(st.sampled_from([1, 2, 5, 20])), style=draw(st.integers(0, 31)),
+        mirror=draw(st.integers(0, 3)), runs=draw(all_runs), checksums=(), lengths=(),
     )  # fmt: skip
     tiles = prod(header.grid)
     checksums = draw(st.lists(crcs, min_size=tiles, max_size=tiles).map(tuple))
@@ -396,6 +397,7 @@ def test_describe_tells_what_a_header_says(shape: tuple[int, int]) -> None:
         "tiles": 1,
         "sections": 1,
         "style": 0,
+        "mirror": 0,
         "bytes": len(data),
         "payload_bytes": 12,
         "header_bytes": len(data) - 12 - CRC_BYTES,

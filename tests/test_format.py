@@ -189,7 +189,8 @@ def files(draw: st.DrawFn) -> bytes:
     runs = draw(st.none() | st.lists(st.integers(1, 1 << 40) | st.integers(1, 9), min_size=1, max_size=12).map(tuple))
     header = Header(
         shape=shape, channels=draw(st.sampled_from([1, 3])), model_id=draw(st.binary(min_size=4, max_size=4)),
-        tile=tile, sections=sections, style=draw(st.integers(0, 127)), runs=runs, lengths=(),
+        tile=tile, sections=sections, style=draw(st.integers(0, 31)), mirror=draw(st.integers(0, 3)), runs=runs,
+        lengths=(),
         checksums=tuple(draw(st.lists(checksum, min_size=tiles, max_size=tiles))),
     )  # fmt: skip
     return write_file(header, draw(st.lists(st.binary(max_size=200), min_size=count, max_size=count)))
@@ -201,7 +202,7 @@ def package_reads(data: bytes) -> dict[str, object]:
     return {
         "height": header.shape[0], "width": header.shape[1], "channels": header.channels, "model": header.model_id,
         "tile": header.tile, "sections": header.sections, "runs": None if header.runs is None else list(header.runs),
-        "style": header.style, "checksums": list(header.checksums), "payloads": payloads,
+        "style": header.style, "mirror": header.mirror, "checksums": list(header.checksums), "payloads": payloads,
     }  # fmt: skip
 
 
@@ -370,13 +371,13 @@ def encode_tiled(
     """A file with tiles much smaller than ``encode`` makes them."""
     header = Header(
         shape=samples.shape[:2], channels=samples.shape[2], model_id=model.model_id, tile=tile, sections=sections,
-        style=sections % model.config.styles, runs=runs, checksums=(), lengths=(),
+        style=sections % model.config.styles, mirror=sections % 4, runs=runs, checksums=(), lengths=(),
     )  # fmt: skip
     parts = [samples[header.tile_box(i)] for i in range(prod(header.grid))]
     steps = [tile_steps(header, model.order, part.shape[:2]) for part in parts]
     coded = [
-        codec.encode_tile(model, *pair, sections, lambda: None, style=header.style)
-        for pair in zip(parts, steps, strict=True)
+        codec.encode_tile(model, codec.mirrored(part, header.mirror), step, sections, lambda: None, style=header.style)
+        for part, step in zip(parts, steps, strict=True)
     ]
     fields = {name: getattr(header, name) for name in Header.__slots__}
     fields["checksums"] = tuple(container.sample_checksum(part.tobytes()) for part in parts)
