@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 BLOCK = 1 << 14  # positions whose digits are interleaved; part of the format
 BATCH = 1 << 10  # positions evaluated at once; any number gives the same integers
 BRANCHING = 16  # children per digit; part of the format
-SAMPLED = 256  # positions of a rank on which styles are compared
+RANKS = 6  # of the finest level, on which styles are compared
+SAMPLED = 256  # positions of each of these ranks
 UNREACHED = 1 << 30  # rank of positions outside the tile
 
 Progress = Callable[[], None]
@@ -273,25 +274,25 @@ def choose_style(model: Model, samples: NDArray[np.uint8]) -> tuple[int, int]:
     """
     if model.config.styles == 1:
         return 0, 0
-    choices = [(style, mirror) for style in range(model.config.styles) for mirror in range(4)]
-    bits = [
-        _sampled_bits(model, mirrored(samples, mirror), style) + 8 * any((style, mirror)) for style, mirror in choices
-    ]
-    return choices[int(np.argmin(bits))]
+    bits = {}
+    for mirror in range(4):
+        tile = Tile(model, _replicated(model, mirrored(samples, mirror)), 0)
+        for tile.style in range(model.config.styles):
+            bits[tile.style, mirror] = _sampled_bits(tile, samples.shape[-1]) + 8 * any((tile.style, mirror))
+    return min(bits, key=lambda choice: bits[choice])
 
 
-def _sampled_bits(model: Model, samples: NDArray[np.uint8], style: int) -> float:
-    """Expected bits of the finest level in a style, from at most SAMPLED positions of each of a few ranks."""
-    channels, order = samples.shape[-1], model.order
-    tile = Tile(model, _replicated(model, samples), style)
+def _sampled_bits(tile: Tile, channels: int) -> float:
+    """Expected bits of a tile's finest level, from at most SAMPLED positions of each of a few ranks."""
+    model, order = tile.model, tile.model.order
     finest = order.ranks(tile.shape) - order.ranks_per_level
     total = 0.0
-    for within in range(order.ranks_per_level // 12, order.ranks_per_level, order.ranks_per_level // 6):
+    for within in range(order.ranks_per_level // 12, order.ranks_per_level, order.ranks_per_level // RANKS):
         for group in groups(order, tile.shape, finest + within, finest + within + 1):
             positions = group.positions[:: -(-len(group.positions) // SAMPLED)]
             counted = CountedDigits(tile.read(group, positions)[:, :channels], _upscaling(model))
             _code_block(model, tile.channels(group, positions), len(positions), channels, counted)
-            total += counted.bits * len(group.positions) / len(positions) * 6
+            total += counted.bits * len(group.positions) / len(positions) * RANKS
     return total
 
 
