@@ -19,6 +19,7 @@ from ardm_compress.ardm.order import level_shape
 from ardm_compress.ardm.upscaling import Upscaling
 from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
 from ardm_compress.exact.mixture import FREQUENCY_BITS, cumulative, frequencies
+from ardm_compress.network.styles import COSITED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
 BLOCK = 1 << 14  # positions whose digits are interleaved; part of the format
 BATCH = 1 << 10  # positions evaluated at once; any number gives the same integers
 BRANCHING = 16  # children per digit; part of the format
-RANKS = 6  # of the finest level, on which styles are compared
-SAMPLED = 256  # positions of each of these ranks
+LEVELS = 3  # the finest, on which styles are compared
+EVERY = 9  # ranks of these levels; odd, because ranks beside and below known positions take turns
+SAMPLED = 192  # positions of each of these ranks
 UNREACHED = 1 << 30  # rank of positions outside the tile
 
 Progress = Callable[[], None]
@@ -268,31 +270,31 @@ def mirrored(samples: NDArray[np.uint8], mirror: int) -> NDArray[np.uint8]:
 
 
 def choose_style(model: Model, samples: NDArray[np.uint8]) -> tuple[int, int]:
-    """The style and mirror that code a sample of a tile's finest level in the fewest bits, with the file's extra byte.
+    """The style and mirror that code a sample of a tile's finest levels in the fewest bits, with the file's extra byte.
 
-    Mirroring moves colour at half resolution onto even positions, where training had it.
+    Mirroring moves colour at half resolution onto even positions, where training had it; other styles are the same.
     """
-    if model.config.styles == 1:
+    if model.config.styles <= COSITED:
         return 0, 0
     bits = {}
     for mirror in range(4):
         tile = Tile(model, _replicated(model, mirrored(samples, mirror)), 0)
-        for tile.style in range(model.config.styles):
+        for tile.style in [COSITED] if mirror else range(model.config.styles):
             bits[tile.style, mirror] = _sampled_bits(tile, samples.shape[-1]) + 8 * any((tile.style, mirror))
     return min(bits, key=lambda choice: bits[choice])
 
 
 def _sampled_bits(tile: Tile, channels: int) -> float:
-    """Expected bits of a tile's finest level, from at most SAMPLED positions of each of a few ranks."""
+    """Expected bits of a tile's finest levels, from at most SAMPLED positions of each of a few ranks."""
     model, order = tile.model, tile.model.order
-    finest = order.ranks(tile.shape) - order.ranks_per_level
+    ranks, each = order.ranks(tile.shape), order.ranks_per_level
     total = 0.0
-    for within in range(order.ranks_per_level // 12, order.ranks_per_level, order.ranks_per_level // RANKS):
-        for group in groups(order, tile.shape, finest + within, finest + within + 1):
+    for rank in range(max(0, ranks - LEVELS * each) + EVERY // 2, ranks, EVERY):
+        for group in groups(order, tile.shape, rank, rank + 1):
             positions = group.positions[:: -(-len(group.positions) // SAMPLED)]
             counted = CountedDigits(tile.read(group, positions)[:, :channels], _upscaling(model))
             _code_block(model, tile.channels(group, positions), len(positions), channels, counted)
-            total += counted.bits * len(group.positions) / len(positions) * RANKS
+            total += counted.bits * len(group.positions) / len(positions) * EVERY
     return total
 
 
