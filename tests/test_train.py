@@ -20,7 +20,7 @@ from ardm_compress.errors import UnsupportedError
 from ardm_compress.network import styles
 from ardm_compress.network.config import NetworkConfig
 from ardm_compress.network.data import HOLD_OUT, ImageFolder, Sampler, Sampling, held_out
-from ardm_compress.network.model import GridLinear
+from ardm_compress.network.model import Bend, Clamp, GridLinear
 from ardm_compress.network.muon import Muon, orthogonalise
 from ardm_compress.network.train import TrainConfig, Trainer, schedule, train
 
@@ -63,7 +63,9 @@ def test_a_few_steps_reduce_the_loss(images: list[Path], tmp_path: Path) -> None
     first, last = np.mean(losses[:5]), np.mean(losses[-5:])
     assert 4 < first < 8  # bits per sample: about what a flat distribution over nearby values costs
     assert last < first - 0.4  # of batches that differ by less than 0.1
-    assert all(module.rounding for module in trainer.network.modules() if isinstance(module, GridLinear))
+    rounded = [module for module in trainer.network.modules() if hasattr(module, "rounding")]
+    assert {type(module) for module in rounded} == {GridLinear, Clamp, Bend}
+    assert all(module.rounding for module in rounded)
 
 
 @pytest.mark.parametrize("before", [3, 29], ids=["early", "when rounding begins"])

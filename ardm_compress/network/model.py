@@ -197,7 +197,7 @@ class Network(nn.Module):
     def set_rounding(self, rounding: bool) -> None:
         """Round weights and activations in the forward pass as the exported integers will be."""
         for module in self.modules():
-            if isinstance(module, (GridLinear, Clamp)):
+            if isinstance(module, (GridLinear, Clamp, Bend)):
                 module.rounding = rounding
 
     def set_leak(self, leak: float) -> None:
