@@ -211,14 +211,14 @@ def train(
     """
     from ardm_compress.network.config import NetworkConfig
     from ardm_compress.network.fit import fit
+    from ardm_compress.network.styles import STYLES
     from ardm_compress.network.train import TrainConfig
 
     network = NetworkConfig(
-        axes=2, channels=3, bit_depth=8, hidden=hidden, expand=2 * hidden, blocks=blocks, normalise=True, smooth=True
-    )
-    config = TrainConfig(
-        network=network, steps=steps, decay=steps // 4, batch=batch, memory=memory << 20, seed=seed, warmup=200
-    )
+        axes=2, channels=3, bit_depth=8, hidden=hidden, expand=2 * hidden, blocks=blocks, styles=STYLES,
+        normalise=True, smooth=True,
+    )  # fmt: skip
+    config = TrainConfig(network=network, steps=steps, decay=steps // 4, batch=batch, memory=memory << 20, seed=seed)
     file = fit(config, images, run, name=name, device=device)
     click.echo(f"{file}: set ARDM_COMPRESS_MODELS={run} to encode and decode with --model {name}")
 

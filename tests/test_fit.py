@@ -6,15 +6,21 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
+from safetensors import safe_open
 
+from ardm_compress.cli import main
 from ardm_compress.errors import ModelError
 from ardm_compress.media import Samples
 from ardm_compress.models import find_model, manifest
+from ardm_compress.network import fit
+from ardm_compress.network.train import TrainConfig
 
 SMALL = ["--steps", "6", "--batch", "64", "--hidden", "16", "--blocks", "1"]
 
@@ -50,6 +56,19 @@ def test_a_trained_model_codes(images: Path, tmp_path: Path, photo: Samples, lau
     listed = run("models", models=tmp_path / "run")
     assert listed.returncode == 0
     assert [line.split()[0] for line in listed.stdout.splitlines()] == ["model", *(m.name for m in manifest()), "mine"]
+
+
+def test_the_training_state_that_ships_is_of_the_default_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was refused as another network: the command trained without styles."""
+    given: list[TrainConfig] = []
+    monkeypatch.setattr(fit, "fit", lambda config, *_, **__: given.append(config))
+    result = CliRunner().invoke(main, ["train", str(tmp_path), str(tmp_path / "run")])
+    assert result.exit_code == 0, result.output
+    state = next((Path(__file__).parents[1] / "models" / "training").glob("*.safetensors"))
+    with safe_open(state, "pt") as file:
+        assert json.loads(file.metadata()["config"])["network"] == asdict(given[0].network)
 
 
 def test_a_damaged_model_is_found(tmp_path: Path) -> None:
