@@ -62,6 +62,13 @@ def manifest() -> tuple[ModelFile, ...]:
     return tuple(models)
 
 
+def metadata(data: bytes) -> dict[str, str]:
+    """The strings in the header of a model file (docs/format.md section 10)."""
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    strings: dict[str, str] = header["__metadata__"]
+    return strings
+
+
 class ModelFacts(NamedTuple):
     """What ``models`` shows of one."""
 
@@ -88,8 +95,7 @@ def _facts(model: ModelFile) -> ModelFacts:
         return ModelFacts(model.name, model.model_id.hex(), "", "", 0, error.strerror or str(error), model.file)
     if hashlib.sha256(data).hexdigest() != model.sha256:
         return ModelFacts(model.name, model.model_id.hex(), "", "", len(data), "damaged", model.file)
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    config = NetworkConfig(**json.loads(header["__metadata__"]["config"]))
+    config = NetworkConfig(**json.loads(metadata(data)["config"]))
     network = f"{config.channels} x {config.bit_depth} bits, width {config.hidden}, {config.blocks} blocks"
     products = f"{config.products / 1e6:.2f}"
     return ModelFacts(model.name, model.model_id.hex(), network, products, len(data), "ok", model.file)

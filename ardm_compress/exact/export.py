@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ardm_compress.exact import tables as grid
-from ardm_compress.network.config import INPUT_STEP
+from ardm_compress.network.config import INPUT_STEP, STREAM_BITS
 from ardm_compress.network.model import Block, GridLinear, Head, Network
 
-STREAM = float(1 << grid.STREAM_BITS)
+STREAM = float(1 << STREAM_BITS)
 
 
 def _layer(name: str, layer: nn.Module, output_step: Tensor | float) -> dict[str, Tensor]:

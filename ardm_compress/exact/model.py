@@ -19,7 +19,7 @@ from ardm_compress.exact.mixture import cumulative, frequencies
 from ardm_compress.exact.network import ExactNetwork
 from ardm_compress.exact.products import Path, fastest_path
 from ardm_compress.files import write_atomically
-from ardm_compress.models import ModelFile
+from ardm_compress.models import ModelFile, metadata
 from ardm_compress.network.config import NetworkConfig
 from ardm_compress.network.features import FeatureMaker
 
@@ -106,7 +106,7 @@ def load_model(entry: ModelFile, *, path: Path | None = None, device: str = "cpu
     if hashlib.sha256(data).hexdigest() != entry.sha256:
         raise ModelError(f"{entry.file} is not the model that the manifest names; reinstall ardm-compress")
     tensors = load(data)
-    meta = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+    meta = metadata(data)
     config = NetworkConfig(**json.loads(meta["config"]))
     if (config.order, config.period) != (entry.order, entry.period):
         raise ModelError(f"the manifest gives {entry.file} another generation order than the file itself")

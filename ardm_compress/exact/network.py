@@ -14,7 +14,7 @@ from torch import Tensor
 from ardm_compress.errors import ModelError
 from ardm_compress.exact import tables as grid
 from ardm_compress.exact.products import EXACT_FLOAT32, EXACT_FLOAT64, IntegerLinear, Path, largest_sums
-from ardm_compress.network.config import CLIP, INPUT_STEP, NORM_FLOOR, SAMPLE_BITS, NetworkConfig
+from ardm_compress.network.config import CLIP, INPUT_STEP, NORM_FLOOR, SAMPLE_BITS, STREAM_BITS, NetworkConfig
 from ardm_compress.network.features import Features, quantise_deviation
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class ExactNetwork:
     def _state(self, stream: Tensor) -> Tensor:
         """Residual stream (STREAM_BITS fraction bits) -> activations."""
         if not self.config.normalise:
-            return (stream * (INPUT_STEP / (1 << grid.STREAM_BITS))).round_().clamp_(-CLIP, CLIP)
+            return (stream * (INPUT_STEP / (1 << STREAM_BITS))).round_().clamp_(-CLIP, CLIP)
         width, exact = stream.shape[1], stream.to(torch.float64)
         squares = torch.linalg.vecdot(exact, exact).add_(width * NORM_FLOOR).unsqueeze(1)
         factor = torch.sqrt(torch.full_like(squares, width * INPUT_STEP**2) / squares).to(torch.float32)

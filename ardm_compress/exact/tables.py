@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ardm_compress.network.config import STREAM_BITS as STREAM_BITS
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 

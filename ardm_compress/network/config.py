@@ -38,7 +38,7 @@ class NetworkConfig:
     gain: int = 20  # integer input per local scale of deviation
     innovation_gain: int = 40  # the same for what a coded channel deviated from its own prediction
     normalise: bool = False  # divide the residual stream by its root mean square before each block and the heads
-    smooth: bool = False  # a smooth knee instead of a rectifier in hidden layers; its activations are coarser
+    smooth: bool = False  # a smooth knee instead of a rectifier in hidden layers
 
     @cached_property
     def offsets(self) -> NDArray[np.int64]:

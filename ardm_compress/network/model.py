@@ -35,6 +35,11 @@ def round_through(x: Tensor) -> Tensor:
     return x + (torch.round(x) - x).detach()
 
 
+def on_grid(x: Tensor) -> Tensor:
+    """Activations rounded onto their grid."""
+    return round_through(x * INPUT_STEP) / INPUT_STEP
+
+
 class GridLinear(nn.Linear):
     """Linear layer whose weights can be rounded, a scale per output, onto integers within +-WEIGHT_CLIP.
 
@@ -97,7 +102,7 @@ class Clamp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
         x = _LeakyClamp.apply(x, self.low, CLIP / INPUT_STEP, self.leak)  # type: ignore[no-untyped-call]
-        return round_through(x * INPUT_STEP) / INPUT_STEP if self.rounding else x
+        return on_grid(x) if self.rounding else x
 
 
 class Bend(nn.Module):
@@ -107,9 +112,9 @@ class Bend(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
         if self.rounding:
-            x = round_through(x * INPUT_STEP) / INPUT_STEP
+            x = on_grid(x)
         x = (x * (x + 1).clamp(0, 2) * 0.5).clamp_max(CLIP / INPUT_STEP)
-        return round_through(x * INPUT_STEP) / INPUT_STEP if self.rounding else x
+        return on_grid(x) if self.rounding else x
 
 
 def bend(config: NetworkConfig) -> nn.Module:

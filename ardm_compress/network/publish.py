@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
 from safetensors.torch import load_file
 
 from ardm_compress.ardm.order import make_order
@@ -26,19 +25,16 @@ from ardm_compress.network.config import NetworkConfig
 from ardm_compress.network.data import ImageFolder, Sampler, held_out
 from ardm_compress.network.measure import measure_costs
 from ardm_compress.network.model import Network
-from ardm_compress.network.train import MEASURED
+from ardm_compress.network.train import MEASURED, checkpoint_metadata, part
 
 POSITIONS = 96  # measured per level and rank
 
 
 def load_average(checkpoint: Path) -> tuple[Network, str]:
     """The network of a checkpoint, with its averaged weights, and its training configuration as JSON."""
-    with safe_open(checkpoint, "pt") as file:
-        training = file.metadata()["config"]
+    training = checkpoint_metadata(checkpoint)["config"]
     network = Network(NetworkConfig(**json.loads(training)["network"]))
-    prefix = "average."
-    tensors = load_file(checkpoint)
-    network.load_state_dict({k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)})
+    network.load_state_dict(part(load_file(checkpoint), "average"))
     return network, training
 
 

@@ -7,7 +7,6 @@ averaged (``torch.nn.parallel.DistributedDataParallel``).
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,12 +14,13 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ardm_compress.ardm.order import make_order
 from ardm_compress.errors import UnsupportedError
+from ardm_compress.files import write_atomically
 from ardm_compress.network.config import NetworkConfig
 from ardm_compress.network.data import ImageFolder, Sampler, Sampling, held_out
 from ardm_compress.network.features import FeatureMaker
@@ -67,6 +67,19 @@ def optimisers(network: Network, config: TrainConfig) -> list[torch.optim.Optimi
 def schedule(step: int, config: TrainConfig) -> float:
     """Learning rate factor: linear warm-up, constant, linear decay to zero (Hägele et al. 2024)."""
     return min(1.0, (step + 1) / config.warmup, (config.steps - step) / config.decay)
+
+
+def checkpoint_metadata(path: Path) -> dict[str, str]:
+    """A checkpoint's ``config``, a TrainConfig as JSON, and ``step``."""
+    with safe_open(path, "pt") as file:
+        strings: dict[str, str] = file.metadata()
+    return strings
+
+
+def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """A checkpoint's tensors called ``name.*``, without that prefix."""
+    prefix = f"{name}."
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 class Trainer:
@@ -151,26 +164,20 @@ class Trainer:
         if self.process:
             return
         meta = {"config": json.dumps(asdict(self.config)), "step": str(self.step)}
-        path = self.folder / name
-        save_file(self.state(), path.with_suffix(".tmp"), meta)
-        os.replace(path.with_suffix(".tmp"), path)
+        write_atomically(self.folder / name, save(self.state(), meta), force=True)
 
     def load(self, path: Path) -> None:
         """Continue exactly where ``save`` left off."""
-        with safe_open(path, "pt") as file:
-            meta = file.metadata()
         tensors = load_file(path)
-        self.network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network.")})
-        self.average = {k[8:]: v for k, v in tensors.items() if k.startswith("average.")}
+        self.network.load_state_dict(part(tensors, "network"))
+        self.average = part(tensors, "average")
         for number, optimiser in enumerate(self.optimisers):
             state: dict[int, dict[str, Tensor]] = {}
-            prefix = f"optimiser{number}."
-            for key, value in tensors.items():
-                if key.startswith(prefix):
-                    index, name = key[len(prefix) :].split(".")
-                    state.setdefault(int(index), {})[name] = value
+            for key, value in part(tensors, f"optimiser{number}").items():
+                index, name = key.split(".")
+                state.setdefault(int(index), {})[name] = value
             optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-        self.step = int(meta["step"])
+        self.step = int(checkpoint_metadata(path)["step"])
 
     def run(self) -> None:
         """Train to the end, with lines of progress and regular checkpoints."""
@@ -218,8 +225,7 @@ def _start(config: TrainConfig, folder: Path) -> Path | None:
     """The checkpoint to continue from: if the run is to be longer than it was, the one before its decay."""
     if not (folder / CHECKPOINT).exists():
         return None
-    with safe_open(folder / CHECKPOINT, "pt") as file:
-        before = json.loads(file.metadata()["config"])
+    before = json.loads(checkpoint_metadata(folder / CHECKPOINT)["config"])
     if before["network"] != asdict(config.network):
         raise UnsupportedError(f"{folder / CHECKPOINT} is of another network; give its options or another folder")
     longer = before["steps"] != config.steps and (folder / STABLE).exists()
