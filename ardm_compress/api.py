@@ -13,7 +13,8 @@ import numpy as np
 from ardm_compress import codec
 from ardm_compress.ardm.costs import conditional_bits
 from ardm_compress.ardm.schedule import plan_all, plan_steps, table_from_conditional
-from ardm_compress.container import MAX_SIDE, Header, read_file, sample_checksum, write_file
+from ardm_compress.container import MAX_SIDE, Description, Header, read_file, sample_checksum, write_file
+from ardm_compress.describe import describe
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.exact.model import Model, load_model
 from ardm_compress.layout import tile_steps
@@ -75,28 +76,21 @@ def encode(
     rows, columns = samples.shape[:2]
     tile = _tile_side(rows), _tile_side(columns)
     sections = SECTIONS if prod(tile) >= SECTIONED_FROM else 1
-    style, mirror = codec.choose_style(coder, samples[: tile[0], : tile[1]])
     header = Header(
         shape=(rows, columns), channels=samples.shape[2], model_id=coder.model_id, tile=tile, sections=sections,
         runs=_plan_runs(coder, tile, budget), checksums=(), lengths=(),
-        style=style, mirror=mirror,
     )  # fmt: skip
     count = _Counter(header, coder.order, progress)
     parts = [samples[header.tile_box(i)] for i in range(prod(header.grid))]
+    described = describe(coder, parts[len(parts) // 2])
+    steps = [tile_steps(header, coder.order, part.shape[:2]) for part in parts]
     coded = [
-        codec.encode_tile(
-            coder,
-            codec.mirrored(part, mirror),
-            tile_steps(header, coder.order, part.shape[:2]),
-            sections,
-            count.one,
-            style=style,
-        )
-        for part in parts
+        codec.encode_tile(coder, part, step, sections, count.one, described)
+        for part, step in zip(parts, steps, strict=True)
     ]
     checksums = tuple(sample_checksum(part.tobytes()) for part in parts)
     payloads = [payloads[section] for section in range(sections) for payloads in coded]
-    return write_file(replace(header, checksums=checksums), payloads)
+    return write_file(replace(header, description=described, checksums=checksums), payloads)
 
 
 def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8]:
@@ -109,8 +103,7 @@ def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8
     header, payloads = read_file(data)
     coder = _model(model_of_file(header.model_id))
     _check_channels(header.channels, coder)
-    if header.style >= coder.config.styles:
-        raise FormatError(f"the file has style {header.style}, its model only {coder.config.styles}", section="header")
+    _check_description(header.description, coder)
     samples = np.empty((*header.shape, header.channels), np.uint8)
     tiles = prod(header.grid)
     count = _Counter(header, coder.order, progress)
@@ -119,9 +112,8 @@ def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8
         shape = samples[box].shape[:2]
         steps = tile_steps(header, coder.order, shape)
         decoded = codec.decode_tile(
-            coder, shape, header.channels, steps, payloads[index::tiles], count.one, style=header.style
+            coder, shape, header.channels, steps, payloads[index::tiles], count.one, header.description
         )
-        decoded = codec.mirrored(decoded, header.mirror)
         if sample_checksum(decoded.tobytes()) != header.checksums[index]:
             raise ChecksumError(f"tile {index} decoded to other samples than were encoded", section=f"tile {index}")
         samples[box] = decoded
@@ -150,6 +142,13 @@ def plan(model: str, shape: tuple[int, int]) -> list[PlanRow]:
 def _check_channels(channels: int, coder: Model) -> None:
     if channels > coder.config.channels:
         raise UnsupportedError(f"the image has {channels} channels, its model only {coder.config.channels}")
+
+
+def _check_description(description: Description, coder: Model) -> None:
+    styles, latents = coder.config.styles, coder.config.latents
+    if description.style >= styles or len(description.latents) > latents:
+        message = f"the file has style {description.style} and {len(description.latents)} latents; its model has"
+        raise FormatError(f"{message} {styles} styles and {latents} latents", section="header")
 
 
 def _tile_side(side: int) -> int:

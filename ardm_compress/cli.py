@@ -196,7 +196,7 @@ def models() -> None:
 @click.option("--steps", type=click.IntRange(min=4), default=12000, show_default=True, help="Training steps in all.")
 @click.option("--batch", type=click.IntRange(min=1), default=4096, show_default=True, help="Pixels per step.")
 @click.option("--hidden", type=click.IntRange(min=16), default=192, show_default=True, help="Width of the network.")
-@click.option("--blocks", type=click.IntRange(min=1), default=3, show_default=True, help="Residual blocks.")
+@click.option("--blocks", type=click.IntRange(min=1), default=4, show_default=True, help="Residual blocks.")
 @click.option("--memory", type=click.IntRange(min=1), default=1024, show_default=True, help="MiB of images held.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all random choices.")
 @click.option("--device", default="auto", show_default=True, help="A torch device; auto is a GPU if there is one.")
@@ -212,11 +212,11 @@ def train(
     from ardm_compress.network.config import NetworkConfig
     from ardm_compress.network.fit import fit
     from ardm_compress.network.styles import STYLES
-    from ardm_compress.network.train import TrainConfig
+    from ardm_compress.network.train import LATENTS, TrainConfig
 
     network = NetworkConfig(
         axes=2, channels=3, bit_depth=8, hidden=hidden, expand=2 * hidden, blocks=blocks, styles=STYLES,
-        normalise=True, smooth=True,
+        latents=LATENTS, normalise=True, smooth=True,
     )  # fmt: skip
     config = TrainConfig(network=network, steps=steps, decay=steps // 4, batch=batch, memory=memory << 20, seed=seed)
     file = fit(config, images, run, name=name, device=device)

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from ardm_compress.ardm.order import level_shape
 from ardm_compress.ardm.upscaling import Upscaling
+from ardm_compress.container import PLAIN, Description
 from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
 from ardm_compress.exact.mixture import FREQUENCY_BITS, cumulative, frequencies
-from ardm_compress.network.styles import COSITED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,13 +27,11 @@ if TYPE_CHECKING:
     from ardm_compress.ardm.order import Order
     from ardm_compress.exact.model import Model
     from ardm_compress.exact.network import Channels
+    from ardm_compress.network.features import Features
 
 BLOCK = 1 << 14  # positions whose digits are interleaved; part of the format
 BATCH = 1 << 10  # positions evaluated at once; any number gives the same integers
 BRANCHING = 16  # children per digit; part of the format
-LEVELS = 3  # the finest, on which styles are compared
-EVERY = 9  # ranks of these levels; odd, because ranks beside and below known positions take turns
-SAMPLED = 192  # positions of each of these ranks
 UNREACHED = 1 << 30  # rank of positions outside the tile
 
 Progress = Callable[[], None]
@@ -84,9 +82,10 @@ class PaddedLevel:
 class Tile:
     """The samples of a tile, all (encoding) or those decoded so far, and the windows read from them."""
 
-    def __init__(self, model: Model, samples: NDArray[np.uint8], style: int) -> None:
-        """Args: samples (rows, columns, the model's channels), written to while decoding."""
-        self.model, self.samples, self.style = model, samples, style
+    def __init__(self, model: Model, samples: NDArray[np.uint8], description: Description = PLAIN) -> None:
+        """Args: samples (rows, columns, the model's channels), written to while decoding; mirrored already."""
+        self.model, self.samples = model, samples
+        self._picture = model.network.described(description.style, description.latents)
         self.shape = samples.shape[:-1]
         self._ranks = model.order.rank_map(self.shape).astype(np.int32)
         self._padded: PaddedLevel | None = None
@@ -104,20 +103,25 @@ class Tile:
             self._padded = PaddedLevel(level, torch.from_numpy(samples), flat_ranks, pitch, margin)
         return self._padded
 
-    def channels(self, group: Group, positions: NDArray[np.int64]) -> Channels:
-        """Evaluate the network at positions of a group, given the ranks before its step."""
+    def features(self, group: Group, positions: NDArray[np.int64]) -> Features:
+        """What is known around positions of a group before its step."""
         model, padded = self.model, self.padded(group.level)
         offsets = torch.from_numpy(model.config.offsets @ padded.pitch)
-        parts = []
-        for centre in torch.split(padded.flat(positions), BATCH):
-            index = centre.unsqueeze(1) + offsets
-            flat = index.flatten()
-            values = padded.samples.index_select(0, flat).view(*index.shape, -1).to(model.network.device)
-            known = (padded.ranks.index_select(0, flat) < group.first).view(index.shape).to(model.network.device)
-            features = model.features(values, known)
-            parts.append((model.network.hidden(features, group.level, self.style), features.reference, features.scale))
+        index = padded.flat(positions).unsqueeze(1) + offsets
+        flat = index.flatten()
+        values = padded.samples.index_select(0, flat).view(*index.shape, -1).to(model.network.device)
+        known = (padded.ranks.index_select(0, flat) < group.first).view(index.shape).to(model.network.device)
+        return model.features(values, known)
+
+    def channels(self, group: Group, positions: NDArray[np.int64]) -> Channels:
+        """Evaluate the network at positions of a group, given the ranks before its step."""
+        network, parts = self.model.network, []
+        for start in range(0, len(positions), BATCH):
+            features = self.features(group, positions[start : start + BATCH])
+            hidden = network.hidden(features, group.level, self._picture)
+            parts.append((hidden, features.reference, features.scale))
         state, reference, scale = (torch.cat(part) for part in zip(*parts, strict=True))
-        return model.network.start(state, reference, scale)
+        return network.start(state, reference, scale)
 
     def read(self, group: Group, positions: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Samples (n, channels) at positions of a group."""
@@ -156,18 +160,6 @@ class KnownDigits:
         """Push what was taken, last first."""
         for digits, rows in reversed(self._taken):
             encoder.push(digits, rows)
-
-
-class CountedDigits(KnownDigits):
-    """Digits of known samples whose bits are added up."""
-
-    bits = 0.0
-
-    def take(self, rows: NDArray[np.float32]) -> NDArray[np.int32]:
-        """See ``Digits``."""
-        digits = super().take(rows)
-        self.bits -= float((np.log2(rows[np.arange(len(rows)), digits] + 1.0) - FREQUENCY_BITS).sum())
-        return digits
 
 
 class PoppedDigits:
@@ -219,7 +211,7 @@ def _section(level: int, sections: int) -> int:
     return max(0, sections - 1 - level)
 
 
-def _replicated(model: Model, samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def replicated(model: Model, samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Gray samples once for each of the model's channels."""
     return np.broadcast_to(samples, (*samples.shape[:-1], model.config.channels))
 
@@ -230,8 +222,7 @@ def encode_tile(
     steps: Sequence[tuple[int, int]],
     sections: int,
     progress: Progress,
-    *,
-    style: int = 0,
+    description: Description = PLAIN,
 ) -> list[bytes]:
     """Entropy-code a tile.
 
@@ -241,14 +232,15 @@ def encode_tile(
         steps: first and stop rank of every step, which together are all ranks of the tile.
         sections: number of sections to cut the stream into.
         progress: called after every step.
-        style: row of the model's style embedding.
+        description: of the picture, for the network.
 
     Returns:
         The payload of every section.
     """
     channels = samples.shape[-1]
     upscaling = _upscaling(model)
-    tile = Tile(model, _replicated(model, samples), style)
+    samples = mirrored(samples, description.mirror)
+    tile = Tile(model, replicated(model, samples), description)
     encoders = [SymbolEncoder() for _ in range(sections)]
     for first, stop in reversed(steps):
         for group in reversed(groups(model.order, tile.shape, first, stop)):
@@ -269,35 +261,6 @@ def mirrored(samples: NDArray[np.uint8], mirror: int) -> NDArray[np.uint8]:
     return samples[:: -1 if mirror & 1 else 1, :: -1 if mirror & 2 else 1]
 
 
-def choose_style(model: Model, samples: NDArray[np.uint8]) -> tuple[int, int]:
-    """The style and mirror that code a sample of a tile's finest levels in the fewest bits, with the file's extra byte.
-
-    Mirroring moves colour at half resolution onto even positions, where training had it; other styles are the same.
-    """
-    if model.config.styles <= COSITED:
-        return 0, 0
-    bits = {}
-    for mirror in range(4):
-        tile = Tile(model, _replicated(model, mirrored(samples, mirror)), 0)
-        for tile.style in [COSITED] if mirror else range(model.config.styles):
-            bits[tile.style, mirror] = _sampled_bits(tile, samples.shape[-1]) + 8 * any((tile.style, mirror))
-    return min(bits, key=lambda choice: bits[choice])
-
-
-def _sampled_bits(tile: Tile, channels: int) -> float:
-    """Expected bits of a tile's finest levels, from at most SAMPLED positions of each of a few ranks."""
-    model, order = tile.model, tile.model.order
-    ranks, each = order.ranks(tile.shape), order.ranks_per_level
-    total = 0.0
-    for rank in range(max(0, ranks - LEVELS * each) + EVERY // 2, ranks, EVERY):
-        for group in groups(order, tile.shape, rank, rank + 1):
-            positions = group.positions[:: -(-len(group.positions) // SAMPLED)]
-            counted = CountedDigits(tile.read(group, positions)[:, :channels], _upscaling(model))
-            _code_block(model, tile.channels(group, positions), len(positions), channels, counted)
-            total += counted.bits * len(group.positions) / len(positions) * EVERY
-    return total
-
-
 def decode_tile(
     model: Model,
     shape: Sequence[int],
@@ -305,8 +268,7 @@ def decode_tile(
     steps: Sequence[tuple[int, int]],
     payloads: Sequence[bytes],
     progress: Progress,
-    *,
-    style: int = 0,
+    description: Description = PLAIN,
 ) -> NDArray[np.uint8]:
     """Inverse of ``encode_tile``; ``shape`` (rows, columns).
 
@@ -315,7 +277,7 @@ def decode_tile(
     """
     decoders = [SymbolDecoder(payload) for payload in payloads]
     upscaling = _upscaling(model)
-    tile = Tile(model, np.zeros((*shape, model.config.channels), np.uint8), style)
+    tile = Tile(model, np.zeros((*shape, model.config.channels), np.uint8), description)
     if model.order.dyadic:
         tile.samples[(slice(1),) * len(shape)] = _root(channels, upscaling, PoppedDigits(decoders[0]))
     for first, stop in steps:
@@ -327,4 +289,4 @@ def decode_tile(
         progress()
     for decoder in decoders:
         decoder.finish()
-    return tile.samples[..., :channels]
+    return mirrored(tile.samples[..., :channels], description.mirror)

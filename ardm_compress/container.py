@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, replace
 from math import ceil, prod
-from typing import Final
+from typing import Final, NamedTuple
 
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
 
@@ -15,12 +15,14 @@ MODEL_ID_BYTES: Final = 4
 CRC_BYTES: Final = 4
 MAX_SIDE: Final = 1 << 20
 STYLE_BITS: Final = 5
+LARGEST_LATENT: Final = 127
 
 EXPLICIT_SCHEDULE: Final = 1 << 2
 TILED: Final = 1 << 3
 SECTIONED: Final = 1 << 4
 STYLED: Final = 1 << 5
-KNOWN_FLAGS: Final = 0b11 | EXPLICIT_SCHEDULE | TILED | SECTIONED | STYLED
+LATENTS: Final = 1 << 6
+KNOWN_FLAGS: Final = 0b11 | EXPLICIT_SCHEDULE | TILED | SECTIONED | STYLED | LATENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,17 @@ class Limits:
 DEFAULT_LIMITS: Final = Limits()
 
 
+class Description(NamedTuple):
+    """What a file tells the network about its picture as a whole."""
+
+    style: int = 0  # row of the model's style embedding, 0..31
+    mirror: int = 0  # tiles are coded upside down (bit 0), left to right (bit 1)
+    latents: tuple[int, ...] = ()  # within +-LARGEST_LATENT, the last not 0; those not given are 0
+
+
+PLAIN: Final = Description()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """Everything but the entropy-coded payload."""
@@ -44,8 +57,7 @@ class Header:
     model_id: bytes  # first MODEL_ID_BYTES of the model file's SHA-256
     tile: tuple[int, int]  # rows, columns; the last tile of an axis may be smaller
     sections: int  # the coarse levels together, then each finer one
-    style: int = 0  # row of the model's style embedding, 0..31
-    mirror: int = 0  # tiles are coded upside down (bit 0), left to right (bit 1)
+    description: Description = PLAIN
     runs: tuple[int, ...] | None  # ranks per step, over the non-empty ranks of the first tile; None: one each
     checksums: tuple[int, ...]  # CRC-32 of every tile's samples, tiles in raster order
     lengths: tuple[int, ...]  # bytes of every section with its CRC-32: all tiles' first sections, then their second
@@ -103,9 +115,13 @@ def _write_header(header: Header) -> bytes:
     if header.sections > 1:
         flags |= SECTIONED
         body += write_varint(header.sections)
-    if header.style or header.mirror:
+    style, mirror, latents = header.description
+    if style or mirror:
         flags |= STYLED
-        body += write_varint(header.style | header.mirror << STYLE_BITS)
+        body += write_varint(style | mirror << STYLE_BITS)
+    if latents:
+        flags |= LATENTS
+        body += write_varint(len(latents)) + b"".join(z.to_bytes(1, "little", signed=True) for z in latents)
     if header.runs and max(header.runs) > 1:
         flags |= EXPLICIT_SCHEDULE
         runs = write_runs(header.runs)
@@ -161,6 +177,15 @@ def _read_runs(data: bytes, offset: int) -> tuple[int, ...]:
     return tuple(runs)
 
 
+def _read_latents(reader: _Reader) -> tuple[int, ...]:
+    start = reader.offset
+    count = reader.varint(1, 255, "the number of latents")
+    latents = tuple(byte - 256 if byte > 127 else byte for byte in reader.take(count))
+    if min(latents) < -LARGEST_LATENT or latents[-1] == 0:
+        raise FormatError("the latents are not in their only valid form", offset=start, section="header")
+    return latents
+
+
 def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, int]:
     """Parse and check a header.
 
@@ -191,6 +216,7 @@ def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, i
         raise LimitError(f"a tile of {tile[1]} x {tile[0]} pixels is over the limit of {limits.tile_pixels}")
     sections = reader.varint(2, 20, "the number of sections") if flags & SECTIONED else 1
     mirror, style = divmod(reader.varint(1, 127, "the style") if flags & STYLED else 0, 1 << STYLE_BITS)
+    latents = _read_latents(reader) if flags & LATENTS else ()
     runs = None
     if flags & EXPLICIT_SCHEDULE:
         length = reader.varint(1, 1 << 16, "the length of the schedule")
@@ -203,8 +229,8 @@ def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, i
     if tiles * sections > 1:
         lengths = tuple(reader.varint(CRC_BYTES, 1 << 32, "a section's length") for _ in range(tiles * sections))
     header = Header(
-        shape=shape, channels=channels, model_id=model_id, tile=tile, sections=sections, style=style, mirror=mirror,
-        runs=runs, checksums=checksums, lengths=lengths,
+        shape=shape, channels=channels, model_id=model_id, tile=tile, sections=sections,
+        description=Description(style, mirror, latents), runs=runs, checksums=checksums, lengths=lengths,
     )  # fmt: skip
     end = reader.offset
     if lengths and crc(data[:end]) != reader.take(CRC_BYTES):

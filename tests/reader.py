@@ -74,7 +74,7 @@ def read_file(data: bytes) -> dict[str, Any]:
     if source.number(1) != 1:
         raise RefusedError("another version")
     flags = source.number(1)
-    if flags >> 6 or flags & 1:
+    if flags >> 7 or flags & 1:
         raise RefusedError("unknown flags")
     height, width = source.leb128(1, 1 << 20), source.leb128(1, 1 << 20)
     model = source.take(4)
@@ -85,12 +85,17 @@ def read_file(data: bytes) -> dict[str, Any]:
             raise RefusedError("tile sides that need not be given")
     sections = source.leb128(2, 20) if flags & 16 else 1
     mirror, style = divmod(source.leb128(1, 127) if flags & 32 else 0, 32)
+    latents = [source.number(1) for _ in range(source.leb128(1, 255))] if flags & 64 else []
+    if 128 in latents or latents[-1:] == [0]:
+        raise RefusedError("latents that are too large, or need not be given")
+    latents = [(latent + 128) % 256 - 128 for latent in latents]
     runs = elias_gamma(source.take(source.leb128(1, 1 << 16))) if flags & 4 else None
     tiles = -(-height // tile[0]) * -(-width // tile[1])
     checksums = [source.number(4) for _ in range(tiles)]
     fields = {
         "height": height, "width": width, "channels": flags % 4 + 1, "model": model, "tile": tile,
-        "sections": sections, "style": style, "mirror": mirror, "runs": runs, "checksums": checksums,
+        "sections": sections, "style": style, "mirror": mirror, "latents": latents, "runs": runs,
+        "checksums": checksums,
     }  # fmt: skip
     if tiles * sections == 1:
         payload, check = data[source.at : -4], data[-4:]

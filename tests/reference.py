@@ -139,12 +139,14 @@ def bend(model: Model, x: Array) -> Array:
     return np.rint(m * clamp(m + 32, 0, 64) / 64).astype(np.int64)
 
 
-def hidden(model: Model, inputs: Inputs, level: int, style: int) -> Array:
+def hidden(model: Model, inputs: Inputs, level: int, style: int, latents: list[int]) -> Array:
     """Section 7.3."""
     tensors, config = model.tensors, model.config
     embedding = tensors["bucket"][inputs.bucket] + tensors["level"][min(level, config["levels"] - 1)]
     if "style" in tensors:
         embedding = embedding + tensors["style"][style]
+    if latents:
+        embedding = embedding + (np.array(latents) @ tensors["latent"][: len(latents)] + 16) // 32
     stream = model.rescale("input", model.linear("input", inputs.vector) + embedding)
     for i in range(config["blocks"]):
         expand, contract = f"blocks.{i}.expand", f"blocks.{i}.contract"
@@ -156,9 +158,9 @@ def hidden(model: Model, inputs: Inputs, level: int, style: int) -> Array:
 class Head:
     """Sections 7.4 and 7.5: the channels of n positions in turn."""
 
-    def __init__(self, model: Model, inputs: Inputs, level: int, style: int) -> None:
+    def __init__(self, model: Model, inputs: Inputs, level: int, style: int, latents: list[int]) -> None:
         self.model, self.inputs = model, inputs
-        self.seen = [hidden(model, inputs, level, style)]
+        self.seen = [hidden(model, inputs, level, style, latents)]
         self.innovations: list[Array] = []
 
     def mixture(self) -> tuple[Array, Array, Array]:
@@ -278,7 +280,7 @@ def decode_tile(model: Model, shape: tuple[int, int], channels: int, file: dict[
         for level, positions in blocks_of(ranks, step):
             section = max(0, file["sections"] - 1 - level)
             inputs = make_inputs(model, *look(model, samples, ranks, level, positions, step[0]))
-            head = Head(model, inputs, level, file["style"])
+            head = Head(model, inputs, level, file["style"], file["latents"])
             decoded = np.zeros((len(positions), channels), np.int64)
             for c in range(channels):
                 mixture = head.mixture()
@@ -324,7 +326,8 @@ def known_answer(model: Model) -> int:
     inputs = make_inputs(model, samples[:, 1:], known)
     check = 0
     for level in range(model.config["levels"]):
-        head = Head(model, inputs, level, level % model.config.get("styles", 1))
+        latents = [(37 * level + 101 * k) % 255 - 127 for k in range(model.config.get("latents", 0))]
+        head = Head(model, inputs, level, level % model.config.get("styles", 1), latents)
         for c in range(channels):
             rows = np.diff(lefts(model, head.mixture(), None)) - 1
             check = zlib.crc32(rows.astype("<i4").tobytes(), check)

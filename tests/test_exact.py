@@ -28,7 +28,7 @@ from ardm_compress.ardm.order import COARSER, make_order
 from ardm_compress.ardm.upscaling import Upscaling
 from ardm_compress.errors import ModelError
 from ardm_compress.exact import tables as grid
-from ardm_compress.exact.export import export
+from ardm_compress.exact.export import export, restore
 from ardm_compress.exact.mixture import FREQUENCY_BITS, cumulative, frequencies
 from ardm_compress.exact.model import load_model, save_model
 from ardm_compress.exact.network import ExactNetwork, Parameters
@@ -43,6 +43,7 @@ from ardm_compress.network.train import TrainConfig, Trainer
 
 CPU = torch.device("cpu")
 BRANCHING = 16
+LATENTS = (127, -64, 0, 31, -7)
 
 # Widths that are no multiples of what any product pads to.
 IMAGE = NetworkConfig(
@@ -59,6 +60,7 @@ IMAGE = NetworkConfig(
     normalise=True,
     smooth=True,
     styles=3,
+    latents=5,
 )
 AUDIO = NetworkConfig(
     axes=1, channels=2, bit_depth=16, radius_sq=100, hidden=21, expand=37, blocks=1, head=11, mixture=2, levels=2
@@ -83,12 +85,15 @@ def random_features(config: NetworkConfig, n: int, seed: int = 0) -> tuple[Featu
 
 
 def rows_of(
-    network: ExactNetwork, features: Features, level: int, target: NDArray[np.int64]
+    network: ExactNetwork,
+    features: Features,
+    level: int,
+    target: NDArray[np.int64],
+    latents: tuple[int, ...] = (),
 ) -> list[tuple[NDArray[np.float32], NDArray[np.int64]]]:
     """Frequencies and digit of every channel and stage, as the codec asks for them."""
-    channels = network.start(
-        network.hidden(features, level, level % network.config.styles), features.reference, features.scale
-    )
+    picture = network.described(level % network.config.styles, latents)
+    channels = network.start(network.hidden(features, level, picture), features.reference, features.scale)
     bit_depth = network.config.bit_depth
     upscaling, rows = Upscaling(1 << bit_depth, BRANCHING), []
     for value in target.T:
@@ -183,7 +188,8 @@ def test_every_path_gives_the_same_integers(config: NetworkConfig) -> None:
         results = []
         for path in Path:
             network = ExactNetwork(config, tensors, path, CPU)
-            state = network.hidden(features, level, level % config.styles)
+            latents = (99, -98)[: config.latents]
+            state = network.hidden(features, level, network.described(level % config.styles, latents))
             results.append([state.numpy(), *(f for f, _ in rows_of(network, features, level, target))])
         assert np.abs(results[0][0]).max() <= CLIP
         assert len(np.unique(results[0][0])) > 20
@@ -211,8 +217,9 @@ def test_every_split_into_batches_gives_the_same_integers(parts: list[int], path
     split = [maker(s[:, 1:], k) for s, k in zip(samples.split(parts), known.split(parts), strict=True)]
     for a, b in zip(whole, zip(*split, strict=True), strict=True):
         assert torch.equal(a, torch.cat(b))
-    states = [network.hidden(part, 1, 2) for part in split]
-    assert torch.equal(torch.cat(states), network.hidden(whole, 1, 2))
+    picture = network.described(2, (7, -100))
+    states = [network.hidden(part, 1, picture) for part in split]
+    assert torch.equal(torch.cat(states), network.hidden(whole, 1, picture))
     target = samples[:, 0].numpy()
     by_part = [
         [f for f, _ in rows_of(network, some(whole, index), 1, target[index])]
@@ -246,7 +253,7 @@ def test_rounding_costs_at_most_half_a_percent(trained: Trainer) -> None:
         spent[:, index.numpy()] = bits_of(rows).reshape(IMAGE.channels, -1, int(index.sum())).sum(1)
     trainer.network.set_rounding(False)
     with torch.no_grad():
-        mixtures = trainer.network(features, batch.level, batch.level % IMAGE.styles, batch.target)
+        mixtures = trainer.pictures(features, batch.level, batch.level % IMAGE.styles, 0 * batch.level, batch.target)
         ideal = [mixture_bits(m, batch.target[:, c], IMAGE.bit_depth) for c, m in enumerate(mixtures)]
     wanted = torch.stack(ideal).numpy()
     # Near 24 bits the float loss is at its floor, and the digits each at theirs; minutes of training leave none there.
@@ -256,7 +263,15 @@ def test_rounding_costs_at_most_half_a_percent(trained: Trainer) -> None:
     assert abs(spent[usual].sum() / wanted[usual].sum() - 1) < 0.005
 
 
-@pytest.mark.parametrize("name", ["level", "bucket", "style"])
+def test_the_float_network_of_a_model_exports_to_the_same_model(trained: Trainer) -> None:
+    tensors = export(trained.network)
+    again = export(restore(IMAGE, tensors))
+    assert again.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        torch.testing.assert_close(again[name], tensor, rtol=1e-6, atol=0, msg=name)
+
+
+@pytest.mark.parametrize("name", ["level", "bucket", "style", "latent"])
 def test_embeddings_that_sums_have_no_room_for_are_refused(name: str) -> None:
     tensors = export(random_network(IMAGE))
     for value, fits in ((1 << 20, True), (-(1 << 24), False)):
@@ -276,9 +291,11 @@ def test_the_hidden_state_is_that_of_the_rounded_float_network(trained: Trainer)
     trained.network.set_rounding(True)
     with torch.no_grad():
         ones = torch.ones(1000, dtype=torch.int64)
-        trained.network(features, ones, 2 * ones, torch.from_numpy(target).to(torch.float32))
+        latents = torch.tensor([LATENTS]).expand(1000, -1) / INPUT_STEP
+        trained.network(features, ones, 2 * ones, latents, torch.from_numpy(target).to(torch.float32))
     hook.remove()
-    exact = ExactNetwork(IMAGE, export(trained.network), Path.FLOAT64, CPU).hidden(features, 1, 2)
+    network = ExactNetwork(IMAGE, export(trained.network), Path.FLOAT64, CPU)
+    exact = network.hidden(features, 1, network.described(2, LATENTS))
     apart = (exact - INPUT_STEP * states[0]).abs()
     assert exact.abs().mean() > 20
     assert apart.mean() < 0.5
@@ -286,7 +303,16 @@ def test_the_hidden_state_is_that_of_the_rounded_float_network(trained: Trainer)
 
 
 @pytest.mark.parametrize(
-    "change", [{"mixture": 4}, {"mixture": 0}, {"bit_depth": 2}, {"bit_depth": 17}, {"axes": 3}, {"radius_sq": 400}]
+    "change",
+    [
+        {"mixture": 4},
+        {"mixture": 0},
+        {"bit_depth": 2},
+        {"bit_depth": 17},
+        {"axes": 3},
+        {"radius_sq": 400},
+        {"latents": 256},
+    ],
 )
 def test_networks_without_exact_sums_are_refused(change: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"a network has|a mixture has|window and bit depth"):
@@ -514,7 +540,8 @@ def tampered(entry: ModelFile, file: FilePath, name: str) -> ModelFile:
 
 
 @pytest.mark.parametrize(
-    "name", ["input.weight", "input.bias", "heads.0.outer.bias", "heads.2.inner.weight", "tables.mixture_weights"]
+    "name",
+    ["input.weight", "input.bias", "latent", "heads.0.outer.weight", "heads.2.inner.weight", "tables.mixture_weights"],
 )
 def test_a_model_with_one_changed_integer_fails_its_self_test(tmp_path: FilePath, name: str) -> None:
     changed = tampered(find_model("photo"), tmp_path / "changed.safetensors", name)

@@ -20,7 +20,7 @@ from safetensors.numpy import load_file
 from ardm_compress import codec, container
 from ardm_compress.api import decode, encode
 from ardm_compress.ardm.order import make_order
-from ardm_compress.container import Header, write_file
+from ardm_compress.container import Description, Header, write_file
 from ardm_compress.entropy import SymbolEncoder
 from ardm_compress.errors import ArdmError, LimitError
 from ardm_compress.exact import mixture, tables
@@ -177,6 +177,13 @@ def test_the_sections_that_the_code_names_exist() -> None:
 sides = st.one_of(st.integers(1, 300), st.integers(1, 1 << 10))
 
 
+latents = st.builds(
+    lambda values, last: (*values, last),
+    st.lists(st.integers(-127, 127), max_size=40),
+    st.integers(1, 127) | st.integers(-127, -1),
+) | st.just(())
+
+
 @st.composite
 def files(draw: st.DrawFn) -> bytes:
     """A file with any header and payloads that mean nothing."""
@@ -189,8 +196,8 @@ def files(draw: st.DrawFn) -> bytes:
     runs = draw(st.none() | st.lists(st.integers(1, 1 << 40) | st.integers(1, 9), min_size=1, max_size=12).map(tuple))
     header = Header(
         shape=shape, channels=draw(st.sampled_from([1, 3])), model_id=draw(st.binary(min_size=4, max_size=4)),
-        tile=tile, sections=sections, style=draw(st.integers(0, 31)), mirror=draw(st.integers(0, 3)), runs=runs,
-        lengths=(),
+        tile=tile, sections=sections, runs=runs, lengths=(),
+        description=Description(draw(st.integers(0, 31)), draw(st.integers(0, 3)), draw(latents)),
         checksums=tuple(draw(st.lists(checksum, min_size=tiles, max_size=tiles))),
     )  # fmt: skip
     return write_file(header, draw(st.lists(st.binary(max_size=200), min_size=count, max_size=count)))
@@ -202,7 +209,8 @@ def package_reads(data: bytes) -> dict[str, object]:
     return {
         "height": header.shape[0], "width": header.shape[1], "channels": header.channels, "model": header.model_id,
         "tile": header.tile, "sections": header.sections, "runs": None if header.runs is None else list(header.runs),
-        "style": header.style, "mirror": header.mirror, "checksums": list(header.checksums), "payloads": payloads,
+        "style": header.description.style, "mirror": header.description.mirror,
+        "latents": list(header.description.latents), "checksums": list(header.checksums), "payloads": payloads,
     }  # fmt: skip
 
 
@@ -369,14 +377,16 @@ def encode_tiled(
     model: Model, samples: np.ndarray, tile: tuple[int, int], sections: int, runs: tuple[int, ...] | None
 ) -> bytes:
     """A file with tiles much smaller than ``encode`` makes them."""
+    latents = tuple((-1) ** k * (k % 100 + 1) for k in range(model.config.latents))
     header = Header(
         shape=samples.shape[:2], channels=samples.shape[2], model_id=model.model_id, tile=tile, sections=sections,
-        style=sections % model.config.styles, mirror=sections % 4, runs=runs, checksums=(), lengths=(),
+        description=Description(sections % model.config.styles, sections % 4, latents), runs=runs,
+        checksums=(), lengths=(),
     )  # fmt: skip
     parts = [samples[header.tile_box(i)] for i in range(prod(header.grid))]
     steps = [tile_steps(header, model.order, part.shape[:2]) for part in parts]
     coded = [
-        codec.encode_tile(model, codec.mirrored(part, header.mirror), step, sections, lambda: None, style=header.style)
+        codec.encode_tile(model, part, step, sections, lambda: None, header.description)
         for part, step in zip(parts, steps, strict=True)
     ]
     fields = {name: getattr(header, name) for name in Header.__slots__}

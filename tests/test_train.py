@@ -20,7 +20,7 @@ from ardm_compress.errors import UnsupportedError
 from ardm_compress.network import styles
 from ardm_compress.network.config import NetworkConfig
 from ardm_compress.network.data import HOLD_OUT, ImageFolder, Sampler, Sampling, held_out
-from ardm_compress.network.model import Bend, Clamp, GridLinear
+from ardm_compress.network.model import Bend, Clamp, GridLinear, Network
 from ardm_compress.network.muon import Muon, orthogonalise
 from ardm_compress.network.train import TrainConfig, Trainer, schedule, train
 
@@ -39,6 +39,7 @@ TINY = NetworkConfig(
     normalise=True,
     smooth=True,
     styles=4,
+    latents=3,
 )
 CONFIG = TrainConfig(network=TINY, steps=60, decay=30, batch=256, muon_lr=0.05, adam_lr=0.02, warmup=5)
 PLAIN = Sampling(random_masks=0, early_start=0, coarse_start=0, varied=False, gray=0)
@@ -64,7 +65,7 @@ def test_a_few_steps_reduce_the_loss(images: list[Path], tmp_path: Path) -> None
     assert 4 < first < 8  # bits per sample: about what a flat distribution over nearby values costs
     assert last < first - 0.4  # of batches that differ by less than 0.1
     rounded = [module for module in trainer.network.modules() if hasattr(module, "rounding")]
-    assert {type(module) for module in rounded} == {GridLinear, Clamp, Bend}
+    assert {type(module) for module in rounded} == {GridLinear, Clamp, Bend, Network}
     assert all(module.rounding for module in rounded)
 
 
@@ -84,6 +85,23 @@ def test_a_checkpoint_continues_the_run(images: list[Path], tmp_path: Path, befo
     for name, value in trainer.average.items():
         torch.testing.assert_close(again.average[name], value, atol=1e-6, rtol=0)
     assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+
+
+def test_pictures_learn_latents_that_a_run_on_other_images_does_not_take_over(
+    images: list[Path], tmp_path: Path
+) -> None:
+    trainer = Trainer(CONFIG, images, tmp_path)
+    for _ in range(5):
+        trainer.train_step()
+    latents = trainer.pictures.latents.weight.detach()
+    assert not latents[0].any()  # those of no picture
+    assert latents[1:].abs().amax(1).min() > 0
+    trainer.save()
+    for files, expected in ((images, latents), (images[1:], torch.zeros(len(latents) - 2, latents.shape[1]))):
+        again = Trainer(CONFIG, files, tmp_path)
+        again.load(tmp_path / "checkpoint.safetensors")
+        torch.testing.assert_close(again.pictures.latents.weight.detach(), expected, rtol=0, atol=0)
+        again.train_step()
 
 
 def test_a_run_saves_its_end(images: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

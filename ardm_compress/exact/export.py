@@ -1,15 +1,17 @@
-"""Float network -> the integers of a model file. Imports torch.
+"""Float network <-> the integers of a model file. Imports torch.
 
 Each output's weights share one float32 step; biases and embeddings are in units of the integer sums.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from ardm_compress.exact import tables as grid
-from ardm_compress.network.config import INPUT_STEP, STREAM_BITS
+from ardm_compress.network.config import INPUT_STEP, STREAM_BITS, NetworkConfig
 from ardm_compress.network.model import Block, GridLinear, Head, Network
 
 STREAM = float(1 << STREAM_BITS)
@@ -27,6 +29,12 @@ def _layer(name: str, layer: nn.Module, output_step: Tensor | float) -> dict[str
     }
 
 
+def _head_steps(mixture: int, channel: int) -> Tensor:
+    """Integers per unit of each of a head's outputs."""
+    bits = [grid.LOGIT_BITS] * mixture + [grid.OFFSET_BITS] * mixture + [grid.OCTAVE_BITS] * mixture
+    return torch.tensor([float(1 << b) for b in bits + [grid.COUPLING_BITS] * channel])
+
+
 def export(network: Network) -> dict[str, Tensor]:
     """Tensors of the exact network: int8 weights, int32 biases, float32 multipliers and the fixed-point tables."""
     config = network.config
@@ -35,18 +43,40 @@ def export(network: Network) -> dict[str, Tensor]:
     tensors["level"] = torch.round(network.level.weight.detach() / unit).to(torch.int32)
     tensors["bucket"] = torch.round(network.bucket.weight.detach() / unit).to(torch.int32)
     tensors["style"] = torch.round(network.style.weight.detach() / unit).to(torch.int32)
+    tensors["latent"] = torch.round(network.latent.detach() / unit).to(torch.int32)
     for i, block in enumerate(network.blocks):
         assert isinstance(block, Block)
         tensors |= _layer(f"blocks.{i}.expand", block.expand, INPUT_STEP)
         tensors |= _layer(f"blocks.{i}.contract", block.contract, STREAM)
     for channel, head in enumerate(network.heads):
         assert isinstance(head, Head)
-        k = config.mixture
-        steps = [1 << grid.LOGIT_BITS] * k + [1 << grid.OFFSET_BITS] * k + [1 << grid.OCTAVE_BITS] * k
-        steps += [1 << grid.COUPLING_BITS] * channel
         tensors |= _layer(f"heads.{channel}.inner", head.inner, INPUT_STEP)
-        tensors |= _layer(f"heads.{channel}.outer", head.outer, torch.tensor(steps))
+        tensors |= _layer(f"heads.{channel}.outer", head.outer, _head_steps(config.mixture, channel))
     tensors["tables.logistic_nodes"] = torch.from_numpy(grid.logistic_nodes())
     tensors["tables.mixture_weights"] = torch.from_numpy(grid.mixture_weights())
     tensors["tables.inverse_scales"] = torch.from_numpy(grid.inverse_scales())
     return tensors
+
+
+def restore(config: NetworkConfig, tensors: Mapping[str, Tensor]) -> Network:
+    """The float network whose export the tensors are; it rounds nothing."""
+    network = Network(config)
+    state = {k: torch.ones_like(v) if k.endswith("gains") else v for k, v in network.state_dict().items()}
+
+    def layer(name: str, output_step: Tensor | float) -> Tensor:
+        unit = tensors[f"{name}.multiplier"] / output_step
+        state[f"{name}.weight"] = tensors[f"{name}.weight"] * (unit * INPUT_STEP).unsqueeze(1)
+        state[f"{name}.bias"] = tensors[f"{name}.bias"] * unit
+        return unit
+
+    unit = layer("input", STREAM)
+    state |= {f"{name}.weight": tensors[name] * unit for name in ("level", "bucket", "style")}
+    state["latent"] = tensors["latent"] * unit
+    for i in range(config.blocks):
+        layer(f"blocks.{i}.expand", INPUT_STEP)
+        layer(f"blocks.{i}.contract", STREAM)
+    for channel in range(config.channels):
+        layer(f"heads.{channel}.inner", INPUT_STEP)
+        layer(f"heads.{channel}.outer", _head_steps(config.mixture, channel))
+    network.load_state_dict(state)
+    return network

@@ -6,6 +6,7 @@ import hashlib
 import json
 import zlib
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from safetensors.torch import load, save
 
 from ardm_compress.ardm.order import Order, make_order
 from ardm_compress.errors import ModelError
+from ardm_compress.exact.export import restore
 from ardm_compress.exact.mixture import cumulative, frequencies
 from ardm_compress.exact.network import ExactNetwork
 from ardm_compress.exact.products import Path, fastest_path
@@ -22,6 +24,7 @@ from ardm_compress.files import write_atomically
 from ardm_compress.models import ModelFile, metadata
 from ardm_compress.network.config import NetworkConfig
 from ardm_compress.network.features import FeatureMaker
+from ardm_compress.network.model import Network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +45,12 @@ class Model:
     features: FeatureMaker
     order: Order
     costs: Mapping[str, NDArray[np.float32]]  # see ardm_compress.ardm.costs
+    tensors: Mapping[str, Tensor]  # of the model file
+
+    @cached_property
+    def float_network(self) -> Network:
+        """The network in float64, for the encoder's choices."""
+        return restore(self.config, self.tensors).to(torch.float64).requires_grad_(False)
 
 
 def known_answer(network: ExactNetwork, features: FeatureMaker) -> int:
@@ -56,9 +65,9 @@ def known_answer(network: ExactNetwork, features: FeatureMaker) -> int:
     check = 0
     for level in range(config.levels):
         context = features(smooth[:, 1:], known)
-        channels = network.start(
-            network.hidden(context, level, level % config.styles), context.reference, context.scale
-        )
+        latents = [(37 * level + 101 * k) % 255 - 127 for k in range(config.latents)]
+        picture = network.described(level % config.styles, latents)
+        channels = network.start(network.hidden(context, level, picture), context.reference, context.scale)
         for channel in range(config.channels):
             parameters = channels.parameters()
             edges = torch.arange(0, top + 1, top // 16, device=network.device).unsqueeze(0)
@@ -111,6 +120,7 @@ def load_model(entry: ModelFile, *, path: Path | None = None, device: str = "cpu
     if (config.order, config.period) != (entry.order, entry.period):
         raise ModelError(f"the manifest gives {entry.file} another generation order than the file itself")
     tensors.setdefault("style", torch.zeros(1, config.hidden, dtype=torch.int32))  # models before there were styles
+    tensors.setdefault("latent", torch.zeros(0, config.hidden, dtype=torch.int32))
     network = ExactNetwork(config, tensors, path or fastest_path(device), torch.device(device))
     features = FeatureMaker(config, device)
     if known_answer(network, features) != int(meta["known_answer"]):
@@ -120,4 +130,4 @@ def load_model(entry: ModelFile, *, path: Path | None = None, device: str = "cpu
         )
     order = make_order(config.order, axes=config.axes, period=config.period)
     costs = {k[6:]: v.numpy() for k, v in tensors.items() if k.startswith("costs.")}
-    return Model(entry.model_id, config, network, features, order, costs)
+    return Model(entry.model_id, config, network, features, order, costs, tensors)

@@ -18,7 +18,7 @@ from ardm_compress.network.config import CLIP, INPUT_STEP, NORM_FLOOR, SAMPLE_BI
 from ardm_compress.network.features import Features, quantise_deviation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class Parameters(NamedTuple):
@@ -48,6 +48,7 @@ def _check_stream(config: NetworkConfig, tensors: Mapping[str, Tensor]) -> None:
     """Raise ModelError unless the input sums and the residual stream stay exact in float32, whatever the samples."""
     sums = largest_sums(tensors["input.weight"], tensors["input.bias"])
     sums = sums + sum(tensors[name].to(torch.int64).abs().amax(0) for name in ("level", "bucket", "style"))
+    sums = sums + (CLIP * tensors["latent"].to(torch.int64).abs().sum(0) + INPUT_STEP) // INPUT_STEP
     stream = sums * tensors["input.multiplier"].abs().to(torch.float64) + 1
     for i in range(config.blocks):
         name = f"blocks.{i}.contract"
@@ -71,6 +72,7 @@ class ExactNetwork:
         self._input = layer("input")
         self._level = tensors["level"].to(device, torch.float32)
         self._style = tensors["style"].to(device, torch.float32)
+        self._latent = tensors["latent"].to(torch.int64)
         self._bucket = tensors["bucket"].to(device, torch.float32)
         self._blocks = [(layer(f"blocks.{i}.expand"), layer(f"blocks.{i}.contract")) for i in range(config.blocks)]
         self._heads = [(layer(f"heads.{c}.inner"), layer(f"heads.{c}.outer")) for c in range(config.channels)]
@@ -78,10 +80,16 @@ class ExactNetwork:
         self._inverse = tensors["tables.inverse_scales"].to(device)
         self.nodes = tensors["tables.logistic_nodes"].to(device)
 
-    def hidden(self, features: Features, level: int, style: int) -> Tensor:
-        """Hidden state of n positions of one level and style, (n, hidden), integers within +-CLIP."""
+    def described(self, style: int, latents: Sequence[int]) -> Tensor:
+        """What a picture's style and latents, of which the last may be missing, add to the input sums: (hidden,)."""
+        sums = torch.tensor(latents, dtype=torch.int64) @ self._latent[: len(latents)]
+        row = torch.div(sums + INPUT_STEP // 2, INPUT_STEP, rounding_mode="floor")
+        return self._style[style] + row.to(self.device, torch.float32)
+
+    def hidden(self, features: Features, level: int, picture: Tensor) -> Tensor:
+        """Hidden state of n positions of one level of a picture, (n, hidden), integers within +-CLIP."""
         row = min(level, self.config.levels - 1)
-        embedding = self._bucket.index_select(0, features.bucket).add_(self._level[row] + self._style[style])
+        embedding = self._bucket.index_select(0, features.bucket).add_(self._level[row] + picture)
         stream = self._input(features.inputs, embedding)
         for expand, contract in self._blocks:
             stream += contract(self._bend(expand(self._state(stream))))

@@ -33,6 +33,7 @@ class NetworkConfig:
     mixture: int = 3  # logistics per channel
     levels: int = 8  # rows of the level embedding; coarser levels share the last
     styles: int = 1  # rows of the style embedding: kinds of picture that the encoder tells apart
+    latents: int = 0  # numbers that describe a picture to the network; the encoder fits them, the file gives them
     order: str = "spread"  # generation order the model was trained for
     period: int = 8  # of that order
     gain: int = 20  # integer input per local scale of deviation
@@ -82,6 +83,8 @@ class NetworkConfig:
         largest = (1 << self.bit_depth + SAMPLE_BITS) * self.channels * int(self.weights.sum())
         if self.axes not in (1, 2) or not 3 <= self.bit_depth <= 16:
             raise ValueError("a network has 1 or 2 axes and samples of 3 to 16 bits")
+        if not 0 <= self.latents <= 255:
+            raise ValueError("a network has 0 to 255 latents, which is what a file can give")
         if not 1 <= self.mixture <= 3:
             raise ValueError("a mixture has 1 to 3 components, so that its CDF fits 32 bits")
         if self.bit_depth <= 8 and largest >= 1 << 24:

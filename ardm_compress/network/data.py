@@ -62,11 +62,13 @@ class Batch:
     known: Tensor  # (n, window) bool
     level: Tensor  # (n,) int64
     style: Tensor  # (n,) int64
+    picture: Tensor  # (n,) int64, whose latents the network is told; 0 for none
     target: Tensor  # (n, channels) float32
 
     def to(self, device: torch.device) -> Batch:
         """The same on another device."""
-        return Batch(*(t.to(device) for t in (self.values, self.known, self.level, self.style, self.target)))
+        tensors = self.values, self.known, self.level, self.style, self.picture, self.target
+        return Batch(*(tensor.to(device) for tensor in tensors))
 
 
 class ImageFolder:
@@ -77,6 +79,7 @@ class ImageFolder:
         first: (images,) pixel at which each image starts.
         shapes: (images, 2) rows and columns.
         style: (images,) see ``ardm_compress.network.styles``.
+        picture: (images,) numbered from 1; an image and its transpose are one picture.
         pitches: (images, 2) distance in ``samples`` between neighbours along each axis.
     """
 
@@ -94,6 +97,8 @@ class ImageFolder:
         self.samples = np.concatenate([image.reshape(-1, 3) for image in images])
         self.first = np.tile(first, 2) if varied else first
         self.style = np.tile(style, 2) if varied else style
+        self.picture = np.arange(len(self.style)) % len(images) + 1
+        self.pictures = len(images)
         self.shapes = np.concatenate([shapes, shapes[:, ::-1]]) if varied else shapes
         self.pitches = np.concatenate([pitches, pitches[:, ::-1]]) if varied else pitches
         self.probability = self.shapes.prod(1) / self.shapes.prod(1).sum()
@@ -131,6 +136,7 @@ class Sampling:
     coarse_start: float = 0.03  # share whose step started on a coarser level
     varied: bool = True  # mirrored, transposed and half-size images as well
     gray: float = 0.02  # share whose channels are all the second one, so that the model codes gray images too
+    described: float = 0.85  # share for which the network is told the picture's latents
 
 
 class Sampler:
@@ -177,11 +183,13 @@ class Sampler:
         values = self._values(image, level, position, inside)
         gray = self.rng.random(len(image)) < self.sampling.gray
         values[gray] = values[gray][..., 1:2]
+        described = ~gray & (self.rng.random(len(image)) < self.sampling.described)
         return Batch(
             torch.from_numpy(values[:, :-1]),
             torch.from_numpy(known & inside),
             torch.from_numpy(level),
             torch.from_numpy(self.data.style[image] % self.config.styles),
+            torch.from_numpy(np.where(described, self.data.picture[image], 0)),
             torch.from_numpy(values[:, -1].astype(np.float32)),
         )
 

@@ -65,7 +65,9 @@ class _Measured:
         start = np.repeat(np.array(starts), len(self.image))
         known = known_before(self.sampler.order, position[:, None] + config.offsets, np.full_like(start, up), start)
         batch = self.sampler.batch(image, level, position, known)
-        mixtures = self.network(FeatureMaker(config)(batch.values, batch.known), batch.level, batch.style, batch.target)
+        features = FeatureMaker(config)(batch.values, batch.known)
+        latents = torch.zeros(len(batch.target), config.latents)
+        mixtures = self.network(features, batch.level, batch.style, latents, batch.target)
         targets = batch.target.unbind(1)
         bits = [mixture_bits(m, target, config.bit_depth) for m, target in zip(mixtures, targets, strict=True)]
         means: list[float] = torch.stack(bits).sum(0).view(repeats, -1).mean(1).tolist()

@@ -198,11 +198,13 @@ class Network(nn.Module):
             nn.init.normal_(embedding.weight, std=0.05)
         self.style = nn.Embedding(config.styles, config.hidden)
         nn.init.zeros_(self.style.weight)
+        self.latent = nn.Parameter(torch.empty(config.latents, config.hidden).normal_(std=0.05))
+        self.rounding = False
 
     def set_rounding(self, rounding: bool) -> None:
         """Round weights and activations in the forward pass as the exported integers will be."""
         for module in self.modules():
-            if isinstance(module, (GridLinear, Clamp, Bend)):
+            if isinstance(module, (GridLinear, Clamp, Bend, Network)):
                 module.rounding = rounding
 
     def set_leak(self, leak: float) -> None:
@@ -211,10 +213,17 @@ class Network(nn.Module):
             if isinstance(module, Clamp):
                 module.leak = leak
 
-    def forward(self, features: Features, level: Tensor, style: Tensor, target: Tensor) -> list[Mixture]:
-        """Mixtures of every channel; channel c sees channels 0..c-1 of ``target`` (n, channels), float32."""
+    def described(self, latents: Tensor) -> Tensor:
+        """What the latents of positions' pictures, (n, latents), add to the residual stream, (n, hidden)."""
+        latents = latents.clamp(-CLIP / INPUT_STEP, CLIP / INPUT_STEP)
+        return (on_grid(latents) if self.rounding else latents) @ self.latent
+
+    def forward(
+        self, features: Features, level: Tensor, style: Tensor, latents: Tensor, target: Tensor
+    ) -> list[Mixture]:
+        """Mixtures of every channel; channel c sees channels 0..c-1 of ``target`` (n, channels), integers in floats."""
         h = self.input(features.inputs / INPUT_STEP)
-        h = h + self.level(level) + self.bucket(features.bucket) + self.style(style)
+        h = h + self.level(level) + self.bucket(features.bucket) + self.style(style) + self.described(latents)
         for block in self.blocks:
             h = block(h)
         state = self.state(h)

@@ -23,13 +23,15 @@ from ardm_compress.errors import UnsupportedError
 from ardm_compress.files import write_atomically
 from ardm_compress.network.config import NetworkConfig
 from ardm_compress.network.data import ImageFolder, Sampler, Sampling, held_out
-from ardm_compress.network.features import FeatureMaker
-from ardm_compress.network.model import GridLinear, Network, mixture_bits
+from ardm_compress.network.features import FeatureMaker, Features
+from ardm_compress.network.model import GridLinear, Mixture, Network, mixture_bits
 from ardm_compress.network.muon import Muon
 
 REPORT = 100  # steps between lines of progress
 MEASURE = 1000  # steps between measurements on held-out images
-MEASURED = Sampling(random_masks=0, early_start=0, coarse_start=0, varied=False, gray=0)  # the largest budget
+# As at the largest budget, without latents.
+MEASURED = Sampling(random_masks=0, early_start=0, coarse_start=0, varied=False, gray=0, described=0)
+LATENTS = 32  # of a picture, in networks that users train
 CHECKPOINT = "checkpoint.safetensors"
 STABLE = "stable.safetensors"  # the checkpoint before the learning rate decayed: longer runs continue from it
 
@@ -46,6 +48,7 @@ class TrainConfig:
     muon_lr: float = 0.01  # of weight matrices of hidden layers
     adam_lr: float = 1.5e-3  # of everything else
     bias_lr: float = 2e-4  # of hidden layers' biases; ten times more pushes units below zero for good
+    latent_lr: float = 5e-3  # of the pictures' latents
     leak: float = 0.05  # share of the gradient outside the activations' range; falls with the learning rate
     warmup: int = 200  # steps
     ema: float = 0.9995  # decay of the averaged weights
@@ -54,14 +57,38 @@ class TrainConfig:
     checkpoint_seconds: float = 240.0
 
 
-def optimisers(network: Network, config: TrainConfig) -> list[torch.optim.Optimizer]:
-    """Muon for the weight matrices of hidden layers, AdamW for everything else."""
+class Pictures(nn.Module):
+    """A network, and the latents of every training picture, which are learned with it; those of picture 0 are zeros.
+
+    Source: the auto-decoder of Park et al. 2019 (DeepSDF).
+    """
+
+    def __init__(self, network: Network, pictures: int) -> None:
+        super().__init__()
+        self.network = network
+        self.latents = nn.Embedding(pictures + 1, network.config.latents, padding_idx=0)
+        nn.init.zeros_(self.latents.weight)
+
+    def forward(  # noqa: D102
+        self, features: Features, level: Tensor, style: Tensor, picture: Tensor, target: Tensor
+    ) -> list[Mixture]:
+        mixtures: list[Mixture] = self.network(features, level, style, self.latents(picture), target)
+        return mixtures
+
+
+def optimisers(pictures: Pictures, config: TrainConfig) -> list[torch.optim.Optimizer]:
+    """Muon for the weight matrices of hidden layers, AdamW for everything else, and last for the latents."""
+    network = pictures.network
     layers = [m for name, m in network.named_modules() if isinstance(m, GridLinear) and "outer" not in name]
     weights, biases = [layer.weight for layer in layers], [layer.bias for layer in layers]
     chosen = {id(p) for p in (*weights, *biases)}
     rest = [p for p in network.parameters() if id(p) not in chosen]
     groups = [{"params": rest, "lr": config.adam_lr}, {"params": biases, "lr": config.bias_lr}]
-    return [Muon(weights, lr=config.muon_lr), torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)]
+    return [
+        Muon(weights, lr=config.muon_lr),
+        torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0),
+        torch.optim.AdamW(pictures.latents.parameters(), config.latent_lr, betas=(0.9, 0.98), weight_decay=0.1),
+    ]
 
 
 def schedule(step: int, config: TrainConfig) -> float:
@@ -99,14 +126,15 @@ class Trainer:
         self.processes = dist.get_world_size() if dist.is_initialized() else 1
         self.process = dist.get_rank() if dist.is_initialized() else 0
         torch.manual_seed(config.seed)
+        images = ImageFolder(files, varied=config.sampling.varied, memory=config.memory, seed=config.seed)
         self.network = Network(config.network).to(self.device)
-        self.parallel: nn.Module = DistributedDataParallel(self.network) if self.processes > 1 else self.network
+        self.pictures = Pictures(self.network, images.pictures).to(self.device)
+        self.parallel: nn.Module = DistributedDataParallel(self.pictures) if self.processes > 1 else self.pictures
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
-        self.optimisers = optimisers(self.network, config)
+        self.optimisers = optimisers(self.pictures, config)
         self.rates = [[group["lr"] for group in optimiser.param_groups] for optimiser in self.optimisers]
         self.features = FeatureMaker(config.network, self.device)
         order = make_order(config.network.order, axes=config.network.axes, period=config.network.period)
-        images = ImageFolder(files, varied=config.sampling.varied, memory=config.memory, seed=config.seed)
         self.sampler = Sampler(images, config.network, order, config.sampling)
         self.measured = Sampler(ImageFolder(held), config.network, order, MEASURED) if held else None
         self.step = 0
@@ -115,7 +143,7 @@ class Trainer:
         """Mean bits per sample of a batch of n positions."""
         batch = sampler.draw(n).to(self.device)
         features = self.features(batch.values, batch.known)
-        mixtures = network(features, batch.level, batch.style, batch.target)
+        mixtures = network(features, batch.level, batch.style, batch.picture, batch.target)
         bits = [mixture_bits(m, batch.target[:, c], self.config.network.bit_depth) for c, m in enumerate(mixtures)]
         return torch.stack(bits).mean()
 
@@ -147,12 +175,14 @@ class Trainer:
         network = Network(self.config.network).to(self.device)
         network.load_state_dict(self.average)
         network.set_rounding(True)
+        pictures = Pictures(network, 0).to(self.device)
         self.measured.seed(0)
-        return sum(float(self.loss(network, self.measured, 4096)) for _ in range(batches)) / batches
+        return sum(float(self.loss(pictures, self.measured, 4096)) for _ in range(batches)) / batches
 
     def state(self) -> dict[str, Tensor]:
         """All tensors of a checkpoint."""
         state = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        state["pictures"] = self.pictures.latents.weight.detach()
         state |= {f"average.{k}": v for k, v in self.average.items()}
         for number, optimiser in enumerate(self.optimisers):
             for index, values in optimiser.state_dict()["state"].items():
@@ -167,11 +197,15 @@ class Trainer:
         write_atomically(self.folder / name, save(self.state(), meta), force=True)
 
     def load(self, path: Path) -> None:
-        """Continue exactly where ``save`` left off."""
+        """Continue exactly where ``save`` left off; with other images, their latents start anew."""
         tensors = load_file(path)
         self.network.load_state_dict(part(tensors, "network"))
         self.average = part(tensors, "average")
-        for number, optimiser in enumerate(self.optimisers):
+        latents = self.pictures.latents.weight
+        same = tensors["pictures"].shape == latents.shape
+        if same:
+            latents.data.copy_(tensors["pictures"])
+        for number, optimiser in enumerate(self.optimisers if same else self.optimisers[:-1]):
             state: dict[int, dict[str, Tensor]] = {}
             for key, value in part(tensors, f"optimiser{number}").items():
                 index, name = key.split(".")
