@@ -3,7 +3,8 @@
     python benchmarks/kodak.py FOLDER [--budgets 16,192,1000] [--images N]
 
 Every coder reads the same PNG file from disk. Ours is measured in this process, model loaded, without verify; every
-file is decoded and compared. cwebp and cjxl are run if they are on PATH, and named on stderr if they are not.
+file is decoded and compared. cwebp and cjxl are run if they are on PATH, and named on stderr if they are not. The last
+column is the size that the model's cost table lets expect, from that at the largest budget.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Total:
     """What a coder needed for all images."""
 
     bits_per_sample: list[float] = field(default_factory=list)  # of every image
+    planned: list[float] = field(default_factory=list)  # the same as the plan has it, up to a factor of the image
     encode_seconds: float = 0.0
     decode_seconds: float = 0.0
 
@@ -55,6 +57,14 @@ def measure_ours(image: Path, budget: int, total: Total) -> None:
     if not np.array_equal(np.asarray(decoded), samples):
         raise SystemExit(f"{image.name} did not come back exactly at budget {budget}")
     total.bits_per_sample.append(8 * len(data) / samples.size)
+    plan = api.plan("photo", (samples.shape[0], samples.shape[1]))
+    total.planned.append(plan[min(budget, len(plan)) - 1].bits_per_sample)
+
+
+def expected(total: Total, largest: Total) -> float:
+    """Bits per sample from those at the largest budget and the plans' ratios."""
+    sizes, plans, here = (np.array(part) for part in (largest.bits_per_sample, largest.planned, total.planned))
+    return float((sizes * here / plans).mean())
 
 
 def measure_command(image: Path, command: list[str], total: Total) -> None:
@@ -86,12 +96,15 @@ def main(folder: Path, budgets: str, images: int | None) -> None:
         for budget in map(int, budgets.split(",")):
             measure_ours(file, budget, totals.setdefault(f"ardm-compress, at most {budget} calls", Total()))
         click.echo(f"{file.name}: " + ", ".join(f"{t.bits_per_sample[-1]:.3f}" for t in totals.values()), err=True)
-    click.echo("| coder | bits per subpixel | encode s per image | decode s per image |\n|---|---|---|---|")
+    largest = max((total for total in totals.values() if total.planned), key=lambda total: -sum(total.planned))
+    click.echo(
+        "| coder | bits per subpixel | encode s per image | decode s per image | expected |\n|---|---|---|---|---|"
+    )
     for name, total in totals.items():
         n = len(files)
         click.echo(
             f"| {name} | {np.mean(total.bits_per_sample):.4f} | {total.encode_seconds / n:.2f} "
-            f"| {total.decode_seconds / n:.2f} |"
+            f"| {total.decode_seconds / n:.2f} | {f'{expected(total, largest):.4f}' if total.planned else ''} |"
         )
 
 
