@@ -13,7 +13,7 @@ import numpy as np
 from ardm_compress import codec
 from ardm_compress.ardm.costs import conditional_bits
 from ardm_compress.ardm.schedule import plan_all, plan_steps, table_from_conditional
-from ardm_compress.container import MAX_SIDE, Description, Header, read_file, sample_checksum, write_file
+from ardm_compress.container import MAX_SIDE, Header, read_file, sample_checksum, write_file
 from ardm_compress.describe import describe
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.exact.model import Model, load_model
@@ -82,15 +82,17 @@ def encode(
     )  # fmt: skip
     count = _Counter(header, coder.order, progress)
     parts = [samples[header.tile_box(i)] for i in range(prod(header.grid))]
-    described = describe(coder, parts[len(parts) // 2])
+    described = describe(coder, parts)
     steps = [tile_steps(header, coder.order, part.shape[:2]) for part in parts]
     coded = [
-        codec.encode_tile(coder, part, step, sections, count.one, described)
-        for part, step in zip(parts, steps, strict=True)
+        codec.encode_tile(coder, part, step, sections, count.one, description)
+        for part, step, description in zip(parts, steps, described, strict=True)
     ]
     checksums = tuple(sample_checksum(part.tobytes()) for part in parts)
     payloads = [payloads[section] for section in range(sections) for payloads in coded]
-    return write_file(replace(header, description=described, checksums=checksums), payloads)
+    latents = tuple(description.latents for description in described)
+    header = replace(header, style=described[0].style, mirror=described[0].mirror, latents=latents, checksums=checksums)
+    return write_file(header, payloads)
 
 
 def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8]:
@@ -103,7 +105,7 @@ def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8
     header, payloads = read_file(data)
     coder = _model(model_of_file(header.model_id))
     _check_channels(header.channels, coder)
-    _check_description(header.description, coder)
+    _check_description(header, coder)
     samples = np.empty((*header.shape, header.channels), np.uint8)
     tiles = prod(header.grid)
     count = _Counter(header, coder.order, progress)
@@ -112,7 +114,7 @@ def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8
         shape = samples[box].shape[:2]
         steps = tile_steps(header, coder.order, shape)
         decoded = codec.decode_tile(
-            coder, shape, header.channels, steps, payloads[index::tiles], count.one, header.description
+            coder, shape, header.channels, steps, payloads[index::tiles], count.one, header.description(index)
         )
         if sample_checksum(decoded.tobytes()) != header.checksums[index]:
             raise ChecksumError(f"tile {index} decoded to other samples than were encoded", section=f"tile {index}")
@@ -144,11 +146,11 @@ def _check_channels(channels: int, coder: Model) -> None:
         raise UnsupportedError(f"the image has {channels} channels, its model only {coder.config.channels}")
 
 
-def _check_description(description: Description, coder: Model) -> None:
-    styles, latents = coder.config.styles, coder.config.latents
-    if description.style >= styles or len(description.latents) > latents:
-        message = f"the file has style {description.style} and {len(description.latents)} latents; its model has"
-        raise FormatError(f"{message} {styles} styles and {latents} latents", section="header")
+def _check_description(header: Header, coder: Model) -> None:
+    config, latents = coder.config, max(map(len, header.latents), default=0)
+    if header.style >= config.styles or latents > config.latents:
+        message = f"style {header.style} and {latents} latents; its model has {config.styles} and {config.latents}"
+        raise FormatError(f"the file has {message}", section="header")
 
 
 def _tile_side(side: int) -> int:

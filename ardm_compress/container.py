@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from dataclasses import dataclass, replace
 from math import ceil, prod
@@ -38,10 +39,10 @@ DEFAULT_LIMITS: Final = Limits()
 
 
 class Description(NamedTuple):
-    """What a file tells the network about its picture as a whole."""
+    """What a file tells the network about a tile as a whole."""
 
     style: int = 0  # row of the model's style embedding, 0..31
-    mirror: int = 0  # tiles are coded upside down (bit 0), left to right (bit 1)
+    mirror: int = 0  # the tile is coded upside down (bit 0), left to right (bit 1)
     latents: tuple[int, ...] = ()  # within +-LARGEST_LATENT, the last not 0; those not given are 0
 
 
@@ -57,7 +58,9 @@ class Header:
     model_id: bytes  # first MODEL_ID_BYTES of the model file's SHA-256
     tile: tuple[int, int]  # rows, columns; the last tile of an axis may be smaller
     sections: int  # the coarse levels together, then each finer one
-    description: Description = PLAIN
+    style: int = 0  # of every tile's description
+    mirror: int = 0
+    latents: tuple[tuple[int, ...], ...] = ()  # of every tile; () if no tile has any
     runs: tuple[int, ...] | None  # ranks per step, over the non-empty ranks of the first tile; None: one each
     checksums: tuple[int, ...]  # CRC-32 of every tile's samples, tiles in raster order
     lengths: tuple[int, ...]  # bytes of every section with its CRC-32: all tiles' first sections, then their second
@@ -66,6 +69,10 @@ class Header:
     def grid(self) -> tuple[int, int]:
         """Tiles along each axis."""
         return ceil(self.shape[0] / self.tile[0]), ceil(self.shape[1] / self.tile[1])
+
+    def description(self, index: int) -> Description:
+        """What the network is told about a tile."""
+        return Description(self.style, self.mirror, self.latents[index] if self.latents else ())
 
     def tile_box(self, index: int) -> tuple[slice, slice]:
         """Rows and columns of a tile."""
@@ -115,13 +122,12 @@ def _write_header(header: Header) -> bytes:
     if header.sections > 1:
         flags |= SECTIONED
         body += write_varint(header.sections)
-    style, mirror, latents = header.description
-    if style or mirror:
+    if header.style or header.mirror:
         flags |= STYLED
-        body += write_varint(style | mirror << STYLE_BITS)
-    if latents:
+        body += write_varint(header.style | header.mirror << STYLE_BITS)
+    if any(header.latents):
         flags |= LATENTS
-        body += write_varint(len(latents)) + b"".join(z.to_bytes(1, "little", signed=True) for z in latents)
+        body += b"".join(write_varint(len(z)) + struct.pack(f"{len(z)}b", *z) for z in header.latents)
     if header.runs and max(header.runs) > 1:
         flags |= EXPLICIT_SCHEDULE
         runs = write_runs(header.runs)
@@ -179,9 +185,9 @@ def _read_runs(data: bytes, offset: int) -> tuple[int, ...]:
 
 def _read_latents(reader: _Reader) -> tuple[int, ...]:
     start = reader.offset
-    count = reader.varint(1, 255, "the number of latents")
-    latents = tuple(byte - 256 if byte > 127 else byte for byte in reader.take(count))
-    if min(latents) < -LARGEST_LATENT or latents[-1] == 0:
+    count = reader.varint(0, 255, "the number of latents")
+    latents = struct.unpack(f"{count}b", reader.take(count))
+    if latents and (min(latents) < -LARGEST_LATENT or latents[-1] == 0):
         raise FormatError("the latents are not in their only valid form", offset=start, section="header")
     return latents
 
@@ -216,21 +222,21 @@ def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, i
         raise LimitError(f"a tile of {tile[1]} x {tile[0]} pixels is over the limit of {limits.tile_pixels}")
     sections = reader.varint(2, 20, "the number of sections") if flags & SECTIONED else 1
     mirror, style = divmod(reader.varint(1, 127, "the style") if flags & STYLED else 0, 1 << STYLE_BITS)
-    latents = _read_latents(reader) if flags & LATENTS else ()
+    tiles = ceil(shape[0] / tile[0]) * ceil(shape[1] / tile[1])
+    if tiles > limits.tiles:
+        raise LimitError(f"{tiles} tiles are over the limit of {limits.tiles}")
+    latents = tuple(_read_latents(reader) for _ in range(tiles if flags & LATENTS else 0))
     runs = None
     if flags & EXPLICIT_SCHEDULE:
         length = reader.varint(1, 1 << 16, "the length of the schedule")
         runs = _read_runs(reader.take(length), reader.offset)
-    tiles = ceil(shape[0] / tile[0]) * ceil(shape[1] / tile[1])
-    if tiles > limits.tiles:
-        raise LimitError(f"{tiles} tiles are over the limit of {limits.tiles}")
     checksums = tuple(int.from_bytes(reader.take(CRC_BYTES), "little") for _ in range(tiles))
     lengths: tuple[int, ...] = ()
     if tiles * sections > 1:
         lengths = tuple(reader.varint(CRC_BYTES, 1 << 32, "a section's length") for _ in range(tiles * sections))
     header = Header(
-        shape=shape, channels=channels, model_id=model_id, tile=tile, sections=sections,
-        description=Description(style, mirror, latents), runs=runs, checksums=checksums, lengths=lengths,
+        shape=shape, channels=channels, model_id=model_id, tile=tile, sections=sections, style=style, mirror=mirror,
+        latents=latents, runs=runs, checksums=checksums, lengths=lengths,
     )  # fmt: skip
     end = reader.offset
     if lengths and crc(data[:end]) != reader.take(CRC_BYTES):

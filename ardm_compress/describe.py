@@ -1,4 +1,4 @@
-"""Choosing what a file tells the network about its picture: its style, mirror and latents. Imports torch.
+"""Choosing what a file tells the network about its tiles: their style, mirror and latents. Imports torch.
 
 Only the encoder does this: the file holds the choice, and any choice decodes. It is made in float64, whose rounding
 differs too little between machines to change it.
@@ -7,6 +7,7 @@ differs too little between machines to change it.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ardm_compress.codec import Tile, groups, mirrored, replicated
-from ardm_compress.container import LARGEST_LATENT, PLAIN, Description
+from ardm_compress.container import LARGEST_LATENT, Description
 from ardm_compress.network.config import INPUT_STEP
 from ardm_compress.network.features import Features
 from ardm_compress.network.model import mixture_bits
@@ -116,13 +117,24 @@ def fit_latents(sample: Sample, style: int) -> tuple[int, ...]:
     return tuple(latents) if saved > 8 * (1 + len(latents)) else ()
 
 
-def describe(model: Model, samples: NDArray[np.uint8]) -> Description:
-    """The description of a picture with which its file is expected to be smallest, from one tile of it."""
+def choose_style(model: Model, samples: NDArray[np.uint8]) -> tuple[int, int]:
+    """The style and mirror that code a tile in the fewest bits, with the file's extra byte."""
     if prod(samples.shape[:2]) < SMALLEST:
-        return PLAIN
+        return 0, 0
     tried = candidates(model)
     sampled = {mirror: take_sample(model, mirrored(samples, mirror)) for _, mirror in tried}
     none = torch.zeros(model.config.latents, dtype=torch.float64)
     bits = {(style, mirror): sampled[mirror].total(style, none) + 8 * any((style, mirror)) for style, mirror in tried}
-    style, mirror = min(tried, key=lambda choice: bits[choice])
-    return Description(style, mirror, fit_latents(sampled[mirror], style) if len(none) else ())
+    return min(tried, key=lambda choice: bits[choice])
+
+
+def describe(model: Model, tiles: Sequence[NDArray[np.uint8]]) -> list[Description]:
+    """Descriptions of a picture's tiles with which its file is expected to be smallest; all have the same style."""
+    style, mirror = choose_style(model, tiles[len(tiles) // 2])
+    described = []
+    for samples in tiles:
+        latents: tuple[int, ...] = ()
+        if model.config.latents and prod(samples.shape[:2]) >= SMALLEST:
+            latents = fit_latents(take_sample(model, mirrored(samples, mirror)), style)
+        described.append(Description(style, mirror, latents))
+    return described

@@ -96,7 +96,7 @@ def main(folder: Path, budgets: str, images: int | None) -> None:
         for budget in map(int, budgets.split(",")):
             measure_ours(file, budget, totals.setdefault(f"ardm-compress, at most {budget} calls", Total()))
         click.echo(f"{file.name}: " + ", ".join(f"{t.bits_per_sample[-1]:.3f}" for t in totals.values()), err=True)
-    largest = max((total for total in totals.values() if total.planned), key=lambda total: -sum(total.planned))
+    largest = min((total for total in totals.values() if total.planned), key=lambda total: sum(total.planned))
     click.echo(
         "| coder | bits per subpixel | encode s per image | decode s per image | expected |\n|---|---|---|---|---|"
     )

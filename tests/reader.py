@@ -85,12 +85,12 @@ def read_file(data: bytes) -> dict[str, Any]:
             raise RefusedError("tile sides that need not be given")
     sections = source.leb128(2, 20) if flags & 16 else 1
     mirror, style = divmod(source.leb128(1, 127) if flags & 32 else 0, 32)
-    latents = [source.number(1) for _ in range(source.leb128(1, 255))] if flags & 64 else []
-    if 128 in latents or latents[-1:] == [0]:
-        raise RefusedError("latents that are too large, or need not be given")
-    latents = [(latent + 128) % 256 - 128 for latent in latents]
-    runs = elias_gamma(source.take(source.leb128(1, 1 << 16))) if flags & 4 else None
     tiles = -(-height // tile[0]) * -(-width // tile[1])
+    latents = [[source.number(1) for _ in range(source.leb128(0, 255))] for _ in range(tiles)] if flags & 64 else []
+    if any(128 in given or given[-1:] == [0] for given in latents) or (flags & 64 and not any(latents)):
+        raise RefusedError("latents that are too large, or need not be given")
+    latents = [[(latent + 128) % 256 - 128 for latent in given] for given in latents]
+    runs = elias_gamma(source.take(source.leb128(1, 1 << 16))) if flags & 4 else None
     checksums = [source.number(4) for _ in range(tiles)]
     fields = {
         "height": height, "width": width, "channels": flags % 4 + 1, "model": model, "tile": tile,

@@ -269,9 +269,10 @@ def look(model: Model, samples: Array, ranks: Array, level: int, positions: Arra
 Pop = Callable[[int, list[int]], int]  # section, left -> digit
 
 
-def decode_tile(model: Model, shape: tuple[int, int], channels: int, file: dict[str, Any], pop: Pop) -> Array:
+def decode_tile(model: Model, tile: int, shape: tuple[int, int], file: dict[str, Any], pop: Pop) -> Array:
     """Section 4."""
-    coded = model.config["channels"]
+    channels, coded = file["channels"], model.config["channels"]
+    latents = file["latents"][tile] if file["latents"] else []
     samples = np.zeros((*shape, coded), np.int64)
     ranks = rank_map(*shape)
     root = [16 * pop(0, ROOT) + pop(0, ROOT) for _ in range(channels)]
@@ -280,7 +281,7 @@ def decode_tile(model: Model, shape: tuple[int, int], channels: int, file: dict[
         for level, positions in blocks_of(ranks, step):
             section = max(0, file["sections"] - 1 - level)
             inputs = make_inputs(model, *look(model, samples, ranks, level, positions, step[0]))
-            head = Head(model, inputs, level, file["style"], file["latents"])
+            head = Head(model, inputs, level, file["style"], latents)
             decoded = np.zeros((len(positions), channels), np.int64)
             for c in range(channels):
                 mixture = head.mixture()
@@ -306,7 +307,7 @@ def decode(data: bytes, model: Model) -> Array:
         part = image[y : y + rows, x : x + columns]
         stacks = [AnsDecoder(payload) for payload in file["payloads"][tile :: len(corners)]]
         decoded = decode_tile(
-            model, part.shape[:2], channels, file, lambda section, left, stacks=stacks: stacks[section].pop(left)
+            model, tile, part.shape[:2], file, lambda section, left, stacks=stacks: stacks[section].pop(left)
         )
         part[:] = decoded[:: -1 if file["mirror"] & 1 else 1, :: -1 if file["mirror"] & 2 else 1]
         if not all(stack.is_empty() for stack in stacks) or zlib.crc32(part.tobytes()) != file["checksums"][tile]:

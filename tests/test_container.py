@@ -401,6 +401,7 @@ def test_describe_tells_what_a_header_says(shape: tuple[int, int]) -> None:
         "bytes": len(data),
         "payload_bytes": 12,
         "header_bytes": len(data) - 12 - CRC_BYTES,
+        "latents": 0,
         "bits_per_sample": 8 * len(data) / prod(shape),
     }
 

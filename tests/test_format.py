@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from dataclasses import replace
 from itertools import chain, pairwise
 from math import ceil, prod
 from pathlib import Path
@@ -20,7 +21,7 @@ from safetensors.numpy import load_file
 from ardm_compress import codec, container
 from ardm_compress.api import decode, encode
 from ardm_compress.ardm.order import make_order
-from ardm_compress.container import Description, Header, write_file
+from ardm_compress.container import Header, write_file
 from ardm_compress.entropy import SymbolEncoder
 from ardm_compress.errors import ArdmError, LimitError
 from ardm_compress.exact import mixture, tables
@@ -197,7 +198,8 @@ def files(draw: st.DrawFn) -> bytes:
     header = Header(
         shape=shape, channels=draw(st.sampled_from([1, 3])), model_id=draw(st.binary(min_size=4, max_size=4)),
         tile=tile, sections=sections, runs=runs, lengths=(),
-        description=Description(draw(st.integers(0, 31)), draw(st.integers(0, 3)), draw(latents)),
+        style=draw(st.integers(0, 31)), mirror=draw(st.integers(0, 3)),
+        latents=tuple(draw(latents) for _ in range(tiles)) if draw(st.booleans()) else (),
         checksums=tuple(draw(st.lists(checksum, min_size=tiles, max_size=tiles))),
     )  # fmt: skip
     return write_file(header, draw(st.lists(st.binary(max_size=200), min_size=count, max_size=count)))
@@ -209,8 +211,8 @@ def package_reads(data: bytes) -> dict[str, object]:
     return {
         "height": header.shape[0], "width": header.shape[1], "channels": header.channels, "model": header.model_id,
         "tile": header.tile, "sections": header.sections, "runs": None if header.runs is None else list(header.runs),
-        "style": header.description.style, "mirror": header.description.mirror,
-        "latents": list(header.description.latents), "checksums": list(header.checksums), "payloads": payloads,
+        "style": header.style, "mirror": header.mirror, "latents": [list(given) for given in header.latents],
+        "checksums": list(header.checksums), "payloads": payloads,
     }  # fmt: skip
 
 
@@ -377,21 +379,20 @@ def encode_tiled(
     model: Model, samples: np.ndarray, tile: tuple[int, int], sections: int, runs: tuple[int, ...] | None
 ) -> bytes:
     """A file with tiles much smaller than ``encode`` makes them."""
-    latents = tuple((-1) ** k * (k % 100 + 1) for k in range(model.config.latents))
     header = Header(
         shape=samples.shape[:2], channels=samples.shape[2], model_id=model.model_id, tile=tile, sections=sections,
-        description=Description(sections % model.config.styles, sections % 4, latents), runs=runs,
-        checksums=(), lengths=(),
+        style=sections % model.config.styles, mirror=sections % 4, runs=runs, checksums=(), lengths=(),
     )  # fmt: skip
     parts = [samples[header.tile_box(i)] for i in range(prod(header.grid))]
+    some = tuple((-1) ** k * (k % 100 + 1) for k in range(model.config.latents))
+    header = replace(header, latents=tuple(some[:i] for i in range(len(parts))))
     steps = [tile_steps(header, model.order, part.shape[:2]) for part in parts]
     coded = [
-        codec.encode_tile(model, part, step, sections, lambda: None, header.description)
-        for part, step in zip(parts, steps, strict=True)
+        codec.encode_tile(model, part, step, sections, lambda: None, header.description(i))
+        for i, (part, step) in enumerate(zip(parts, steps, strict=True))
     ]
-    fields = {name: getattr(header, name) for name in Header.__slots__}
-    fields["checksums"] = tuple(container.sample_checksum(part.tobytes()) for part in parts)
-    return write_file(Header(**fields), [payloads[s] for s in range(sections) for payloads in coded])
+    header = replace(header, checksums=tuple(container.sample_checksum(part.tobytes()) for part in parts))
+    return write_file(header, [payloads[s] for s in range(sections) for payloads in coded])
 
 
 @pytest.mark.parametrize("sections", [1, 2, 3, 7])
