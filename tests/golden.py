@@ -40,8 +40,8 @@ SOURCES: dict[str, tuple[NDArray[np.uint8], int]] = {
     "one-row": (photo(1, 100), 20),
     "black": (np.zeros((20, 30, 3), np.uint8), 10**6),
 }
-NEWEST = "photo-2"  # the model that files are made with
-GOLDEN = {f"{model}-{name}": source for model in ("photo-1", NEWEST) for name, source in SOURCES.items()}
+NEWEST = "photo-3"  # the model that files are made with
+GOLDEN = {f"{model}-{name}": source for model in ("photo-1", "photo-2", NEWEST) for name, source in SOURCES.items()}
 
 
 if __name__ == "__main__":
