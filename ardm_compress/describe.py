@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from ardm_compress.exact.model import Model
 
 LEVELS = 3  # the finest, from which positions are sampled
-EVERY = {1 << 11: 1, 1 << 13: 3}  # of how many ranks one is sampled, in tiles of fewer positions than that;
-EVERY_OF_LARGE = 9  # odd, because ranks beside and below known positions take turns
+EVERY = 9  # of so many ranks one is sampled; odd, because ranks beside and below known positions take turns
+EVERY_OF_SMALL = {1 << 11: 1, 1 << 13: 3}  # the same for tiles of fewer positions than the key
 SAMPLED = 128  # positions of each of these ranks
 SMALLEST = 64  # positions of a tile worth describing
 STEPS = 4  # of the fit
@@ -68,7 +68,7 @@ def take_sample(model: Model, samples: NDArray[np.uint8]) -> Sample:
     """Sample positions of a tile (rows, columns, channels)."""
     tile, order = Tile(model, replicated(model, samples)), model.order
     ranks, each = order.ranks(tile.shape), order.ranks_per_level
-    every = next((every for size, every in EVERY.items() if prod(tile.shape) < size), EVERY_OF_LARGE)
+    every = next((every for size, every in EVERY_OF_SMALL.items() if prod(tile.shape) < size), EVERY)
     features, levels, targets, weights = [], [], [], []
     for rank in range(max(0, ranks - LEVELS * each) + every // 2, ranks, every):
         for group in groups(order, tile.shape, rank, rank + 1):

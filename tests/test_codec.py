@@ -20,7 +20,7 @@ from ardm_compress import api, codec
 from ardm_compress.ardm.order import COARSER, make_order
 from ardm_compress.ardm.schedule import even_schedule
 from ardm_compress.ardm.upscaling import Upscaling
-from ardm_compress.container import MAX_SIDE, Header, read_file, sample_checksum, write_file
+from ardm_compress.container import MAX_SIDE, Description, Header, read_file, sample_checksum, write_file
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.exact.model import Model
 from ardm_compress.layout import describe
@@ -476,7 +476,7 @@ def test_groups_take_every_position_once() -> None:
 
 def test_a_step_sees_only_the_ranks_before_it(model: Model, photo: Samples) -> None:
     """Mixtures of a step do not change with the samples of its own and later ranks: the decoder has not got them."""
-    tiles = [codec.Tile(model, samples.copy(), 1) for samples in (photo, photo)]
+    tiles = [codec.Tile(model, samples.copy(), Description(1)) for samples in (photo, photo)]
     order, shape = model.order, photo.shape[:2]
     first, stop = order.ranks(shape) - 60, order.ranks(shape) - 20
     unknown = order.rank_map(shape) >= first
