@@ -55,13 +55,14 @@ def header_of(
     sections: int = 1,
     style: int = 0,
     mirror: int = 0,
+    latents: tuple[tuple[int, ...], ...] = (),
     runs: tuple[int, ...] | None = None,
     model_id: bytes = b"\x01\x02\x03\x04",
 ) -> Header:
     """A header for the payloads of ``payloads_of``."""
     header = Header(
         shape=shape, channels=channels, model_id=model_id, tile=tile or shape, sections=sections,
-        style=style, mirror=mirror, runs=runs, checksums=(), lengths=(),
+        style=style, mirror=mirror, latents=latents, runs=runs, checksums=(), lengths=(),
     )  # fmt: skip
     return replace(header, checksums=tuple(0x9E3779B1 * i % 2**32 for i in range(1, prod(header.grid) + 1)))
 
@@ -81,10 +82,12 @@ ONE_SECTION = {
     "plain": header_of(),
     "gray with a schedule": header_of((1, 300), channels=1, runs=(1, 2, 7, 30)),
     "a style": header_of(style=3),
+    "latents": header_of(latents=((-127, 0, 5),)),
 }
 MANY_SECTIONS = {
     "sections": header_of((40, 24), sections=3),
     "tiles": header_of((40, 24), (16, 24), channels=1),
+    "tiles with latents": header_of((40, 24), (16, 24), latents=((), (127,), (1, -2))),
     "tiles, sections and a schedule": header_of((40, 30), (32, 16), sections=3, style=31, mirror=3, runs=(5, 1, 9)),
 }
 FILES = {name: write_file(header, payloads_of(header)) for name, header in {**ONE_SECTION, **MANY_SECTIONS}.items()}
