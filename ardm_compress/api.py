@@ -14,7 +14,7 @@ from ardm_compress import codec
 from ardm_compress.ardm.costs import conditional_bits
 from ardm_compress.ardm.schedule import plan_all, plan_steps, table_from_conditional
 from ardm_compress.container import MAX_SIDE, Header, read_file, sample_checksum, write_file
-from ardm_compress.describe import describe
+from ardm_compress.describe import describe_tiles
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.exact.model import Model, load_model
 from ardm_compress.layout import tile_steps
@@ -82,7 +82,7 @@ def encode(
     )  # fmt: skip
     count = _Counter(header, coder.order, progress)
     parts = [samples[header.tile_box(i)] for i in range(prod(header.grid))]
-    described = describe(coder, parts)
+    described = describe_tiles(coder, parts)
     steps = [tile_steps(header, coder.order, part.shape[:2]) for part in parts]
     coded = [
         codec.encode_tile(coder, part, step, sections, count.one, description)

@@ -7,7 +7,7 @@ differs too little between machines to change it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
@@ -117,24 +117,27 @@ def fit_latents(sample: Sample, style: int) -> tuple[int, ...]:
     return tuple(latents) if saved > 8 * (1 + len(latents)) else ()
 
 
-def choose_style(model: Model, samples: NDArray[np.uint8]) -> tuple[int, int]:
-    """The style and mirror that code a tile in the fewest bits, with the file's extra byte."""
-    if prod(samples.shape[:2]) < SMALLEST:
-        return 0, 0
-    tried = candidates(model)
-    sampled = {mirror: take_sample(model, mirrored(samples, mirror)) for _, mirror in tried}
-    none = torch.zeros(model.config.latents, dtype=torch.float64)
+def choose_style(model: Model, sampled: Mapping[int, Sample]) -> tuple[int, int]:
+    """The style and mirror that code a tile, sampled in every mirror, in the fewest bits with the file's extra byte."""
+    none, tried = torch.zeros(model.config.latents, dtype=torch.float64), candidates(model)
     bits = {(style, mirror): sampled[mirror].total(style, none) + 8 * any((style, mirror)) for style, mirror in tried}
     return min(tried, key=lambda choice: bits[choice])
 
 
-def describe(model: Model, tiles: Sequence[NDArray[np.uint8]]) -> list[Description]:
+def describe_tiles(model: Model, tiles: Sequence[NDArray[np.uint8]]) -> list[Description]:
     """Descriptions of a picture's tiles with which its file is expected to be smallest; all have the same style."""
-    style, mirror = choose_style(model, tiles[len(tiles) // 2])
+    worthwhile = [prod(samples.shape[:2]) >= SMALLEST for samples in tiles]
+    middle, style, mirror = len(tiles) // 2, 0, 0
+    sampled: dict[int, Sample] = {}
+    if worthwhile[middle]:
+        mirrors = {mirror for _, mirror in candidates(model)}
+        sampled = {mirror: take_sample(model, mirrored(tiles[middle], mirror)) for mirror in mirrors}
+        style, mirror = choose_style(model, sampled)
     described = []
-    for samples in tiles:
+    for index, samples in enumerate(tiles):
         latents: tuple[int, ...] = ()
-        if model.config.latents and prod(samples.shape[:2]) >= SMALLEST:
-            latents = fit_latents(take_sample(model, mirrored(samples, mirror)), style)
+        if model.config.latents and worthwhile[index]:
+            sample = sampled[mirror] if index == middle else take_sample(model, mirrored(samples, mirror))
+            latents = fit_latents(sample, style)
         described.append(Description(style, mirror, latents))
     return described
