@@ -13,12 +13,15 @@ import numpy as np
 from ardm_compress import codec
 from ardm_compress.ardm.costs import conditional_bits
 from ardm_compress.ardm.schedule import plan_all, plan_steps, table_from_conditional
+from ardm_compress.audio import container, files
 from ardm_compress.container import MAX_SIDE, Header, read_file, sample_checksum, write_file
 from ardm_compress.describe import describe_tiles
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.exact.model import Model, load_model
 from ardm_compress.layout import tile_steps
 from ardm_compress.models import ModelFile, find_model, model_of_file
+from ardm_compress.sound import converted, read_sound, wrapper_rate, write_sound
+from ardm_compress.stored import read_stored, write_stored
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,7 +74,7 @@ def encode(
     budget = DEFAULT_BUDGET if budget is None else budget
     if budget < 1:
         raise ValueError("the budget must be at least 1 network call")
-    coder = _model(find_model(model))
+    coder = _image_model(find_model(model))
     _check_channels(samples.shape[2], coder)
     rows, columns = samples.shape[:2]
     tile = _tile_side(rows), _tile_side(columns)
@@ -83,7 +86,7 @@ def encode(
     count = _Counter(header, coder.order, progress)
     parts = [samples[header.tile_box(i)] for i in range(prod(header.grid))]
     described = describe_tiles(coder, parts)
-    steps = [tile_steps(header, coder.order, part.shape[:2]) for part in parts]
+    steps = [tile_steps(header.runs, coder.order, tile, part.shape[:2]) for part in parts]
     coded = [
         codec.encode_tile(coder, part, step, sections, count.one, description)
         for part, step, description in zip(parts, steps, described, strict=True)
@@ -103,7 +106,7 @@ def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8
         needs another version or model; LimitError: too large.
     """
     header, payloads = read_file(data)
-    coder = _model(model_of_file(header.model_id))
+    coder = _image_model(model_of_file(header.model_id))
     _check_channels(header.channels, coder)
     _check_description(header, coder)
     samples = np.empty((*header.shape, header.channels), np.uint8)
@@ -112,7 +115,7 @@ def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8
     for index in range(tiles):
         box = header.tile_box(index)
         shape = samples[box].shape[:2]
-        steps = tile_steps(header, coder.order, shape)
+        steps = tile_steps(header.runs, coder.order, header.tile, shape)
         decoded = codec.decode_tile(
             coder, shape, header.channels, steps, payloads[index::tiles], count.one, header.description(index)
         )
@@ -122,9 +125,82 @@ def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8
     return samples
 
 
+def encode_sound(
+    data: bytes, *, budget: int | None = None, model: str = "sound", progress: Progress | None = None
+) -> bytes:
+    """Compress a WAV, AIFF or FLAC file; what no model can code is stored as it is, packed.
+
+    Args:
+        data: the whole file.
+        budget: network calls of a tile and pair of channels, at least 2; more make a smaller file.
+        model: name of a model of sound.
+        progress: called with the network calls done and their total.
+
+    Raises:
+        UnsupportedError: no such model, or a budget below 2; LimitError: too large.
+    """
+    if budget is not None and budget < files.LEAST_BUDGET:
+        raise UnsupportedError(f"sound takes at least {files.LEAST_BUDGET} network calls")
+    try:
+        sound = read_sound(data)
+    except UnsupportedError:
+        return write_stored(data)
+    return files.encode_sound(sound, _sound_model(find_model(model)), budget=budget, progress=progress)
+
+
+def decode_sound(
+    data: bytes,
+    *,
+    suffix: str | None = None,
+    start: float = 0,
+    duration: float | None = None,
+    progress: Progress | None = None,
+) -> bytes:
+    """Inverse of ``encode_sound``: the file's bytes; of FLAC files, another with the same samples and metadata.
+
+    Args:
+        data: a whole compressed file.
+        suffix: of the kind of file to make, ``.wav`` or ``.flac``; by default the one that was compressed.
+        start: seconds to leave out at the beginning; parts of a file have none of its chunks and tags.
+        duration: seconds to decode; by default to the end.
+        progress: as for ``encode_sound``.
+
+    Raises:
+        FormatError, ChecksumError: damaged; UnsupportedError: it needs another version or model, or it is a stored
+        file and a part or another kind of it is asked for; LimitError: too large.
+    """
+    whole = start == 0 and duration is None
+    if container.is_sound(data) and container.is_stored(data):
+        if not whole:
+            raise UnsupportedError("this file is stored as it was, so only all of it can be decoded")
+        return read_stored(data)
+    header, _ = container.read_header(data)
+    model, rate = _sound_model(model_of_file(header.model_id)), wrapper_rate(header.wrapper)
+    first = round(start * rate)
+    stop = None if duration is None else first + round(duration * rate)
+    sound = files.decode_sound(data, model, start=first, stop=stop, progress=progress)
+    if not whole or suffix not in (None, sound.suffix):
+        sound = converted(sound, suffix or (".wav" if sound.suffix == ".aiff" else sound.suffix))
+    return write_sound(sound)
+
+
+def _image_model(entry: ModelFile) -> Model:
+    model = _model(entry)
+    if model.config.axes != 2:
+        raise UnsupportedError(f"{entry.name} is not a model of images")
+    return model
+
+
+def _sound_model(entry: ModelFile) -> Model:
+    model = _model(entry)
+    if model.config.axes != 1:
+        raise UnsupportedError(f"{entry.name} is not a model of sound")
+    return model
+
+
 def plan(model: str, shape: tuple[int, int]) -> list[PlanRow]:
     """What every budget from 1 to the maximum is expected to give for an image of ``shape`` (rows, columns)."""
-    coder = _model(find_model(model))
+    coder = _image_model(find_model(model))
     tile = _tile_side(shape[0]), _tile_side(shape[1])
     bits, ranks = conditional_bits(coder.order, tile, coder.costs)
     if not len(ranks):
@@ -171,8 +247,9 @@ class _Counter:
     """Counts network calls over all tiles."""
 
     def __init__(self, header: Header, order: Order, progress: Progress | None) -> None:
-        self._progress, self._done = progress, 0
-        self._total = prod(header.grid) * len(tile_steps(header, order, header.tile)) if progress else 0
+        self._progress, self._done, self._total = progress, 0, 0
+        if progress:
+            self._total = prod(header.grid) * len(tile_steps(header.runs, order, header.tile, header.tile))
 
     def one(self) -> None:
         self._done += 1

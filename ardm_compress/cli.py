@@ -73,12 +73,13 @@ FILE = click.argument("file", type=click.Path(path_type=Path))
 OUTPUT = click.option("-o", "--output", type=click.Path(path_type=Path), help="Output file.")
 FORCE = click.option("-f", "--force", is_flag=True, help="Overwrite an existing output file.")
 MODEL = click.option("--model", default="photo", show_default=True, help="Name of the model.")
+MODELS = click.option("--model", help="Name of the model; by default photo for images, sound for sound.")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Version.")
 def main() -> None:
-    """Lossless compression of photographs with a learned model."""
+    """Lossless compression of photographs and sound with learned models."""
 
 
 @main.command()
@@ -89,51 +90,50 @@ def main() -> None:
     type=click.IntRange(min=1),
     help="Network calls, that is steps; a tiled image's tiles share them. More: smaller.",
 )
-@MODEL
+@MODELS
 @click.option("--verify/--no-verify", default=True, show_default=True, help="Decode and compare before writing.")
 @FORCE
-def encode(file: Path, output: Path | None, budget: int | None, model: str, verify: bool, force: bool) -> None:
-    """Compress the image FILE to FILE.ardm."""
+def encode(file: Path, output: Path | None, budget: int | None, model: str | None, verify: bool, force: bool) -> None:
+    """Compress the image or sound FILE to FILE.ardm."""
     output = output or file.with_name(file.name + SUFFIX)
     _check_output(output, force)
-    from ardm_compress.media import read_image
-
-    samples = read_image(file)
-    from ardm_compress import api
-
+    encode_kind = _encode_sound if _is_sound(file) else _encode_image
     start = time.perf_counter()
-    with _progress("encode") as progress:
-        data = api.encode(samples, budget=budget, model=model, progress=progress)
+    data, restores = encode_kind(file, {"budget": budget} | ({"model": model} if model else {}))
     seconds = time.perf_counter() - start
-    if verify:
-        _verify(data, samples)
+    if verify and not _restores(restores):
+        raise ChecksumError("verification failed, nothing was written: decoding gives something else")
     write_atomically(output, data, force=force)
-    click.echo(_summary(file, samples, data, seconds), err=True)
+    click.echo(_summary(file, data, seconds), err=True)
 
 
 @main.command()
 @FILE
 @OUTPUT
 @FORCE
-def decode(file: Path, output: Path | None, force: bool) -> None:
-    """Restore the image from FILE.
+@click.option("--start", type=click.FloatRange(min=0), default=0.0, help="Of sound: seconds to leave out.")
+@click.option("--duration", type=click.FloatRange(min=0), help="Of sound: seconds to decode.")
+def decode(file: Path, output: Path | None, force: bool, start: float, duration: float | None) -> None:
+    """Restore the image or sound from FILE.
 
-    The output is FILE without .ardm; .png is added where that is not the name of an image file we can write.
+    The output is FILE without .ardm; for images .png is added where that is not the name of a file we can write. Sound
+    comes back as the file it was, or with -o as a .wav or .flac file; parts of it have no tags.
     """
-    from ardm_compress.media import check_writable, write_image
-
     data = file.read_bytes()
-    output = output or _decoded_name(file)
-    _check_output(output, force)
-    check_writable(output)
-    write_image(output, _decode(data, "decode"), force=force)
+    if _is_packed_sound(data):
+        _decode_sound(file, data, output, force, start, duration)
+    elif start or duration is not None:
+        raise click.UsageError("--start and --duration are for sound; this file is an image")
+    else:
+        _decode_image(file, data, output, force)
 
 
 @main.command()
 @FILE
 def test(file: Path) -> None:
     """Decode FILE in memory and check every checksum."""
-    _decode(file.read_bytes(), "test")
+    data = file.read_bytes()
+    _sound(data, "test") if _is_packed_sound(data) else _image(data, "test")
     click.echo(f"{file}: ok")
 
 
@@ -190,36 +190,32 @@ def models() -> None:
 
 
 @main.command()
-@click.argument("images", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("run", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--name", default="own", show_default=True, help="Name of the model, as for encode --model.")
 @click.option("--steps", type=click.IntRange(min=4), default=12000, show_default=True, help="Training steps in all.")
-@click.option("--batch", type=click.IntRange(min=1), default=4096, show_default=True, help="Pixels per step.")
+@click.option("--batch", type=click.IntRange(min=1), default=4096, show_default=True, help="Positions per step.")
 @click.option("--hidden", type=click.IntRange(min=16), default=192, show_default=True, help="Width of the network.")
 @click.option("--blocks", type=click.IntRange(min=1), default=4, show_default=True, help="Residual blocks.")
-@click.option("--memory", type=click.IntRange(min=1), default=1024, show_default=True, help="MiB of images held.")
+@click.option("--memory", type=click.IntRange(min=1), default=1024, show_default=True, help="MiB of samples held.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all random choices.")
 @click.option("--device", default="auto", show_default=True, help="A torch device; auto is a GPU if there is one.")
 def train(
-    images: Path, run: Path, name: str, steps: int, batch: int, hidden: int, blocks: int, memory: int, seed: int,
+    data: Path, run: Path, name: str, steps: int, batch: int, hidden: int, blocks: int, memory: int, seed: int,
     device: str,
 ) -> None:  # fmt: skip
-    """Fit a model to the folder IMAGES; checkpoints and the model are kept in the folder RUN.
+    """Fit a model to the folder DATA of images or of sound; checkpoints and the model are kept in the folder RUN.
 
     The same command continues what RUN holds, and with more steps goes on from before the learning rate fell. Under
     torchrun (-m ardm_compress train ...) every process takes its share. docs/training.md has an example.
     """
-    from ardm_compress.network.config import NetworkConfig
+    from ardm_compress.network.defaults import image_network, is_sound_folder, sound_network
     from ardm_compress.network.fit import fit
-    from ardm_compress.network.styles import STYLES
-    from ardm_compress.network.train import LATENTS, TrainConfig
+    from ardm_compress.network.train import TrainConfig
 
-    network = NetworkConfig(
-        axes=2, channels=3, bit_depth=8, hidden=hidden, expand=2 * hidden, blocks=blocks, styles=STYLES,
-        latents=LATENTS, normalise=True, smooth=True,
-    )  # fmt: skip
+    network = sound_network(hidden, blocks) if is_sound_folder(data) else image_network(hidden, blocks)
     config = TrainConfig(network=network, steps=steps, decay=steps // 4, batch=batch, memory=memory << 20, seed=seed)
-    file = fit(config, images, run, name=name, device=device)
+    file = fit(config, data, run, name=name, device=device)
     click.echo(f"{file}: set ARDM_COMPRESS_MODELS={run} to encode and decode with --model {name}")
 
 
@@ -238,33 +234,92 @@ def _decoded_name(file: Path) -> Path:
     return plain if plain.suffix.lower() in WRITERS else plain.with_name(plain.name + ".png")
 
 
-def _decode(data: bytes, label: str) -> Samples:
+def _is_sound(file: Path) -> bool:
+    from ardm_compress.sound import is_sound
+
+    with file.open("rb") as opened:
+        return is_sound(opened.read(4))
+
+
+def _is_packed_sound(data: bytes) -> bool:
+    from ardm_compress.audio.container import is_sound
+
+    return is_sound(data)
+
+
+def _encode_image(file: Path, options: dict[str, Any]) -> tuple[bytes, Callable[[], bool]]:
+    """A compressed image, and whether it decodes to the same pixels."""
+    from ardm_compress.media import read_image
+
+    samples = read_image(file)
+    import numpy as np
+
+    from ardm_compress import api
+
+    with _progress("encode") as progress:
+        data = api.encode(samples, progress=progress, **options)
+    return data, lambda: np.array_equal(_image(data, "verify"), samples)
+
+
+def _encode_sound(file: Path, options: dict[str, Any]) -> tuple[bytes, Callable[[], bool]]:
+    """A compressed sound file, and whether it decodes to the same bytes, or for FLAC to the same samples and tags."""
+    from ardm_compress import api
+    from ardm_compress.sound import same_sound
+
+    original = file.read_bytes()
+    with _progress("encode") as progress:
+        data = api.encode_sound(original, progress=progress, **options)
+    return data, lambda: same_sound(_sound(data, "verify"), original)
+
+
+def _restores(restores: Callable[[], bool]) -> bool:
+    try:
+        return restores()
+    except FormatError as error:
+        raise ChecksumError(f"verification failed, nothing was written: {error}") from error
+
+
+def _image(data: bytes, label: str) -> Samples:
     from ardm_compress import api
 
     with _progress(label) as progress:
         return api.decode(data, progress=progress)
 
 
-def _verify(data: bytes, samples: Samples) -> None:
-    """Decode ``data`` as a reader would, and raise ChecksumError unless it gives ``samples``."""
-    import numpy as np
+def _sound(data: bytes, label: str, **options: Any) -> bytes:
+    from ardm_compress import api
 
-    try:
-        same = np.array_equal(_decode(data, "verify"), samples)
-    except FormatError as error:
-        raise ChecksumError(f"verification failed, nothing was written: {error}") from error
-    if not same:
-        raise ChecksumError("verification failed, nothing was written: decoding gives other pixels")
+    with _progress(label) as progress:
+        return api.decode_sound(data, progress=progress, **options)
 
 
-def _summary(file: Path, samples: Samples, data: bytes, seconds: float) -> str:
+def _decode_image(file: Path, data: bytes, output: Path | None, force: bool) -> None:
+    from ardm_compress.media import check_writable, write_image
+
+    output = output or _decoded_name(file)
+    _check_output(output, force)
+    check_writable(output)
+    write_image(output, _image(data, "decode"), force=force)
+
+
+def _decode_sound(
+    file: Path, data: bytes, output: Path | None, force: bool, start: float, duration: float | None
+) -> None:
+    suffix = output.suffix.lower() if output else None
+    output = output or (file.with_suffix("") if file.suffix == SUFFIX else file.with_name(file.name + ".out"))
+    _check_output(output, force)
+    write_atomically(output, _sound(data, "decode", suffix=suffix, start=start, duration=duration), force=force)
+
+
+def _summary(file: Path, data: bytes, seconds: float) -> str:
     from ardm_compress.layout import describe
 
-    before, after = file.stat().st_size, len(data)
-    return (
-        f"{file}: {before} -> {after} bytes ({100 * after / before:.1f}%), {8 * after / samples.size:.3f} bits per"
-        f" subpixel, {describe(data)['calls']} calls, {seconds:.1f} s"
-    )
+    before, after, facts = file.stat().st_size, len(data), describe(data)
+    size = f"{file}: {before} -> {after} bytes ({100 * after / max(1, before):.1f}%)"
+    if facts["kind"] == "stored file":
+        return f"{size}, stored as it is: no model can code it"
+    unit = "subpixel" if facts["kind"] == "image" else "sample"
+    return f"{size}, {facts['bits_per_sample']:.3f} bits per {unit}, {facts['calls']} calls, {seconds:.1f} s"
 
 
 def _doubling(rows: list[PlanRow]) -> list[PlanRow]:

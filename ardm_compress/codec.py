@@ -19,7 +19,7 @@ from ardm_compress.ardm.order import level_shape
 from ardm_compress.ardm.upscaling import Upscaling
 from ardm_compress.container import PLAIN, Description
 from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
-from ardm_compress.exact.mixture import FREQUENCY_BITS, cumulative, frequencies
+from ardm_compress.exact.mixture import FREQUENCY_BITS, boundaries, cumulative, frequencies
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -113,15 +113,15 @@ class Tile:
         known = (padded.ranks.index_select(0, flat) < group.first).view(index.shape).to(model.network.device)
         return model.features(values, known)
 
-    def channels(self, group: Group, positions: NDArray[np.int64]) -> Channels:
-        """Evaluate the network at positions of a group, given the ranks before its step."""
+    def channels(self, group: Group, positions: NDArray[np.int64]) -> tuple[Channels, Tensor]:
+        """Evaluate the network at positions of a group, given the ranks before its step; references as well."""
         network, parts = self.model.network, []
         for start in range(0, len(positions), BATCH):
             features = self.features(group, positions[start : start + BATCH])
             hidden = network.hidden(features, group.level, self._picture)
             parts.append((hidden, features.reference, features.scale))
         state, reference, scale = (torch.cat(part) for part in zip(*parts, strict=True))
-        return network.start(state, reference, scale)
+        return network.start(state, scale), reference
 
     def read(self, group: Group, positions: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Samples (n, channels) at positions of a group."""
@@ -177,16 +177,19 @@ def _upscaling(model: Model) -> Upscaling:
     return Upscaling(1 << model.config.bit_depth, BRANCHING)
 
 
-def _code_block(model: Model, mixtures: Channels, count: int, channels: int, digits: Digits) -> NDArray[np.uint8]:
-    """Code the first ``channels`` channels of ``count`` positions; returns their samples (count, channels)."""
-    network, upscaling = model.network, _upscaling(model)
+def _code_block(
+    model: Model, mixtures: Channels, references: Tensor, channels: int, digits: Digits
+) -> NDArray[np.uint8]:
+    """Code the first ``channels`` channels of n positions with ``references`` (n, channels); returns their samples."""
+    network, upscaling, count = model.network, _upscaling(model), len(references)
     samples = np.zeros((count, channels), np.uint8)
     for channel in range(channels):
-        parameters = mixtures.parameters()
+        parameters = mixtures.parameters(references[:, channel])
         value = np.zeros(count, np.int64)
         for stage in range(1, upscaling.stages() + 1):
             edges = torch.from_numpy(upscaling.edges(stage, value[:1] if stage == 1 else value))
-            cdf = cumulative(parameters, edges.to(network.device), network.nodes, model.config.bit_depth)
+            boundary = boundaries(edges.to(network.device), upscaling.values)
+            cdf = cumulative(parameters, boundary, network.nodes)
             value = value * upscaling.children(stage) + digits.take(frequencies(cdf).cpu().numpy())
         samples[:, channel] = value
         mixtures.observe(torch.from_numpy(value).to(network.device))
@@ -246,7 +249,7 @@ def encode_tile(
         for group in reversed(groups(model.order, tile.shape, first, stop)):
             for positions in reversed(group.blocks()):
                 digits = KnownDigits(tile.read(group, positions)[:, :channels], upscaling)
-                _code_block(model, tile.channels(group, positions), len(positions), channels, digits)
+                _code_block(model, *tile.channels(group, positions), channels, digits)
                 digits.push_to(encoders[_section(group.level, sections)])
         progress()
     if model.order.dyadic:
@@ -284,8 +287,8 @@ def decode_tile(
         for group in groups(model.order, shape, first, stop):
             digits = PoppedDigits(decoders[_section(group.level, len(decoders))])
             for positions in group.blocks():
-                mixtures = tile.channels(group, positions)
-                tile.write(group, positions, _code_block(model, mixtures, len(positions), channels, digits))
+                decoded = _code_block(model, *tile.channels(group, positions), channels, digits)
+                tile.write(group, positions, decoded)
         progress()
     for decoder in decoders:
         decoder.finish()

@@ -141,25 +141,53 @@ def _write_header(header: Header) -> bytes:
 def write_file(header: Header, payloads: list[bytes]) -> bytes:
     """Assemble a file; ``payloads`` are in the order of ``header.lengths``, which is derived from them."""
     header = replace(header, lengths=tuple(len(p) + CRC_BYTES for p in payloads))
-    head = _write_header(header)
+    return write_payloads(_write_header(header), payloads)
+
+
+def write_payloads(head: bytes, payloads: list[bytes]) -> bytes:
+    """A file of a header's bytes and its streams' payloads, with their checksums."""
     if len(payloads) == 1:  # small files have one checksum, at their end, over everything
         return head + payloads[0] + crc(head + payloads[0])
     return head + crc(head) + b"".join(p + crc(p) for p in payloads)
 
 
-class _Reader:
+class Reader:
     """A cursor over the header that never runs past the end."""
 
     def __init__(self, data: memoryview) -> None:
         self.data, self.offset = data, 0
 
+    @classmethod
+    def start(cls, data: bytes) -> tuple[Reader, int]:
+        """A cursor behind the magic, the version and the flags; the flags as well."""
+        reader = cls(memoryview(data))
+        if bytes(data[: len(MAGIC)]) != MAGIC:
+            raise FormatError("this is not an ardm-compress file", offset=0, section="header")
+        reader.take(len(MAGIC))
+        version, flags = reader.take(2)
+        if version != VERSION:
+            raise UnsupportedError(f"the file has format version {version}; this program reads version {VERSION}")
+        return reader, flags
+
+    def finish(self, streams: int, expected: bytes) -> None:
+        """Check the header's checksum, or of a file of one stream that of all, and that only ``expected`` says it."""
+        data, end = bytes(self.data), self.offset
+        if streams != 1 and crc(data[:end]) != self.take(CRC_BYTES):
+            raise ChecksumError("the header is damaged", offset=end, section="header")
+        if streams == 1 and (len(data) < end + CRC_BYTES or crc(data[:-CRC_BYTES]) != data[-CRC_BYTES:]):
+            raise ChecksumError("the file is damaged or cut short", offset=end, section="payload")
+        if expected != data[:end]:
+            raise FormatError("the header is not in its only valid form", offset=0, section="header")
+
     def take(self, count: int) -> bytes:
+        """The next bytes."""
         if self.offset + count > len(self.data):
             raise FormatError("the file ends inside its header", offset=len(self.data), section="header")
         self.offset += count
         return bytes(self.data[self.offset - count : self.offset])
 
     def varint(self, low: int, high: int, what: str) -> int:
+        """The next LEB128 number, which must be within ``low``..``high``."""
         start, value = self.offset, 0
         for shift in range(0, 35, 7):
             byte = self.take(1)[0]
@@ -171,7 +199,8 @@ class _Reader:
         return value
 
 
-def _read_runs(data: bytes, offset: int) -> tuple[int, ...]:
+def read_runs(data: bytes, offset: int) -> tuple[int, ...]:
+    """Inverse of ``write_runs``; ``offset`` is told in errors."""
     bits = "".join(format(byte, "08b") for byte in data)
     runs, at = [], 0
     while (one := bits.find("1", at)) >= 0:
@@ -183,7 +212,7 @@ def _read_runs(data: bytes, offset: int) -> tuple[int, ...]:
     return tuple(runs)
 
 
-def _read_latents(reader: _Reader) -> tuple[int, ...]:
+def _read_latents(reader: Reader) -> tuple[int, ...]:
     start = reader.offset
     count = reader.varint(0, 255, "the number of latents")
     latents = struct.unpack(f"{count}b", reader.take(count))
@@ -201,13 +230,7 @@ def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, i
     Raises:
         FormatError: not this format, or damaged; UnsupportedError: a later version; LimitError: over ``limits``.
     """
-    reader = _Reader(memoryview(data))
-    if bytes(data[: len(MAGIC)]) != MAGIC:
-        raise FormatError("this is not an ardm-compress file", offset=0, section="header")
-    reader.take(len(MAGIC))
-    version, flags = reader.take(2)
-    if version != VERSION:
-        raise UnsupportedError(f"the file has format version {version}; this program reads version {VERSION}")
+    reader, flags = Reader.start(data)
     if flags & ~KNOWN_FLAGS or flags & 3 not in (0, 2):
         raise FormatError("the header has flags that version 1 does not define", offset=5, section="header")
     channels = (flags & 3) + 1
@@ -229,7 +252,7 @@ def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, i
     runs = None
     if flags & EXPLICIT_SCHEDULE:
         length = reader.varint(1, 1 << 16, "the length of the schedule")
-        runs = _read_runs(reader.take(length), reader.offset)
+        runs = read_runs(reader.take(length), reader.offset)
     checksums = tuple(int.from_bytes(reader.take(CRC_BYTES), "little") for _ in range(tiles))
     lengths: tuple[int, ...] = ()
     if tiles * sections > 1:
@@ -239,12 +262,7 @@ def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, i
         latents=latents, runs=runs, checksums=checksums, lengths=lengths,
     )  # fmt: skip
     end = reader.offset
-    if lengths and crc(data[:end]) != reader.take(CRC_BYTES):
-        raise ChecksumError("the header is damaged", offset=end, section="header")
-    if not lengths and (len(data) < end + CRC_BYTES or crc(data[:-CRC_BYTES]) != data[-CRC_BYTES:]):
-        raise ChecksumError("the file is damaged or cut short", offset=end, section="payload")
-    if _write_header(header) != data[:end]:
-        raise FormatError("the header is not in its only valid form", offset=0, section="header")
+    reader.finish(tiles * sections, _write_header(header))
     return (header if lengths else replace(header, lengths=(len(data) - end,))), reader.offset
 
 
@@ -255,14 +273,19 @@ def read_file(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, lis
         As ``read_header``, and ChecksumError for damaged sections.
     """
     header, offset = read_header(data, limits)
-    if offset + sum(header.lengths) != len(data):
-        expected = offset + sum(header.lengths)
+    return header, read_payloads(data, offset, header.lengths)
+
+
+def read_payloads(data: bytes, offset: int, lengths: tuple[int, ...]) -> list[bytes]:
+    """The payloads of streams from ``offset`` on, each with its checksum checked unless it is the only one."""
+    if offset + sum(lengths) != len(data):
+        expected = offset + sum(lengths)
         raise FormatError(f"the file has {len(data)} bytes but should have {expected}", offset=min(expected, len(data)))
     payloads = []
-    for number, length in enumerate(header.lengths):
+    for number, length in enumerate(lengths):
         payload = data[offset : offset + length]
-        if len(header.lengths) > 1 and crc(payload[:-CRC_BYTES]) != payload[-CRC_BYTES:]:
+        if len(lengths) > 1 and crc(payload[:-CRC_BYTES]) != payload[-CRC_BYTES:]:
             raise ChecksumError(f"section {number} is damaged", offset=offset, section=f"section {number}")
         payloads.append(payload[:-CRC_BYTES])
         offset += length
-    return header, payloads
+    return payloads

@@ -54,8 +54,8 @@ class Sample:
         mixtures = self.model.float_network(
             self.features, self.level, torch.full_like(self.level, style), latents, self.target
         )
-        depth = self.model.config.bit_depth
-        bits = [mixture_bits(m, self.target[:, c], depth) for c, m in enumerate(mixtures[: self.channels])]
+        top = self.model.config.top
+        bits = [mixture_bits(m, self.target[:, c], top) for c, m in enumerate(mixtures[: self.channels])]
         return torch.stack(bits).sum(0) * self.weight
 
     @torch.no_grad()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MODEL: Final[Any] = constriction.stream.model.Categorical(perfect=False)
+_UNIFORM: Final[Any] = constriction.stream.model.Uniform()
 
 
 class SymbolEncoder:
@@ -28,6 +29,10 @@ class SymbolEncoder:
     def push(self, symbols: NDArray[np.int32], frequencies: NDArray[np.float32]) -> None:
         """Push n symbols so that they pop in their order; frequencies (n, m)."""
         self._coder.encode_reverse(symbols, _MODEL, frequencies)
+
+    def push_bits(self, values: NDArray[np.int32], bits: NDArray[np.int32]) -> None:
+        """Push values (n,) of 1 to 24 bits (n,) each, all of them equally likely, so that they pop in their order."""
+        self._coder.encode_reverse(values, _UNIFORM, np.int32(1) << bits)
 
     def to_bytes(self) -> bytes:
         """The stack as little-endian 32-bit words, without the zero bytes at the end of the last one."""
@@ -47,6 +52,11 @@ class SymbolDecoder:
         """Pop n symbols; frequencies (n, m)."""
         symbols: NDArray[np.int32] = self._coder.decode(_MODEL, frequencies)
         return symbols
+
+    def pop_bits(self, bits: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Pop what ``push_bits`` pushed."""
+        values: NDArray[np.int32] = self._coder.decode(_UNIFORM, np.int32(1) << bits)
+        return values
 
     def finish(self) -> None:
         """Raise FormatError unless everything was popped."""

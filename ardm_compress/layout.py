@@ -13,35 +13,51 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ardm_compress.ardm.order import make_order
-from ardm_compress.container import CRC_BYTES, DEFAULT_LIMITS, VERSION, Header, Limits, read_header
+from ardm_compress.audio import container as sound_container
+from ardm_compress.audio.container import is_sound, is_stored
+from ardm_compress.container import CRC_BYTES, DEFAULT_LIMITS, VERSION, Limits, read_header
 from ardm_compress.errors import FormatError
 from ardm_compress.models import model_of_file
+from ardm_compress.sound import read_wrapper
+from ardm_compress.stored import read_stored
 
 if TYPE_CHECKING:
     from ardm_compress.ardm.order import Order
 
+SPREAD_PERIOD = 8  # of files of sound in the spread order
 
-def tile_steps(header: Header, order: Order, shape: Sequence[int]) -> list[tuple[int, int]]:
+
+def tile_steps(
+    runs: Sequence[int] | None, order: Order, first: Sequence[int], shape: Sequence[int]
+) -> list[tuple[int, int]]:
     """First and stop rank of every step of a tile; tiles smaller than the first lack its coarsest levels.
 
     Args:
-        header: of the file.
-        order: of its model.
+        runs: non-empty ranks of the first tile per step; None is one each.
+        order: in which the tiles are coded.
+        first: shape of the first tile.
         shape: of the tile, at most that of the first.
 
     Raises:
         FormatError: the schedule does not fit the first tile.
     """
-    occupied = np.flatnonzero(order.sizes(header.tile))
-    runs = header.runs if header.runs is not None else (1,) * len(occupied)
+    occupied = np.flatnonzero(order.sizes(first))
+    runs = runs if runs is not None else (1,) * len(occupied)
     if sum(runs) != len(occupied):
-        raise FormatError("the schedule does not cover the image's ranks", section="header")
+        raise FormatError("the schedule does not cover the tile's ranks", section="header")
     if not len(occupied):
         return []
     firsts = occupied[np.cumsum(runs)[:-1]]
-    skipped = (order.levels(header.tile) - order.levels(shape)) * order.ranks_per_level
-    edges = np.maximum(0, np.array([0, *firsts, order.ranks(header.tile)]) - skipped).tolist()
+    skipped = (order.levels(first) - order.levels(shape)) * order.ranks_per_level
+    edges = np.maximum(0, np.array([0, *firsts, order.ranks(first)]) - skipped).tolist()
     return list(pairwise(edges))
+
+
+def make_sound_order(period_bits: int) -> Order:
+    """The order that a file's header names."""
+    if period_bits:
+        return make_order("causal", axes=1, period=1 << period_bits)
+    return make_order("spread", axes=1, period=SPREAD_PERIOD)
 
 
 def describe(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, object]:
@@ -50,6 +66,8 @@ def describe(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, object]:
     Raises:
         FormatError, UnsupportedError, LimitError: as ``read_header``; UnsupportedError also for an unknown model.
     """
+    if is_sound(data):
+        return _describe_stored(data) if is_stored(data) else _describe_sound(data)
     header, offset = read_header(data, limits)
     model = model_of_file(header.model_id)
     order = make_order(model.order, axes=2, period=model.period)
@@ -62,7 +80,7 @@ def describe(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, object]:
         "bit_depth": 8,
         "model": model.name,
         "model_id": header.model_id.hex(),
-        "calls": len(tile_steps(header, order, header.tile)),
+        "calls": len(tile_steps(header.runs, order, header.tile, header.tile)),
         "tiles": prod(header.grid),
         "sections": header.sections,
         "style": header.style,
@@ -73,3 +91,32 @@ def describe(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, object]:
         "header_bytes": offset,
         "bits_per_sample": 8 * len(data) / (prod(header.shape) * header.channels),
     }
+
+
+def _describe_sound(data: bytes) -> dict[str, object]:
+    header, offset = sound_container.read_header(data)
+    sound = read_wrapper(header.wrapper, np.zeros((0, header.channels), np.int64))
+    model, order = model_of_file(header.model_id), make_sound_order(header.period_bits)
+    return {
+        "format": VERSION,
+        "kind": "sound",
+        "seconds": header.frames / max(1, sound.rate),
+        "samples": header.frames,
+        "channels": header.channels,
+        "rate": sound.rate,
+        "bit_depth": 8 * sound.width,
+        "file": sound.suffix[1:],
+        "model": model.name,
+        "model_id": header.model_id.hex(),
+        "order": order.name,
+        "calls": len(tile_steps(None, order, (header.tile,), (header.tile,))),
+        "tiles": header.tiles,
+        "bytes": len(data),
+        "payload_bytes": sum(header.lengths) - CRC_BYTES * len(header.lengths),
+        "header_bytes": offset,
+        "bits_per_sample": 8 * len(data) / max(1, header.frames * header.channels),
+    }
+
+
+def _describe_stored(data: bytes) -> dict[str, object]:
+    return {"format": VERSION, "kind": "stored file", "stored_bytes": len(read_stored(data)), "bytes": len(data)}

@@ -37,3 +37,11 @@ def model() -> Model:
     from ardm_compress.exact.model import load_model  # here, so that tests without the model start fast
 
     return load_model(find_model("photo"))
+
+
+@pytest.fixture(scope="session")
+def sound_model() -> Model:
+    """The model that files of sound are made with by default."""
+    from ardm_compress.exact.model import load_model
+
+    return load_model(find_model("sound"))

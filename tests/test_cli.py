@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from sounds import LIST, wave
 
 from ardm_compress import media
 from ardm_compress.cli import main
 from ardm_compress.media import SUPPORTED, Samples, read_image, write_image
+from ardm_compress.sound import read_sound
 
 
 def smooth(channels: int) -> Samples:
@@ -234,3 +236,72 @@ def test_help_imports_no_torch() -> None:
 
 def test_the_module_and_version_work() -> None:
     assert python("-m", "ardm_compress", "--version").stdout.startswith("ardm-compress ")
+
+
+# Sound
+
+
+def recording(folder: Path, name: str = "take.wav") -> Path:
+    """A quarter of a second in stereo, with a chunk that is not samples."""
+    path = folder / name
+    body = (np.arange(8000) * 7919 % 601 - 300).astype("<i2").tobytes()
+    path.write_bytes(wave(body, channels=2, rate=16000, before=LIST))
+    return path
+
+
+def test_sound_comes_back_byte_for_byte(tmp_path: Path) -> None:
+    original = recording(tmp_path)
+    before = original.read_bytes()
+    encoded = run("encode", original, "--budget", "16")
+    assert encoded.exit_code == 0, encoded.output
+    assert "bits per sample, 16 calls" in encoded.stderr
+    original.unlink()
+    assert run("decode", tmp_path / "take.wav.ardm").exit_code == 0
+    assert original.read_bytes() == before
+    assert run("test", tmp_path / "take.wav.ardm").stdout.endswith(": ok\n")
+
+
+def test_info_tells_what_sound_there_is(tmp_path: Path) -> None:
+    assert run("encode", recording(tmp_path), "--budget", "16").exit_code == 0
+    facts = json.loads(run("info", tmp_path / "take.wav.ardm", "--json").stdout)
+    expected = {"kind": "sound", "seconds": 0.25, "samples": 4000, "channels": 2, "rate": 16000, "bit_depth": 16,
+                "file": "wav", "model": "sound", "order": "causal", "calls": 16, "tiles": 1}  # fmt: skip
+    assert facts | expected == facts
+
+
+def test_a_part_of_sound_can_be_decoded_and_converted(tmp_path: Path) -> None:
+    original = recording(tmp_path)
+    assert run("encode", original, "--budget", "16").exit_code == 0
+    part = tmp_path / "part.wav"
+    done = run("decode", tmp_path / "take.wav.ardm", "-o", part, "--start", "0.1", "--duration", "0.05")
+    assert done.exit_code == 0, done.output
+    whole = read_sound(original.read_bytes()).samples
+    np.testing.assert_array_equal(read_sound(part.read_bytes()).samples, whole[1600:2400])
+    assert run("decode", tmp_path / "take.wav.ardm", "-o", tmp_path / "take.flac").exit_code == 0
+    np.testing.assert_array_equal(read_sound((tmp_path / "take.flac").read_bytes()).samples, whole)
+    failed(run("decode", tmp_path / "take.wav.ardm", "-o", tmp_path / "take.mp3"), 4)
+    assert not (tmp_path / "take.mp3").exists()
+
+
+def test_parts_of_images_are_wrong_usage(packed: Path) -> None:
+    result = run("decode", packed, "-o", packed.with_name("x.png"), "--start", "1")
+    assert result.exit_code == 2
+    assert "for sound" in result.stderr
+
+
+def test_sound_that_no_model_can_code_is_stored(tmp_path: Path) -> None:
+    path = tmp_path / "float.wav"
+    path.write_bytes(wave(np.zeros(999, "<f4").tobytes(), width=4, tag=3))
+    encoded = run("encode", path)
+    assert encoded.exit_code == 0, encoded.output
+    assert "stored as it is" in encoded.stderr
+    assert json.loads(run("info", tmp_path / "float.wav.ardm", "--json").stdout)["kind"] == "stored file"
+    assert run("decode", tmp_path / "float.wav.ardm", "-o", tmp_path / "again.wav").exit_code == 0
+    assert (tmp_path / "again.wav").read_bytes() == path.read_bytes()
+
+
+def test_models_of_other_kinds_are_refused(tmp_path: Path, photo: Path) -> None:
+    assert "not a model of sound" in failed(run("encode", recording(tmp_path), "--model", "photo"), 4)
+    assert "not a model of images" in failed(run("encode", photo, "--model", "sound"), 4)
+    assert "at least 2" in failed(run("encode", recording(tmp_path, "other.wav"), "--budget", "1"), 4)
+    assert not list(tmp_path.glob("*.ardm"))

@@ -28,11 +28,11 @@ from ardm_compress.container import (
     VERSION,
     Header,
     Limits,
-    _read_runs,
-    _Reader,
+    Reader,
     crc,
     read_file,
     read_header,
+    read_runs,
     write_file,
     write_runs,
     write_varint,
@@ -153,14 +153,14 @@ def test_varints_are_leb128(value: int, code: str) -> None:
 
 @given(st.integers(0, 2**35 - 1), st.binary(max_size=3))
 def test_varints_are_read_back(value: int, rest: bytes) -> None:
-    reader = _Reader(memoryview(write_varint(value) + rest))
+    reader = Reader(memoryview(write_varint(value) + rest))
     assert reader.varint(value, value, "it") == value
     assert reader.offset == len(write_varint(value))
 
 
 @pytest.mark.parametrize("value", [4, 9])
 def test_varints_outside_their_range_are_refused_at_their_offset(value: int) -> None:
-    reader = _Reader(memoryview(b"xy" + write_varint(value)))
+    reader = Reader(memoryview(b"xy" + write_varint(value)))
     reader.take(2)
     with pytest.raises(FormatError, match=r"the width is not within 5\.\.8") as caught:
         reader.varint(5, 8, "the width")
@@ -173,12 +173,12 @@ def test_runs_are_elias_gamma_codes() -> None:
 
 @given(st.lists(st.integers(1, 2**20), min_size=1, max_size=60).map(tuple))
 def test_runs_are_read_back(runs: tuple[int, ...]) -> None:
-    assert _read_runs(write_runs(runs), 0) == runs
+    assert read_runs(write_runs(runs), 0) == runs
 
 
 def test_a_run_that_is_cut_short_is_refused() -> None:
     with pytest.raises(FormatError):
-        _read_runs(write_runs((1, 300))[:-1], 0)
+        read_runs(write_runs((1, 300))[:-1], 0)
 
 
 @every_file
@@ -440,7 +440,7 @@ def test_the_steps_of_a_smaller_tile_are_those_of_the_first_without_its_coarsest
     edges = [0, *sorted(cuts), len(occupied)]
     runs = tuple(b - a for a, b in pairwise(edges)) if len(occupied) else None
     header = replace(header_of(tile), runs=runs)
-    first, smaller = tile_steps(header, order, tile), tile_steps(header, order, (height, width))
+    first, smaller = (tile_steps(header.runs, order, header.tile, shape) for shape in (tile, (height, width)))
     assert len(first) == len(smaller) == (len(runs) if runs else 0)
     # A rank of the tile and of the first tile is the same lattice if it is as far from the last.
     shift = order.ranks(tile) - order.ranks((height, width))

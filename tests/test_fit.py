@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +13,14 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 from safetensors import safe_open
+from sounds import wave
 
 from ardm_compress.cli import main
 from ardm_compress.errors import ModelError
 from ardm_compress.media import Samples
 from ardm_compress.models import find_model, manifest
 from ardm_compress.network import fit
+from ardm_compress.network.config import NetworkConfig
 from ardm_compress.network.train import TrainConfig
 
 SMALL = ["--steps", "6", "--batch", "64", "--hidden", "16", "--blocks", "1"]
@@ -58,6 +59,25 @@ def test_a_trained_model_codes(images: Path, tmp_path: Path, photo: Samples, lau
     assert [line.split()[0] for line in listed.stdout.splitlines()] == ["model", *(m.name for m in manifest()), "mine"]
 
 
+def test_a_model_trained_on_sound_codes(tmp_path: Path) -> None:
+    folder = tmp_path / "sounds"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        samples = np.cumsum(rng.integers(-40, 41, (3000, 1 + number % 2)), 0).astype("<i2")
+        (folder / f"{number}.wav").write_bytes(wave(samples.tobytes(), channels=samples.shape[1]))
+    trained = run("train", folder, tmp_path / "run", *SMALL, "--name", "mine", "--memory", "1")
+    assert trained.returncode == 0, trained.stderr
+    again = run("train", folder, tmp_path / "run", *SMALL, "--name", "mine", "--memory", "1")
+    assert "continuing from" in again.stdout, again.stderr
+    file = tmp_path / "mine.ardm"
+    encode = ("encode", folder / "1.wav", "-o", file, "--model", "mine", "--budget", "8")
+    done = run(*encode, models=tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert run("decode", file, "-o", tmp_path / "back.wav", models=tmp_path / "run").returncode == 0
+    assert (tmp_path / "back.wav").read_bytes() == (folder / "1.wav").read_bytes()
+
+
 def test_the_training_state_that_ships_is_of_the_default_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,9 +86,9 @@ def test_the_training_state_that_ships_is_of_the_default_network(
     monkeypatch.setattr(fit, "fit", lambda config, *_, **__: given.append(config))
     result = CliRunner().invoke(main, ["train", str(tmp_path), str(tmp_path / "run")])
     assert result.exit_code == 0, result.output
-    state = next((Path(__file__).parents[1] / "models" / "training").glob("*.safetensors"))
+    state = next((Path(__file__).parents[1] / "models" / "training").glob("photo-*.safetensors"))
     with safe_open(state, "pt") as file:
-        assert json.loads(file.metadata()["config"])["network"] == asdict(given[0].network)
+        assert NetworkConfig(**json.loads(file.metadata()["config"])["network"]) == given[0].network
 
 
 def test_a_damaged_model_is_found(tmp_path: Path) -> None:

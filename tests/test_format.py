@@ -21,6 +21,7 @@ from safetensors.numpy import load_file
 from ardm_compress import codec, container
 from ardm_compress.api import decode, encode
 from ardm_compress.ardm.order import make_order
+from ardm_compress.audio import side, spectrum
 from ardm_compress.container import Header, write_file
 from ardm_compress.entropy import SymbolEncoder
 from ardm_compress.errors import ArdmError, LimitError
@@ -30,6 +31,7 @@ from ardm_compress.layout import tile_steps
 from ardm_compress.models import ModelFile, find_model
 from ardm_compress.network import config as grids
 from ardm_compress.network.config import NetworkConfig
+from ardm_compress.network.defaults import sound_network
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "format.md").read_text("utf-8")
@@ -105,7 +107,7 @@ def test_the_one_pixel_file_decodes_by_hand() -> None:
 
 def test_the_example_with_every_field_has_the_steps_it_says() -> None:
     header, _ = container.read_file(worked_examples()["12.2"])
-    assert tile_steps(header, make_order("spread", axes=2), (2, 150)) == [(0, 358), (358, 384)]
+    assert tile_steps(header.runs, make_order("spread", axes=2), header.tile, (2, 150)) == [(0, 358), (358, 384)]
 
 
 def test_the_states_of_the_example_stack() -> None:
@@ -314,7 +316,7 @@ def test_steps_are_those_of_section_5(tile: tuple[int, int], other: tuple[int, i
     header = Header(
         shape=tile, channels=1, model_id=b"", tile=tile, sections=1, runs=tuple(runs), checksums=(), lengths=()
     )
-    assert tile_steps(header, order, shape) == reference.steps_of(tile, shape, runs)
+    assert tile_steps(header.runs, order, header.tile, shape) == reference.steps_of(tile, shape, runs)
 
 
 # Whole files.
@@ -386,7 +388,7 @@ def encode_tiled(
     parts = [samples[header.tile_box(i)] for i in range(prod(header.grid))]
     some = tuple((-1) ** k * (k % 100 + 1) for k in range(model.config.latents))
     header = replace(header, latents=tuple(some[:i] for i in range(len(parts))))
-    steps = [tile_steps(header, model.order, part.shape[:2]) for part in parts]
+    steps = [tile_steps(header.runs, model.order, header.tile, part.shape[:2]) for part in parts]
     coded = [
         codec.encode_tile(model, part, step, sections, lambda: None, header.description(i))
         for i, (part, step) in enumerate(zip(parts, steps, strict=True))
@@ -422,3 +424,14 @@ def test_clamps_and_empty_mixtures_are_those_of_the_document(tmp_path: Path, gai
         runs = (int((model.order.sizes(samples.shape[:2]) > 0).sum()),)
         data = encode_tiled(model, samples, samples.shape[:2], 1, runs if runs[0] else None)
         np.testing.assert_array_equal(reference.decode(data, wild), samples)
+
+
+def test_the_tables_of_sound_are_those_of_section_13() -> None:
+    shown = {name: numbers(name)[0] for name in ("usual", "carry", "spread", "linkspread")}
+    assert (shown["usual"] + 16 * [0, -16]) == side.USUAL.tolist()
+    assert (shown["carry"] + 45 * [10]) == side.CARRY.tolist()
+    assert (shown["spread"] + 32 * [22]) == side.SPREAD.tolist()
+    assert shown["linkspread"] == side.LINK_SPREAD.tolist()
+    for table in (spectrum.SINES, spectrum.GAINS):
+        assert f"0x{zlib.crc32(table.astype('<i8').tobytes()):08x}" in section("13.4")
+    assert sound_network(192, 3).inputs == 48 * 3 + 2 * 31

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from golden import FOLDER, GOLDEN, NEWEST, SOURCES
+from golden import FOLDER, GOLDEN, GOLDEN_SOUND, NEWEST, SOURCES
 
 from ardm_compress import api
 
@@ -15,6 +15,11 @@ def test_golden_file_decodes(name: str) -> None:
     np.testing.assert_array_equal(api.decode(data), GOLDEN[name][0])
 
 
+@pytest.mark.parametrize("name", GOLDEN_SOUND)
+def test_golden_sound_decodes(name: str) -> None:
+    assert api.decode_sound((FOLDER / f"{name}.ardm").read_bytes()) == GOLDEN_SOUND[name][0]
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_golden_file_of_the_newest_model_is_written_again_byte_for_byte(name: str) -> None:
     samples, budget = SOURCES[name]
@@ -22,4 +27,4 @@ def test_golden_file_of_the_newest_model_is_written_again_byte_for_byte(name: st
 
 
 def test_no_golden_file_is_forgotten() -> None:
-    assert {path.stem for path in FOLDER.glob("*.ardm")} == set(GOLDEN)
+    assert {path.stem for path in FOLDER.glob("*.ardm")} == {*GOLDEN, *GOLDEN_SOUND}

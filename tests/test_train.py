@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file
+from sounds import wave
 
 from ardm_compress.ardm.masks import known_before
 from ardm_compress.ardm.order import level_shape, make_order
+from ardm_compress.audio.training import SoundPositions
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.network import styles
 from ardm_compress.network.config import NetworkConfig
 from ardm_compress.network.data import HOLD_OUT, ImageFolder, Sampler, Sampling, held_out
+from ardm_compress.network.defaults import sound_network
 from ardm_compress.network.model import Bend, Clamp, GridLinear, Network
 from ardm_compress.network.muon import Muon, orthogonalise
 from ardm_compress.network.train import TrainConfig, Trainer, schedule, train
@@ -102,6 +105,32 @@ def test_pictures_learn_latents_that_a_run_on_other_images_does_not_take_over(
         again.load(tmp_path / "checkpoint.safetensors")
         torch.testing.assert_close(again.pictures.latents.weight.detach(), expected, rtol=0, atol=0)
         again.train_step()
+
+
+def test_positions_of_sound_are_what_the_codec_sees(tmp_path: Path) -> None:
+    """Mono has one channel in the loss, stereo two; silence is left out; the same seed draws the same."""
+    rng = np.random.default_rng(0)
+    for name, channels in (("mono", 1), ("stereo", 2)):
+        samples = np.cumsum(rng.integers(-40, 41, (2500, channels)), 0).astype("<i2")
+        (tmp_path / f"{name}.wav").write_bytes(wave(samples.tobytes(), channels=channels))
+    (tmp_path / "silence.wav").write_bytes(wave(bytes(9000)))
+    config = sound_network(16, 1)
+    source = SoundPositions(sorted(tmp_path.iterdir()), config, memory=1 << 24)
+    assert 4900 <= len(source.arrays["bucket"]) <= 5000  # not the root of the spread order
+    drawn = []
+    for _ in range(2):
+        source.seed(3)
+        drawn.append(source.example(500, torch.device("cpu")))
+    for a, b in zip(drawn[0], drawn[1], strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+    example = drawn[0]
+    assert example.features.inputs.shape == (500, config.inputs)
+    assert set(example.style.tolist()) == {0, 1}
+    assert example.share[example.style == 0].tolist() == [[1, 0]] * int((example.style == 0).sum())
+    assert example.share[example.style == 1].tolist() == [[0.5, 0.5]] * int((example.style == 1).sum())
+    assert example.target[:, 0].abs().median() < 60
+    few = SoundPositions(sorted(tmp_path.iterdir()), config, memory=1 << 17)
+    assert len(few.arrays["bucket"]) < 800
 
 
 def test_a_run_saves_its_end(images: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -141,7 +141,7 @@ def make_order(name: str, *, axes: int, period: int = 8, seed: int = 0) -> Order
         return Order(name, _spread_cell(axes, period), dyadic=True)
     if name == "random":
         return Order(name, _shuffled(period**axes, seed).reshape(shape), dyadic=False)
-    if name == "raster":
+    if name in ("raster", "causal"):
         return Order(name, np.arange(period**axes).reshape(shape), dyadic=False)
     if name == "block":
         return Order(name, _interleave(np.indices(shape), period.bit_length() - 1), dyadic=False)

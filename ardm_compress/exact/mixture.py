@@ -15,20 +15,33 @@ FREQUENCY_BITS = 24  # the coder's; every frequency is at least 1 of 2**24
 SPARE_BITS = 3  # dropped from the CDF so that its product with 2**24 is exact in float64
 
 
-def cumulative(parameters: Parameters, edges: Tensor, nodes: Tensor, bit_depth: int) -> Tensor:
-    """CDF of the mixtures just below integer values; value 0 reaches down, and the largest up, to infinity.
+def boundaries(edges: Tensor, cells: int, *, origin: int = 0, width: Tensor | int = 1) -> Tensor:
+    """Where intervals of values begin: half a value below their least, the first and last at infinity.
+
+    Args:
+        edges: (n or 1, m) int64, in cells 0..``cells``.
+        cells: how many there are; the first reaches down, and the last up, to infinity.
+        origin: the cell whose least value is 0.
+        width: of a cell, in values; (n, 1) if they differ.
+
+    Returns:
+        (n or 1, m) float32, in values times 2**VALUE_BITS.
+    """
+    boundary = ((edges - origin) * width << grid.VALUE_BITS).sub_(1 << grid.VALUE_BITS - 1).to(torch.float32)
+    return boundary.masked_fill_(edges == 0, -torch.inf).masked_fill_(edges == cells, torch.inf)
+
+
+def cumulative(parameters: Parameters, boundary: Tensor, nodes: Tensor) -> Tensor:
+    """CDF of the mixtures at boundaries.
 
     Args:
         parameters: of n positions.
-        edges: (n or 1, m) int64, values 0..2**bit_depth.
+        boundary: (n or 1, m), see ``boundaries``.
         nodes: the table of the logistic's CDF.
-        bit_depth: bits per sample.
 
     Returns:
         (n, m) int32, not decreasing along m.
     """
-    boundary = (edges << grid.VALUE_BITS).sub_(1 << grid.VALUE_BITS - 1).to(torch.float32)
-    boundary.masked_fill_(edges == 0, -torch.inf).masked_fill_(edges == 1 << bit_depth, torch.inf)
     slopes = nodes.diff()
     total = torch.zeros(1, dtype=torch.int32, device=nodes.device)
     for weight, mean, inverse in zip(*(p.unbind(1) for p in parameters), strict=True):

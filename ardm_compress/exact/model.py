@@ -15,9 +15,10 @@ import torch
 from safetensors.torch import load, save
 
 from ardm_compress.ardm.order import Order, make_order
+from ardm_compress.audio import answer
 from ardm_compress.errors import ModelError
 from ardm_compress.exact.export import restore
-from ardm_compress.exact.mixture import cumulative, frequencies
+from ardm_compress.exact.mixture import boundaries, cumulative, frequencies
 from ardm_compress.exact.network import ExactNetwork
 from ardm_compress.exact.products import Path, fastest_path
 from ardm_compress.files import write_atomically
@@ -55,6 +56,8 @@ class Model:
 
 def known_answer(network: ExactNetwork, features: FeatureMaker) -> int:
     """CRC-32 of the frequencies that the network gives for fixed pseudo-random neighbours."""
+    if network.config.axes == 1:
+        return answer.known_answer(network)
     config, n = network.config, KNOWN_ANSWER_POSITIONS
     window, top = len(config.offsets), 1 << config.bit_depth
     count = n * ((window + 1) * config.channels + window)
@@ -67,11 +70,11 @@ def known_answer(network: ExactNetwork, features: FeatureMaker) -> int:
         context = features(smooth[:, 1:], known)
         latents = [(37 * level + 101 * k) % 255 - 127 for k in range(config.latents)]
         picture = network.described(level % config.styles, latents)
-        channels = network.start(network.hidden(context, level, picture), context.reference, context.scale)
+        channels = network.start(network.hidden(context, level, picture), context.scale)
         for channel in range(config.channels):
-            parameters = channels.parameters()
+            parameters = channels.parameters(context.reference[:, channel])
             edges = torch.arange(0, top + 1, top // 16, device=network.device).unsqueeze(0)
-            rows = frequencies(cumulative(parameters, edges, network.nodes, config.bit_depth))
+            rows = frequencies(cumulative(parameters, boundaries(edges, top), network.nodes))
             check = zlib.crc32(rows.to(torch.int32).cpu().numpy().astype("<i4").tobytes(), check)
             channels.observe(smooth[:, 0, channel])
     return check

@@ -111,9 +111,9 @@ class ExactNetwork:
         factor = x.clamp_(max=CLIP).add(INPUT_STEP).clamp_(0, 2 * INPUT_STEP)
         return x.mul_(factor).mul_(1 / (2 * INPUT_STEP)).round_()
 
-    def start(self, state: Tensor, reference: Tensor, scale: Tensor) -> Channels:
-        """Begin coding the channels of n positions."""
-        return Channels(self, state, reference, scale)
+    def start(self, state: Tensor, scale: Tensor) -> Channels:
+        """Begin coding the channels of n positions, given their hidden states and local scales."""
+        return Channels(self, state, scale)
 
     def outputs(self, channel: int, inputs: Tensor) -> Tensor:
         """Raw integer outputs of a channel's head, (n, 3 * mixture + channel)."""
@@ -130,25 +130,27 @@ class ExactNetwork:
 class Channels:
     """The channels of n positions, in turn: ``parameters`` of a channel, then ``observe`` its samples."""
 
-    def __init__(self, network: ExactNetwork, state: Tensor, reference: Tensor, scale: Tensor) -> None:
-        self._network, self._reference, self._scale = network, reference, scale
+    def __init__(self, network: ExactNetwork, state: Tensor, scale: Tensor) -> None:
+        """Args: state (n, hidden); scale (n, channels), or (n, 1) for all."""
+        self._network, self._scales = network, scale.expand(-1, network.config.channels)
         self._inputs = [state]
         self._innovations: list[Tensor] = []  # (n,) float64, sample units times 2**VALUE_BITS
-        self._expected = torch.empty(0)
+        self._expected = self._reference = torch.empty(0)
 
-    def parameters(self) -> Parameters:
-        """Mixtures of the next channel."""
+    def parameters(self, reference: Tensor) -> Parameters:
+        """Mixtures of the next channel, whose references (n,) are given."""
         channel, k = len(self._innovations), self._network.config.mixture
+        self._reference, scale = reference, self._scales[:, channel : channel + 1]
         out = self._network.outputs(channel, torch.cat(self._inputs, 1))
-        weights, inverse = self._network.lookup(out[:, :k], out[:, 2 * k : 3 * k], self._scale)
+        weights, inverse = self._network.lookup(out[:, :k], out[:, 2 * k : 3 * k], scale)
         offsets = out[:, k : 2 * k].clamp(-grid.OFFSET_LIMIT, grid.OFFSET_LIMIT).to(torch.float64)
         coupling = out[:, 3 * k :].clamp(-grid.COUPLING_LIMIT, grid.COUPLING_LIMIT).to(torch.float64)
-        centre = self._reference[:, channel].to(torch.float64) * (1 << grid.VALUE_BITS - SAMPLE_BITS)
+        centre = reference.to(torch.float64) * (1 << grid.VALUE_BITS - SAMPLE_BITS)
         if self._innovations:
             pull = (coupling * torch.stack(self._innovations, 1)).sum(1)
             centre += torch.floor(pull / (1 << grid.COUPLING_BITS) + 0.5)
         shift = SAMPLE_BITS + grid.OFFSET_BITS - grid.VALUE_BITS
-        means = centre.unsqueeze(1) + torch.floor(offsets * self._scale / (1 << shift) + 0.5)
+        means = centre.unsqueeze(1) + torch.floor(offsets * scale / (1 << shift) + 0.5)
         total = weights.sum(1)
         self._expected = torch.floor((weights * means).sum(1) / total)
         return Parameters(weights, means.clamp_(-grid.MEAN_LIMIT, grid.MEAN_LIMIT).to(torch.float32), inverse)
@@ -159,8 +161,8 @@ class Channels:
         samples = samples.to(torch.float32)
         innovation = samples.to(torch.float64) * (1 << grid.VALUE_BITS) - self._expected
         self._innovations.append(innovation)
-        deviation = samples * (1 << SAMPLE_BITS) - self._reference[:, channel]
-        scale = self._scale.squeeze(1)
+        deviation = samples * (1 << SAMPLE_BITS) - self._reference
+        scale = self._scales[:, channel]
         gain = config.innovation_gain >> grid.VALUE_BITS - SAMPLE_BITS
         self._inputs.append(quantise_deviation(deviation, config.gain, scale).unsqueeze(1))
         self._inputs.append(quantise_deviation(innovation.to(torch.float32), gain, scale).unsqueeze(1))

@@ -24,7 +24,7 @@ class NetworkConfig:
 
     axes: int  # 1 or 2
     channels: int  # samples per position, coded in turn
-    bit_depth: int  # bits per sample, 1..16
+    bit_depth: int  # bits per sample, 3..24
     radius_sq: int = 18  # window: offsets whose squared distance is at most this
     hidden: int = 192  # width of the residual stream
     expand: int = 384  # inner width of a block
@@ -40,6 +40,7 @@ class NetworkConfig:
     innovation_gain: int = 40  # the same for what a coded channel deviated from its own prediction
     normalise: bool = False  # divide the residual stream by its root mean square before each block and the heads
     smooth: bool = False  # a smooth knee instead of a rectifier in hidden layers
+    summary: int = 1  # inputs of a channel beside its window: an image's local reference, or a spectrum and levels
 
     @cached_property
     def offsets(self) -> NDArray[np.int64]:
@@ -62,8 +63,13 @@ class NetworkConfig:
 
     @property
     def inputs(self) -> int:
-        """Number of integer inputs: the window's samples, its mask, and the local reference."""
-        return len(self.offsets) * (self.channels + 1) + self.channels
+        """Number of integer inputs: the window's samples, its mask, and what sums up each channel."""
+        return len(self.offsets) * (self.channels + 1) + self.channels * self.summary
+
+    @property
+    def top(self) -> int:
+        """Largest sample."""
+        return (1 << self.bit_depth) - 1
 
     @property
     def products(self) -> int:
@@ -81,13 +87,13 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         largest = (1 << self.bit_depth + SAMPLE_BITS) * self.channels * int(self.weights.sum())
-        if self.axes not in (1, 2) or not 3 <= self.bit_depth <= 16:
-            raise ValueError("a network has 1 or 2 axes and samples of 3 to 16 bits")
+        if self.axes not in (1, 2) or not 3 <= self.bit_depth <= 24:
+            raise ValueError("a network has 1 or 2 axes and samples of 3 to 24 bits")
         if not 0 <= self.latents <= 255:
             raise ValueError("a network has 0 to 255 latents, which is what a file can give")
         if not 1 <= self.mixture <= 3:
             raise ValueError("a mixture has 1 to 3 components, so that its CDF fits 32 bits")
-        if self.bit_depth <= 8 and largest >= 1 << 24:
+        if self.axes == 2 and self.bit_depth <= 8 and largest >= 1 << 24:
             raise ValueError("window and bit depth too large for exact sums")
 
 

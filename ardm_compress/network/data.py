@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 from ardm_compress.ardm.masks import known_before, random_masks
 from ardm_compress.ardm.order import Order
 from ardm_compress.errors import UnsupportedError
+from ardm_compress.network.features import FeatureMaker, Features
 from ardm_compress.network.styles import Pixels, developed
 
 if TYPE_CHECKING:
@@ -30,15 +31,15 @@ IMAGE_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # those whose conversion to 
 HOLD_OUT = 37  # one file in this many is never trained on
 
 
-def held_out(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The images of a folder: those to train on, and those held out for measuring.
+def held_out(folder: Path, suffixes: set[str] = IMAGE_SUFFIXES) -> tuple[list[Path], list[Path]]:
+    """The files of a folder with these suffixes: those to train on, and those held out for measuring.
 
     Raises:
-        UnsupportedError: fewer than two images.
+        UnsupportedError: fewer than two.
     """
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in suffixes)
     if len(files) < 2:
-        raise UnsupportedError(f"{folder} has {len(files)} images ({', '.join(sorted(IMAGE_SUFFIXES))}); 2 are needed")
+        raise UnsupportedError(f"{folder} has {len(files)} files ({', '.join(sorted(suffixes))}); 2 are needed")
     return [p for i, p in enumerate(files) if i % HOLD_OUT], files[::HOLD_OUT]
 
 
@@ -69,6 +70,29 @@ class Batch:
         """The same on another device."""
         tensors = self.values, self.known, self.level, self.style, self.picture, self.target
         return Batch(*(tensor.to(device) for tensor in tensors))
+
+
+class Example(NamedTuple):
+    """n positions as a network takes them."""
+
+    features: Features
+    level: Tensor  # (n,) int64
+    style: Tensor  # (n,) int64
+    picture: Tensor  # (n,) int64, whose latents the network is told; 0 for none
+    target: Tensor  # (n, channels) float32
+    share: Tensor  # (n, channels) weights of the channels in the loss, of sum 1
+
+
+class Positions(Protocol):
+    """Where training examples come from."""
+
+    pictures: int  # whose latents are learned
+
+    def seed(self, *key: int) -> None:
+        """Start the stream of random numbers that ``key`` names."""
+
+    def example(self, n: int, device: torch.device) -> Example:
+        """A training batch of n positions."""
 
 
 class ImageFolder:
@@ -144,6 +168,7 @@ class Sampler:
 
     def __init__(self, data: ImageFolder, config: NetworkConfig, order: Order, sampling: Sampling) -> None:
         self.data, self.config, self.order, self.sampling = data, config, order, sampling
+        self.pictures = data.pictures
         self.seed(0)
         self.starts = np.array([order.lattice(r, 1).start for r in range(order.ranks_per_level)])
         shares = sampling.level_decay ** np.arange(config.levels)
@@ -163,6 +188,13 @@ class Sampler:
         rank = self.rng.integers(0, self.order.ranks_per_level, n)
         image, position = self.place(level, rank)
         return self.batch(image, level, position, self._known(position, rank))
+
+    def example(self, n: int, device: torch.device) -> Example:
+        """A training batch of n positions with its features."""
+        batch = self.draw(n).to(device)
+        features = FeatureMaker(self.config, device)(batch.values, batch.known)
+        share = torch.full_like(batch.target, 1 / batch.target.shape[1])
+        return Example(features, batch.level, batch.style, batch.picture, batch.target, share)
 
     def place(self, level: NDArray[np.int64], rank: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Random images (n,) and, in them, random positions (n, 2) of the given levels and ranks."""

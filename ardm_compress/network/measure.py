@@ -69,6 +69,6 @@ class _Measured:
         latents = torch.zeros(len(batch.target), config.latents)
         mixtures = self.network(features, batch.level, batch.style, latents, batch.target)
         targets = batch.target.unbind(1)
-        bits = [mixture_bits(m, target, config.bit_depth) for m, target in zip(mixtures, targets, strict=True)]
+        bits = [mixture_bits(m, target, config.top) for m, target in zip(mixtures, targets, strict=True)]
         means: list[float] = torch.stack(bits).sum(0).view(repeats, -1).mean(1).tolist()
         return means

@@ -174,9 +174,10 @@ class Head(nn.Module):
 
 
 def input_gains(config: NetworkConfig) -> Tensor:
-    """NEAREST_GAIN / d**2 for the samples and the mask of a neighbour at distance d, 1 for the reference."""
-    near = NEAREST_GAIN / torch.from_numpy((config.offsets**2).sum(1)).to(torch.float32)
-    return torch.cat([near.repeat_interleave(config.channels), near, torch.ones(config.channels)])
+    """NEAREST_GAIN / d**axes for the samples and the mask of a neighbour at distance d, 1 for what sums up."""
+    distance_sq = torch.from_numpy((config.offsets**2).sum(1)).to(torch.float32)
+    near = NEAREST_GAIN / distance_sq ** (config.axes / 2)
+    return torch.cat([near.repeat_interleave(config.channels), near, torch.ones(config.channels * config.summary)])
 
 
 class Network(nn.Module):
@@ -227,12 +228,13 @@ class Network(nn.Module):
         for block in self.blocks:
             h = block(h)
         state = self.state(h)
-        scale = features.scale / ONE
+        scales = (features.scale / ONE).expand(-1, self.config.channels)
         reference = features.reference / ONE
         mixtures: list[Mixture] = []
         seen: list[Tensor] = []  # (n, 1) deviation and innovation of each coded channel, on the input grid
         innovations = target.new_zeros(len(target), 0)
         for channel, head in enumerate(self.heads):
+            scale = scales[:, channel : channel + 1]
             logits, offsets, log2_scales, coupling = head(state, torch.cat([state[:, :0], *seen], 1))
             centre = reference[:, channel : channel + 1] + (coupling * innovations).sum(1, keepdim=True)
             means = centre + scale * offsets
@@ -248,12 +250,15 @@ class Network(nn.Module):
         return mixtures
 
 
-def mixture_bits(mixture: Mixture, target: Tensor, bit_depth: int) -> Tensor:
-    """Bits (n,) of coding integers ``target`` (n,) with discretised logistic mixtures (Salimans et al. 2017)."""
+def mixture_bits(mixture: Mixture, target: Tensor, top: float = math.inf) -> Tensor:
+    """Bits (n,) of coding values ``target`` (n,), 1 apart, with discretised logistic mixtures (Salimans et al. 2017).
+
+    The largest value, ``top``, and if there is one the least, 0, stand for all beyond them as well.
+    """
     inverse = torch.exp2(-mixture.log2_scales)
     deviation = target.unsqueeze(1) - mixture.means
-    above = (target < (1 << bit_depth) - 1).float().unsqueeze(1)  # 0 where the interval reaches to infinity
-    below = (target > 0).float().unsqueeze(1)
+    above = (target < top).float().unsqueeze(1)  # 0 where the interval reaches to infinity
+    below = ((target > 0) | math.isinf(top)).float().unsqueeze(1)
     log_mass = above * F.logsigmoid((deviation + 0.5) * inverse) + below * F.logsigmoid((0.5 - deviation) * inverse)
     log_mass = log_mass + above * below * torch.log(-torch.expm1(-inverse))
     log_p = torch.logsumexp(mixture.logits.log_softmax(1) + log_mass, 1)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file
+from torch import Tensor
 
 from ardm_compress.ardm.order import make_order
 from ardm_compress.exact.export import export
@@ -38,14 +39,20 @@ def load_average(checkpoint: Path) -> tuple[Network, str]:
     return network, training
 
 
+def _costs(network: Network, images: Path) -> dict[str, Tensor]:
+    """The cost table for planning, measured on held-out images; sound needs none, see ``audio.files.plan_period``."""
+    config = network.config
+    order = make_order(config.order, axes=config.axes, period=config.period)
+    sampler = Sampler(ImageFolder(held_out(images)[1]), config, order, MEASURED)
+    return {f"costs.{k}": v for k, v in measure_costs(network, sampler, POSITIONS).items()}
+
+
 def publish(checkpoint: Path, images: Path, name: str, file: Path) -> None:
     """Write the model file and put it in the manifest of its folder, after older models of the same name."""
     network, training = load_average(checkpoint)
     network.set_rounding(True)
     config = network.config
-    order = make_order(config.order, axes=config.axes, period=config.period)
-    sampler = Sampler(ImageFolder(held_out(images)[1]), config, order, MEASURED)
-    costs = {f"costs.{k}": v for k, v in measure_costs(network, sampler, POSITIONS).items()}
+    costs = _costs(network, images) if config.axes == 2 else {}
     digest = save_model(file, config, export(network) | costs, training)
     manifest = file.parent / MANIFEST
     entries: list[dict[str, Any]] = json.loads(manifest.read_text("utf-8")) if manifest.exists() else []

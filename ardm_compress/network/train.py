@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -19,11 +19,13 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ardm_compress.ardm.order import make_order
+from ardm_compress.audio.training import SoundPositions
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files import write_atomically
 from ardm_compress.network.config import NetworkConfig
-from ardm_compress.network.data import ImageFolder, Sampler, Sampling, held_out
-from ardm_compress.network.features import FeatureMaker, Features
+from ardm_compress.network.data import IMAGE_SUFFIXES, ImageFolder, Positions, Sampler, Sampling, held_out
+from ardm_compress.network.defaults import SOUND_SUFFIXES
+from ardm_compress.network.features import Features
 from ardm_compress.network.model import GridLinear, Mixture, Network, mixture_bits
 from ardm_compress.network.muon import Muon
 
@@ -31,7 +33,6 @@ REPORT = 100  # steps between lines of progress
 MEASURE = 1000  # steps between measurements on held-out images
 # As at the largest budget, without latents.
 MEASURED = Sampling(random_masks=0, early_start=0, coarse_start=0, varied=False, gray=0, described=0)
-LATENTS = 32  # of a picture, in networks that users train
 CHECKPOINT = "checkpoint.safetensors"
 STABLE = "stable.safetensors"  # the checkpoint before the learning rate decayed: longer runs continue from it
 
@@ -53,7 +54,7 @@ class TrainConfig:
     warmup: int = 200  # steps
     ema: float = 0.9995  # decay of the averaged weights
     seed: int = 0
-    memory: int = 1 << 30  # bytes of image samples held; larger folders are cropped
+    memory: int = 1 << 30  # bytes of samples held; larger folders are cropped
     checkpoint_seconds: float = 240.0
 
 
@@ -109,6 +110,16 @@ def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
+def positions(config: TrainConfig, files: list[Path]) -> Positions:
+    """Where the examples of a network of images, or of sound, come from."""
+    network = config.network
+    if network.axes == 1:
+        return SoundPositions(files, network, memory=config.memory, seed=config.seed)
+    images = ImageFolder(files, varied=config.sampling.varied, memory=config.memory, seed=config.seed)
+    order = make_order(network.order, axes=network.axes, period=network.period)
+    return Sampler(images, network, order, config.sampling)
+
+
 class Trainer:
     """One training run; ``save`` and ``load`` keep everything its next step depends on."""
 
@@ -126,26 +137,22 @@ class Trainer:
         self.processes = dist.get_world_size() if dist.is_initialized() else 1
         self.process = dist.get_rank() if dist.is_initialized() else 0
         torch.manual_seed(config.seed)
-        images = ImageFolder(files, varied=config.sampling.varied, memory=config.memory, seed=config.seed)
+        self.sampler = positions(config, files)
         self.network = Network(config.network).to(self.device)
-        self.pictures = Pictures(self.network, images.pictures).to(self.device)
+        self.pictures = Pictures(self.network, self.sampler.pictures).to(self.device)
         self.parallel: nn.Module = DistributedDataParallel(self.pictures) if self.processes > 1 else self.pictures
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         self.optimisers = optimisers(self.pictures, config)
         self.rates = [[group["lr"] for group in optimiser.param_groups] for optimiser in self.optimisers]
-        self.features = FeatureMaker(config.network, self.device)
-        order = make_order(config.network.order, axes=config.network.axes, period=config.network.period)
-        self.sampler = Sampler(images, config.network, order, config.sampling)
-        self.measured = Sampler(ImageFolder(held), config.network, order, MEASURED) if held else None
+        self.measured = positions(replace(config, sampling=MEASURED), held) if held else None
         self.step = 0
 
-    def loss(self, network: nn.Module, sampler: Sampler, n: int) -> Tensor:
+    def loss(self, network: nn.Module, sampler: Positions, n: int) -> Tensor:
         """Mean bits per sample of a batch of n positions."""
-        batch = sampler.draw(n).to(self.device)
-        features = self.features(batch.values, batch.known)
-        mixtures = network(features, batch.level, batch.style, batch.picture, batch.target)
-        bits = [mixture_bits(m, batch.target[:, c], self.config.network.bit_depth) for c, m in enumerate(mixtures)]
-        return torch.stack(bits).mean()
+        features, level, style, picture, target, share = sampler.example(n, self.device)
+        mixtures = network(features, level, style, picture, target)
+        bits = [mixture_bits(m, target[:, c], self.config.network.top) for c, m in enumerate(mixtures)]
+        return (torch.stack(bits, 1) * share).sum(1).mean()
 
     def train_step(self) -> float:
         """One step on a fresh batch; returns its loss in bits per sample (of this process's share)."""
@@ -170,7 +177,7 @@ class Trainer:
 
     @torch.no_grad()
     def measure(self, batches: int = 8) -> float:
-        """Bits per sample of the averaged and rounded weights on held-out images, always at the same positions."""
+        """Bits per sample of the averaged and rounded weights on held-out files, always at the same positions."""
         assert self.measured is not None
         network = Network(self.config.network).to(self.device)
         network.load_state_dict(self.average)
@@ -223,10 +230,10 @@ class Trainer:
             total += self.train_step()
             if self.step % REPORT == 0:
                 speed = REPORT * self.config.batch / (time.monotonic() - since)
-                self.tell(f"step {self.step}/{self.config.steps}  {total / REPORT:.4f} bpsp  {speed:.0f} pixels/s")
+                self.tell(f"step {self.step}/{self.config.steps}  {total / REPORT:.4f} bits  {speed:.0f} positions/s")
                 total, since = 0.0, time.monotonic()
             if self.measured and self.step % MEASURE == 0:
-                self.tell(f"step {self.step}/{self.config.steps}  held-out images: {self.measure():.4f} bpsp")
+                self.tell(f"step {self.step}/{self.config.steps}  held out: {self.measure():.4f} bits")
                 since = time.monotonic()
             if time.monotonic() - saved > self.config.checkpoint_seconds:
                 self.save()
@@ -239,13 +246,13 @@ class Trainer:
             print(line, flush=True)
 
 
-def train(config: TrainConfig, images: Path, folder: Path, *, device: str = "cpu") -> Path:
-    """Train a network on a folder of images, or continue from the checkpoint in ``folder``.
+def train(config: TrainConfig, data: Path, folder: Path, *, device: str = "cpu") -> Path:
+    """Train a network on a folder of images or of sound files, or continue from the checkpoint in ``folder``.
 
     Returns:
         The checkpoint.
     """
-    files, held = held_out(images)
+    files, held = held_out(data, SOUND_SUFFIXES if config.network.axes == 1 else IMAGE_SUFFIXES)
     trainer = Trainer(config, files, folder, held=held, device=device)
     folder.mkdir(parents=True, exist_ok=True)
     if start := _start(config, folder):
@@ -260,7 +267,7 @@ def _start(config: TrainConfig, folder: Path) -> Path | None:
     if not (folder / CHECKPOINT).exists():
         return None
     before = json.loads(checkpoint_metadata(folder / CHECKPOINT)["config"])
-    if before["network"] != asdict(config.network):
+    if NetworkConfig(**before["network"]) != config.network:
         raise UnsupportedError(f"{folder / CHECKPOINT} is of another network; give its options or another folder")
     longer = before["steps"] != config.steps and (folder / STABLE).exists()
     return folder / (STABLE if longer else CHECKPOINT)

@@ -1,0 +1,198 @@
+"""What the encoder finds out about a tile of sound before it codes it: spectra, and links between channels. NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from ardm_compress.audio.side import PITCH_BITS, SHORTEST_PITCH, SPREAD
+from ardm_compress.audio.spectrum import Spectrum, analyse, residual
+from ardm_compress.audio.transform import TRANSFORMS, transformed
+from ardm_compress.audio.wave import (
+    INNOVATION_BITS,
+    LINK_BITS,
+    LINKS,
+    Analysis,
+    Cluster,
+    Wave,
+    clusters,
+    linked,
+    unlinked,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ardm_compress.ardm.order import Order
+
+RIDGE: Final = 8.0  # samples' worth of no link
+LINK_LIMIT: Final = 31  # magnitude of a link's weight
+LINK_COST: Final = 4.0  # bits of a weight that is not 0
+JOINED: Final = 1 << 14  # positions predicted together
+JUDGED: Final = 1 << 17  # samples of a tile's middle by which its setting is chosen
+USUAL_FRAME: Final = 1024
+RUN: Final = 64  # samples over which the size of innovations hardly changes
+PITCH_COST: Final = 20.0  # bits of a frame's pitch, and what the best of many lags seems to save by chance
+LONGEST_PITCH: Final = SHORTEST_PITCH + (1 << PITCH_BITS) - 1
+GAIN_COST: Final = 3.0  # bits of a frame's gain
+LINKS_COST: Final = 150.0  # bits of a frame's links
+STRONGEST: Final = 8.0  # innovations are cut off there, in expected deviations
+
+
+class Setting(NamedTuple):
+    """How a tile is analysed."""
+
+    frame: int  # samples
+    lags: int  # order of the spectra
+    coarseness: int  # of their sines: coarser for shorter frames, which have fewer samples to pay for them
+
+
+SETTINGS: Final = (
+    Setting(128, 8, 11),
+    Setting(256, 12, 8),
+    Setting(512, 16, 6),
+    Setting(1024, 24, 4),
+    Setting(1024, 32, 4),
+    Setting(2048, 32, 3),
+    Setting(2048, 64, 4),
+    Setting(4096, 32, 2),
+    Setting(4096, 64, 3),
+    Setting(4096, 0, 1),  # silence, and noise
+)
+
+
+def expected_bits(samples: NDArray[np.int64], spectra: Sequence[Spectrum], setting: Setting) -> float:
+    """About what a tile (n, channels) takes with these spectra, themselves included, up to a constant.
+
+    The network follows the innovations' size by itself, so what counts is their mean logarithm over short runs.
+    """
+    usual = SPREAD[: setting.lags, None] / 16
+    bits = 0.0
+    for channel, spectrum in zip(samples.T, spectra, strict=True):
+        errors = np.abs(residual(channel, spectrum, setting.frame))
+        runs = np.pad(errors, (0, -len(errors) % RUN), mode="edge").reshape(-1, RUN)
+        bits += float(np.log2(runs.mean(1) + 0.5).sum()) * len(channel) / len(runs)
+        changes = np.abs(np.diff(spectrum.sines, axis=1)) / usual
+        each = np.maximum(0, np.log2(2 * usual / setting.coarseness)).sum() + GAIN_COST
+        bits += float(changes.sum() / np.log(2) + each * spectrum.sines.shape[1])
+    frames = -(-len(samples) // setting.frame)
+    return float(bits + LINKS_COST * (samples.shape[1] - 1) * frames)
+
+
+def choose(samples: NDArray[np.int64]) -> tuple[int, Setting]:
+    """The transform and setting with which a tile (n, channels) is expected to be smallest, from its middle."""
+    start = max(0, len(samples) - JUDGED) // 2
+    part = samples[start : start + JUDGED]
+    allowed = [setting for setting in SETTINGS if setting.frame <= max(SETTINGS[0].frame, len(part))]
+
+    def bits(transform: int, setting: Setting) -> float:
+        changed = transformed(part, transform)
+        return expected_bits(changed, spectra_of(changed, setting), setting)
+
+    usual = min(allowed, key=lambda setting: abs(setting.frame - USUAL_FRAME))
+    transform = min(TRANSFORMS[samples.shape[1]], key=lambda transform: bits(transform, usual))
+    return transform, min(allowed, key=lambda setting: bits(transform, setting))
+
+
+def spectra_of(samples: NDArray[np.int64], setting: Setting) -> tuple[Spectrum, ...]:
+    """Spectra of every channel of a tile."""
+    return tuple(analyse(channel, *setting) for channel in samples.T)
+
+
+def observed(samples: NDArray[np.int64], order: Order, steps: Sequence[tuple[int, int]], setting: Setting) -> Wave:
+    """Analyse a tile and derive all its predictions and innovations.
+
+    Args:
+        samples: (n, channels), transformed.
+        order: in which they are coded.
+        steps: first and stop rank of every step.
+        setting: how to analyse it.
+    """
+    spectra = spectra_of(samples, setting)
+    frame = setting.frame
+    frames, channels = -(-len(samples) // frame), samples.shape[1]
+    nothing = Analysis(
+        frame, spectra, unlinked(channels, frames), setting.coarseness, np.zeros((channels, frames), np.int64)
+    )
+    wave = Wave(samples, order, nothing)
+    every = _together(wave, [cluster for step in steps for cluster in clusters(order, len(samples), *step)])
+    for cluster in every:
+        wave.predict(cluster)
+        _observe(wave, cluster)
+    if channels > 1:
+        wave.analysis = replace(wave.analysis, links=_links(wave, frame))
+        for cluster in every:
+            _observe(wave, cluster)
+    pitches = np.stack([find_pitches(remainders, frame) for remainders in wave.remainders.T])
+    wave.analysis = replace(wave.analysis, pitches=pitches)
+    return wave
+
+
+def find_pitches(remainders: NDArray[np.int64], frame: int) -> NDArray[np.int64]:
+    """For every frame of a channel's innovations (n,), after how many samples they resemble themselves; 0: none."""
+    clipped = (remainders / (1 << INNOVATION_BITS)).clip(-STRONGEST, STRONGEST)
+    frames, reach = -(-len(clipped) // frame), LONGEST_PITCH
+    padded = np.pad(clipped, (reach, frames * frame - len(clipped)))
+    before = np.lib.stride_tricks.sliding_window_view(padded, reach + frame)[::frame]  # each frame, and what precedes
+    size = reach + 2 * frame
+    found = np.fft.irfft(np.fft.rfft(before, size) * np.fft.rfft(before[:, reach:], size).conj(), size)
+    same = found[:, reach - 1 :: -1]  # lags 1, 2, ...
+    energy = np.cumsum(np.pad(before**2, ((0, 0), (1, 0))), 1)
+    ends = np.arange(reach - 1, -1, -1)
+    earlier = energy[:, ends + frame] - energy[:, ends]
+    own = energy[:, -1:] - energy[:, reach : reach + 1]
+    explained = same**2 / ((earlier + RIDGE) * (own + RIDGE))
+    explained[:, : SHORTEST_PITCH - 1] = 0
+    best = explained.argmax(1)
+    saved = -frame / 2 * np.log2(1 - explained.max(1))
+    return np.where(saved > PITCH_COST, best + 1, 0)
+
+
+def _together(wave: Wave, every: Sequence[Cluster]) -> list[Cluster]:
+    """The positions of all clusters in fewer ones, for speed: all samples are known here."""
+    batches: dict[tuple[int, bytes, bytes], list[list[Cluster]]] = {}
+    for cluster in every:
+        found = batches.setdefault(wave.pattern(cluster), [[]])
+        if sum(len(other.positions) for other in found[-1]) > JOINED:
+            found.append([])
+        found[-1].append(cluster)
+    return [
+        replace(batch[0], positions=np.concatenate([cluster.positions for cluster in batch]))
+        for found in batches.values()
+        for batch in found
+    ]
+
+
+def _observe(wave: Wave, cluster: Cluster) -> None:
+    for channel in range(wave.samples.shape[1]):
+        wave.observe(cluster, channel, wave.refine(cluster, channel))
+
+
+def _links(wave: Wave, frame: int) -> NDArray[np.int64]:
+    """Weights of the innovations around for each channel's, by least squares in every frame."""
+    innovations = (wave.innovations / (1 << INNOVATION_BITS)).clip(-STRONGEST, STRONGEST)
+    count, channels = innovations.shape
+    frames = -(-count // frame)
+    links = unlinked(channels, frames)
+    padded = np.pad(innovations, [(LINKS, frames * frame - count), (0, 0)])
+    lagged = np.stack([padded[LINKS - lag : len(padded) - lag] for lag in range(LINKS + 1)], 2)  # (n, channels, lags)
+    for index in range(frames):
+        part = lagged[index * frame : (index + 1) * frame]
+        for channel in range(channels):
+            used = linked(channels, channel)
+            links[channel, ..., index][used] = _regression(part[:, used], part[:, channel, 0])
+    return links
+
+
+def _regression(regressors: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rounded weights of regressors (n, m) for a target (n,); none where they save less than they take."""
+    gram = regressors.T @ regressors + RIDGE * np.eye(regressors.shape[1])
+    weights = np.linalg.solve(gram, regressors.T @ target)
+    weights[weights**2 * len(target) / (2 * np.log(2)) < LINK_COST] = 0  # regressors are nearly white
+    rounded = np.rint(weights * (1 << LINK_BITS)).clip(-LINK_LIMIT, LINK_LIMIT)
+    remainder = target - regressors @ (rounded / (1 << LINK_BITS))
+    saved = len(target) / 2 * np.log2((target @ target + 1) / (remainder @ remainder + 1))
+    return rounded if saved > LINK_COST * np.count_nonzero(rounded) + len(rounded) else np.zeros_like(rounded)

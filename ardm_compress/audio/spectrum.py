@@ -1,0 +1,122 @@
+"""The spectrum of a frame, as few quantised numbers <-> covariances of its samples. NumPy only.
+
+A frame of a channel is taken for an autoregressive Gaussian process, given by its partial correlations k, each within
++-1 and free of the others, and the deviation of its innovation. Every operation on the way to the covariances is a
+single one of IEEE binary64 in a fixed order, so they are the same on every machine. docs/format.md section 13 is
+normative.
+
+Source: Itakura and Saito 1971; Gray and Markel 1976 (arcsines of partial correlations).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+STEPS: Final = 64  # of arcsin(k), on a right angle
+LARGEST: Final = STEPS - 1  # magnitude of a rounded k
+SINES: Final = np.round(2.0**30 * np.sin(np.arange(STEPS) * np.pi / 2 / STEPS)).astype(np.int64)
+GAINS: Final = np.round(2.0 ** (np.arange(64) / 2)).astype(np.int64)  # of innovations, in 64ths of a sample's unit
+FLOOR: Final = 1 / 16  # added to variances, about that of rounding samples to integers
+
+
+class Spectrum(NamedTuple):
+    """Quantised spectra of the frames of a channel."""
+
+    sines: NDArray[np.int64]  # (order, frames), within +-LARGEST
+    gains: NDArray[np.int64]  # (frames,) indices into GAINS
+
+
+def _correlations(sines: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Quantised k -> k."""
+    return np.sign(sines) * SINES[np.abs(sines)] / (1 << 30)
+
+
+def _explained(predictor: NDArray[np.float64], before: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Predict from values (order, frames), the nearest last, one addition after the other."""
+    if not len(predictor):
+        return np.zeros(before.shape[1:])
+    total: NDArray[np.float64] = np.cumsum(predictor * before[::-1], 0)[-1]
+    return total
+
+
+def covariances(spectrum: Spectrum, lags: int) -> NDArray[np.float64]:
+    """Covariances of a channel at lags 0..``lags``, (lags + 1, frames)."""
+    ks = _correlations(spectrum.sines)
+    deviation = GAINS[spectrum.gains] / 64.0
+    variance = deviation * deviation
+    for k in ks:
+        variance = variance / (1 - k * k)
+    covariance = np.empty((lags + 1, len(variance)))
+    covariance[0], predictor = variance, np.zeros((0, len(variance)))
+    for lag in range(1, lags + 1):
+        covariance[lag] = _explained(predictor, covariance[lag - len(predictor) : lag])
+        if lag <= len(ks):
+            k = ks[lag - 1]
+            covariance[lag] += k * variance
+            variance = variance * (1 - k * k)
+            predictor = np.concatenate([predictor - k * predictor[::-1], k[None]])
+    return covariance
+
+
+def analyse(samples: NDArray[np.int64], frame: int, order: int, coarseness: int) -> Spectrum:
+    """Spectra of the frames of a channel's samples (n,), their sines multiples of ``coarseness``.
+
+    Source: Levinson 1947, Durbin 1960, with a window that reaches half a frame beyond each frame.
+    """
+    count, reach = len(samples), frame // 2
+    frames = -(-count // frame)
+    padded = np.pad(samples.astype(np.float64), (reach, reach + frames * frame - count))
+    pieces = np.lib.stride_tricks.sliding_window_view(padded, frame + 2 * reach)[::frame]
+    window = np.sin(np.pi * (np.arange(pieces.shape[1]) + 0.5) / pieces.shape[1])
+    power = np.abs(np.fft.rfft(pieces * np.sqrt(window), 2 * pieces.shape[1])) ** 2
+    found = np.fft.irfft(power)[:, : order + 1].T / window.sum()
+    found[0] = found[0] * (1 + 2.0**-30) + FLOOR
+    sines, variance = _rounded_lattice(found, coarseness)
+    gains = np.rint(np.log2(64 * np.sqrt(variance)) * 2).clip(0, len(GAINS) - 1).astype(np.int64)
+    return Spectrum(sines, gains)
+
+
+def _rounded_lattice(found: NDArray[np.float64], coarseness: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Sines (order, frames) and the variance that they leave, from covariances (order + 1, frames).
+
+    Each k is the best after those before it have been rounded, so it makes up for their errors: without that, pure
+    tones, whose k are close to 1, would not be predicted well. With forward and backward errors f and g, kept are
+    their correlations with the samples j places before, for j = -order..order + 1.
+    """
+    order, frames = len(found) - 1, found.shape[1]
+    places = np.arange(-order, order + 1)
+    f = np.concatenate([found[np.abs(places)], np.zeros((1, frames))])
+    g, zero = f.copy(), order
+    predictor, sines = np.zeros((0, frames)), np.zeros((order, frames), np.int64)
+    variance, most = found[0], LARGEST // coarseness
+    for lag in range(1, order + 1):
+        backward = np.concatenate([-predictor[::-1], np.ones((1, frames))])  # on samples 0.. places before
+        both = (backward * f[zero + 1 : zero + 1 + lag]).sum(0)
+        size = np.maximum((backward * g[zero : zero + lag]).sum(0), FLOOR)
+        angle = np.arcsin((both / size).clip(-1, 1)) * (2 * STEPS / np.pi)
+        sines[lag - 1] = np.rint(angle / coarseness).clip(-most, most) * coarseness
+        k = _correlations(sines[lag - 1])
+        later = np.concatenate([np.zeros((1, frames)), g[:-1]])
+        f, g = f - k * later, later - k * f
+        predictor = np.concatenate([predictor - k * predictor[::-1], k[None]])
+        variance = np.maximum((1 + k * k) * size - 2 * k * both, FLOOR)
+    return sines, variance
+
+
+def residual(samples: NDArray[np.int64], spectrum: Spectrum, frame: int) -> NDArray[np.float64]:
+    """What linear prediction from the past leaves of a channel's samples (n,), for the encoder's choices."""
+    predictor = np.zeros((0, spectrum.sines.shape[1]))
+    for k in _correlations(spectrum.sines):
+        predictor = np.concatenate([predictor - k * predictor[::-1], k[None]])
+    order, frames = predictor.shape
+    if not order:
+        return samples.astype(np.float64)
+    padded = np.pad(samples.astype(np.float64), (order, frames * frame - len(samples)))
+    past = np.lib.stride_tricks.sliding_window_view(padded[:-1], order).reshape(frames, frame, order)
+    errors: NDArray[np.float64] = padded[order:].reshape(frames, frame) - (past @ predictor[::-1].T[..., None])[..., 0]
+    return errors.ravel()[: len(samples)]

@@ -1,0 +1,296 @@
+"""Files of sound: they decode to what was encoded, and every damage to them is refused."""
+
+from __future__ import annotations
+
+import random
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sounds import wave
+
+from ardm_compress import api
+from ardm_compress.audio import files
+from ardm_compress.audio.codec import Collected, Popped
+from ardm_compress.audio.container import SOUND, STORED, SoundHeader, read_file, read_header, write_file
+from ardm_compress.audio.side import PITCH_BITS, SHORTEST_PITCH, code_analysis
+from ardm_compress.audio.spectrum import GAINS, LARGEST, Spectrum
+from ardm_compress.audio.wave import Analysis, linked, unlinked
+from ardm_compress.container import write_varint
+from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
+from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
+from ardm_compress.exact.model import Model, load_model
+from ardm_compress.exact.products import Path
+from ardm_compress.layout import describe
+from ardm_compress.models import find_model
+from ardm_compress.sound import FLAC, VERBATIM, Sound, read_sound
+from ardm_compress.stored import read_stored, write_stored
+
+RATE = 16000
+
+
+def tune(count: int, channels: int = 1, loudness: float = 2000) -> NDArray[np.int64]:
+    """A falling tone with noise; the channels are alike."""
+    rng, time = np.random.default_rng(count), np.arange(count)[:, None]
+    tone = loudness * np.sin(time * 0.09 + 1e-6 * time**2) * np.linspace(1, 0.7, channels)
+    return np.rint(tone + rng.normal(0, loudness / 90, (count, channels))).astype(np.int64)
+
+
+def sound(samples: NDArray[np.int64], width: int = 3) -> Sound:
+    return Sound(samples, RATE, width, 0, 0)
+
+
+def packed(samples: NDArray[np.int64]) -> bytes:
+    """A WAV file of 16 bits."""
+    return wave(samples.astype("<i2").tobytes(), channels=samples.shape[1], rate=RATE)
+
+
+SAMPLES = {
+    "mono": tune(900),
+    "stereo": tune(700, 2),
+    "three channels": tune(300, 3),
+    "one sample": tune(1, 2),
+    "nothing": np.zeros((0, 2), np.int64),
+    "two": tune(2),
+    "silence": np.zeros((800, 2), np.int64),
+    "constant": np.full((500, 1), -77),
+    "quiet": tune(600, 1, 2),
+    "noise of 16 bits": np.random.default_rng(1).integers(-32768, 32768, (400, 2)),
+    "noise of 24 bits": np.random.default_rng(2).integers(-(2**23), 2**23, (400, 1)),
+    "extremes": np.where(np.arange(300)[:, None] % 37 < 18, 2**23 - 1, -(2**23)),
+    "one click": np.where(np.arange(600)[:, None] == 333, 30000, 0),
+    "the same in both": np.repeat(tune(600), 2, 1),
+}
+
+
+@pytest.mark.parametrize("budget", [2, 5, 64, 300])
+@pytest.mark.parametrize("name", SAMPLES)
+def test_samples_come_back(name: str, budget: int, sound_model: Model) -> None:
+    original = sound(SAMPLES[name])
+    data = files.encode_sound(original, sound_model, budget=budget)
+    decoded = files.decode_sound(data, sound_model)
+    np.testing.assert_array_equal(decoded.samples, original.samples)
+    assert describe(data)["calls"] <= budget or not len(original.samples)
+
+
+@settings(max_examples=20)
+@given(st.data())
+def test_any_samples_come_back(sound_model: Model, data: st.DataObject) -> None:
+    count, channels = data.draw(st.integers(0, 70)), data.draw(st.integers(1, 3))
+    top = data.draw(st.sampled_from([1, 5, 300, 2**15, 2**24]))
+    values = data.draw(st.lists(st.integers(-top, top), min_size=count * channels, max_size=count * channels))
+    samples = np.array(values, np.int64).reshape(count, channels)
+    coded = files.encode_sound(sound(samples), sound_model, budget=data.draw(st.integers(2, 90)))
+    np.testing.assert_array_equal(files.decode_sound(coded, sound_model).samples, samples)
+
+
+def test_silence_and_low_bits_cost_next_to_nothing() -> None:
+    second = np.zeros((RATE, 2), np.int64)
+    assert len(api.encode_sound(packed(second), budget=64)) < 250
+    loud = tune(3000) * 8  # 3 bits are always 0
+    assert len(api.encode_sound(packed(loud), budget=64)) <= len(api.encode_sound(packed(loud // 8), budget=64)) + 4
+
+
+def test_a_plain_tone_is_small() -> None:
+    data = packed(tune(RATE))
+    noise = np.log2(2000 / 90 * np.sqrt(2 * np.pi * np.e))  # bits a sample of the noise alone
+    assert 8 * len(api.encode_sound(data)) / RATE < noise + 0.5
+
+
+def test_more_calls_make_smaller_files() -> None:
+    data = packed(tune(3000, 2))
+    sizes = [len(api.encode_sound(data, budget=budget)) for budget in (2, 16, 128)]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_tiles_are_independent_and_regions_decode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "TILE", 400)
+    samples = tune(1000, 2)
+    data = api.encode_sound(packed(samples), budget=16)
+    header, payloads = read_file(data)
+    assert header.tile == 400
+    assert len(payloads) == 3
+    assert api.decode_sound(data) == packed(samples)
+    for start, stop in ((0, 10), (399, 401), (450, 800), (990, 1000), (700, 5000)):
+        part = api.decode_sound(data, start=start / RATE, duration=(stop - start) / RATE)
+        assert part == packed(samples[start:stop])
+    assert read_sound(api.decode_sound(data, start=2)).samples.size == 0
+    damaged = bytearray(data)
+    damaged[-20] ^= 1  # in the last tile
+    with pytest.raises(ChecksumError):
+        api.decode_sound(bytes(damaged))
+
+
+def test_threads_paths_and_batches_do_not_change_a_byte(sound_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ardm_compress.audio import codec
+
+    made = set()
+    entry = find_model("sound")
+    for path, threads, batch in product((Path.INT8, Path.FLOAT32, Path.FLOAT64), (1, 2), (7, 1024)):
+        monkeypatch.setattr(codec, "BATCH", batch)
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            made.add(files.encode_sound(sound(tune(300, 2)), load_model(entry, path=path), budget=8))
+        finally:
+            torch.set_num_threads(before)
+    assert len(made) == 1
+    np.testing.assert_array_equal(files.decode_sound(made.pop(), sound_model).samples, tune(300, 2))
+
+
+@pytest.fixture(scope="module")
+def small() -> bytes:
+    return api.encode_sound(packed(tune(60, 2)), budget=8)
+
+
+def test_every_flipped_bit_is_found(small: bytes) -> None:
+    for position in range(8 * len(small)):
+        damaged = bytearray(small)
+        damaged[position >> 3] ^= 1 << (position & 7)
+        with pytest.raises(ArdmError):
+            api.decode_sound(bytes(damaged))
+
+
+def test_every_truncation_and_trailing_byte_is_found(small: bytes) -> None:
+    for length in range(len(small)):
+        with pytest.raises(ArdmError):
+            api.decode_sound(small[:length])
+    with pytest.raises(ArdmError):
+        api.decode_sound(small + b"\0")
+
+
+def test_damage_with_repaired_checksums_ends_in_a_named_error(sound_model: Model) -> None:
+    """Streams that say anything at all: an error or other samples, but no crash; the tile's checksum tells."""
+    data = files.encode_sound(sound(tune(80, 2)), sound_model, budget=8)
+    header, (payload,) = read_file(data)
+    rng = random.Random(5)
+    for _ in range(60):
+        damaged = bytearray(payload)
+        for _ in range(rng.randrange(1, 5)):
+            damaged[rng.randrange(len(damaged))] = rng.randrange(1, 256)
+        if bytes(damaged) != payload:
+            with pytest.raises(ArdmError):
+                files.decode_sound(write_file(header, [bytes(damaged)]), sound_model)
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_headers_are_read_back(data: st.DataObject) -> None:
+    frames, channels = data.draw(st.integers(0, 10**6)), data.draw(st.integers(1, 8))
+    tile = max(1, min(frames, data.draw(st.integers(max(1, frames // 9), 1 << 20))))
+    header = SoundHeader(
+        frames=frames, channels=channels, model_id=data.draw(st.binary(min_size=4, max_size=4)), tile=tile,
+        period_bits=data.draw(st.integers(0, 12)), wrapper=data.draw(st.binary(min_size=1, max_size=30)),
+        checksums=(7,) * -(-frames // tile), lengths=(),
+    )  # fmt: skip
+    payloads = [bytes([i % 255 + 1]) * (i % 5) for i in range(header.tiles * len(header.pairs))]
+    read, found = read_file(write_file(header, payloads))
+    assert found == payloads
+    assert read.lengths == tuple(len(payload) + 4 for payload in payloads)
+    assert (read.frames, read.tile, read.wrapper, read.period_bits) == (
+        frames,
+        tile,
+        header.wrapper,
+        header.period_bits,
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        (write_varint(1 << 40), FormatError),
+        (write_varint(1 << 30) + write_varint(2) + bytes(4) + b"\0", LimitError),
+        (write_varint(1 << 30) + write_varint(65), FormatError),
+        (write_varint(50) + write_varint(1) + bytes(4) + b"\15", FormatError),
+    ],
+)
+def test_headers_that_claim_too_much_are_refused_at_once(fields: bytes, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        read_header(b"ARDM\1" + bytes([SOUND]) + fields + bytes(30))
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_analyses_are_read_back(sound_model: Model, data: st.DataObject) -> None:
+    channels, length = data.draw(st.integers(1, 2)), data.draw(st.integers(1, 700))
+    lags, coarseness = data.draw(st.sampled_from([0, 4, 32, 64])), data.draw(st.integers(1, 12))
+    rng, frames = np.random.default_rng(data.draw(st.integers(0, 999))), -(-length // 128)
+    most = LARGEST // coarseness
+    spectra = tuple(
+        Spectrum(rng.integers(-most, most + 1, (lags, frames)) * coarseness, rng.integers(0, len(GAINS), frames))
+        for _ in range(channels)
+    )
+    links = unlinked(channels, frames)
+    for channel in range(channels if channels > 1 else 0):
+        used = linked(channels, channel)
+        links[channel][used] = rng.integers(-31, 32, (used.sum(), frames)) * rng.integers(0, 2, frames)
+    pitches = rng.integers(0, 2, (channels, frames)) * rng.integers(
+        SHORTEST_PITCH, SHORTEST_PITCH + (1 << PITCH_BITS), (channels, frames)
+    )
+    known = Analysis(128, spectra, links, coarseness, pitches)
+    encoder, collected, nodes = SymbolEncoder(), Collected(), sound_model.network.nodes
+    code_analysis(collected, known, length, channels, nodes)
+    collected.push_to(encoder)
+    decoder = SymbolDecoder(encoder.to_bytes())
+    found = code_analysis(Popped(decoder), None, length, channels, nodes)
+    decoder.finish()
+    assert (found.frame, found.coarseness) == (128, coarseness)
+    for a, b in zip(found.spectra, spectra, strict=True):
+        np.testing.assert_array_equal(a.sines, b.sines)
+        np.testing.assert_array_equal(a.gains, b.gains)
+    np.testing.assert_array_equal(found.links, links)
+    np.testing.assert_array_equal(found.pitches, pitches)
+
+
+@given(st.binary(max_size=200))
+def test_stored_files_are_read_back(data: bytes) -> None:
+    assert read_stored(write_stored(data)) == data
+
+
+def test_damaged_stored_files_are_refused() -> None:
+    data = write_stored(b"RIFF and what follows" * 9)
+    for position in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[position >> 3] ^= 1 << (position & 7)
+        with pytest.raises(ArdmError):
+            api.decode_sound(bytes(damaged))
+    for length in range(len(data)):
+        with pytest.raises(ArdmError):
+            api.decode_sound(data[:length])
+
+
+def test_floating_point_files_are_stored_and_come_back() -> None:
+    data = wave(np.linspace(-1, 1, 5000).astype("<f4").tobytes(), width=4, tag=3)
+    coded = api.encode_sound(data)
+    assert coded[5] & STORED
+    assert len(coded) < len(data)
+    assert api.decode_sound(coded) == data
+    with pytest.raises(UnsupportedError, match="stored"):
+        api.decode_sound(coded, start=0.1)
+
+
+def test_kinds_of_models_are_not_confused() -> None:
+    with pytest.raises(UnsupportedError, match="not a model of sound"):
+        api.encode_sound(packed(tune(50)), model="photo")
+    with pytest.raises(UnsupportedError, match="not a model of images"):
+        api.encode(np.zeros((4, 4, 3), np.uint8), model="sound")
+
+
+def test_a_budget_below_two_is_refused() -> None:
+    for budget in (0, 1):
+        with pytest.raises(UnsupportedError, match="at least 2"):
+            api.encode_sound(packed(tune(50)), budget=budget)
+
+
+def test_what_surrounds_samples_and_conversion(small: bytes) -> None:
+    assert not read_sound(api.decode_sound(small)).kind & VERBATIM
+    flac = api.decode_sound(small, suffix=".flac")
+    assert read_sound(flac).kind == FLAC
+    again = api.encode_sound(flac, budget=8)
+    assert api.decode_sound(again, suffix=".wav") == api.decode_sound(small)
+    with pytest.raises(UnsupportedError):
+        api.decode_sound(small, suffix=".mp3")
