@@ -253,7 +253,7 @@ def test_rounding_costs_at_most_half_a_percent(trained: Trainer) -> None:
     trainer, n = trained, 6000
     trainer.sampler.sampling = Sampling(random_masks=0.1, early_start=0.25, coarse_start=0.05)
     batch = trainer.sampler.draw(n)
-    features = trainer.features(batch.values, batch.known)
+    features = FeatureMaker(IMAGE)(batch.values, batch.known)
     exact = ExactNetwork(IMAGE, export(trainer.network), Path.FLOAT64, CPU)
     spent = np.zeros((IMAGE.channels, n))
     for level in range(IMAGE.levels):

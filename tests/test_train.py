@@ -346,7 +346,7 @@ def test_images_that_cannot_be_read_are_named(tmp_path: Path, content: bytes | N
 
 
 def test_a_folder_of_no_images_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedError, match="0 images"):
+    with pytest.raises(UnsupportedError, match="0 files"):
         held_out(tmp_path)
 
 

@@ -87,8 +87,8 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         largest = (1 << self.bit_depth + SAMPLE_BITS) * self.channels * int(self.weights.sum())
-        if self.axes not in (1, 2) or not 3 <= self.bit_depth <= 24:
-            raise ValueError("a network has 1 or 2 axes and samples of 3 to 24 bits")
+        if self.axes not in (1, 2) or not 3 <= self.bit_depth <= (24 if self.axes == 1 else 16):
+            raise ValueError("a network has 1 or 2 axes and samples of 3 to 16 bits, of sound 24")
         if not 0 <= self.latents <= 255:
             raise ValueError("a network has 0 to 255 latents, which is what a file can give")
         if not 1 <= self.mixture <= 3:
