@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from ardm_compress.container import Reader, write_varint
-from ardm_compress.errors import FormatError, UnsupportedError
+from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,6 +34,7 @@ FLAC: Final = 8
 STREAMINFO: Final = 0
 MADE_ANEW: Final = (STREAMINFO, 1, 3)  # metadata blocks of FLAC files that are not kept; PADDING and SEEKTABLE too
 FLAC_WIDTH: Final = 3  # most bytes of its samples
+MAX_SURROUNDINGS: Final = 1 << 27  # bytes of head and tail
 READ: Final = 1 << 16  # frames at a time
 
 
@@ -83,6 +84,8 @@ def read_sound(data: bytes) -> Sound:
         sound = _read_flac(data) if data[:4] == b"fLaC" else _read_chunks(data)
     except (struct.error, ValueError, IndexError, OverflowError) as error:
         raise UnsupportedError(f"not a sound file that can be taken apart: {error}") from error
+    if len(sound.head) + len(sound.tail) > MAX_SURROUNDINGS - 8:
+        raise UnsupportedError(f"more than {MAX_SURROUNDINGS} bytes that are not samples")
     if not sound.kind & FLAC and write_sound(sound) != data:
         raise UnsupportedError("a sound file that would not come back byte for byte")
     return sound
@@ -143,12 +146,23 @@ def read_wrapper(wrapper: bytes, samples: NDArray[np.int64]) -> Sound:
         raise FormatError("the wrapper is not one that version 1 defines", section="header")
     if not kind & (VERBATIM | FLAC):
         return Sound(samples, rate, width, shift, kind)
-    try:
-        rest = Reader(memoryview(zlib.decompress(wrapper[reader.offset :])))
-    except zlib.error as error:
-        raise FormatError(f"the wrapper is damaged: {error}", section="header") from error
+    rest = Reader(memoryview(_unpacked(wrapper[reader.offset :])))
     head = rest.take(rest.varint(0, 1 << 32, "the length of the head"))
     return Sound(samples, rate, width, shift, kind, head, bytes(rest.data[rest.offset :]))
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """What surrounds the samples, at most MAX_SURROUNDINGS bytes of it."""
+    unpacker = zlib.decompressobj()
+    try:
+        data = unpacker.decompress(packed, MAX_SURROUNDINGS + 1)
+    except zlib.error as error:
+        raise FormatError(f"the wrapper is damaged: {error}", section="header") from error
+    if len(data) > MAX_SURROUNDINGS:
+        raise LimitError(f"what surrounds the samples has more than {MAX_SURROUNDINGS} bytes")
+    if not unpacker.eof or unpacker.unused_data:
+        raise FormatError("the wrapper is cut short, or followed by something", section="header")
+    return data
 
 
 def wrapper_rate(wrapper: bytes) -> int:

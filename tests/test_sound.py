@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sounds import INFO, LIST, chunk, wave
 
-from ardm_compress.errors import FormatError, UnsupportedError
+from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.sound import (
     FLAC,
     VERBATIM,
@@ -199,8 +200,14 @@ def test_conversion_keeps_samples_and_drops_the_rest() -> None:
         converted(sound, ".mp3")
 
 
+def test_a_wrapper_that_unpacks_to_too_much_is_refused() -> None:
+    bomb = bytes([VERBATIM, 2, 0, 1]) + zlib.compress(bytes(1 << 28), 9)
+    with pytest.raises(LimitError):
+        read_wrapper(bomb, np.zeros((20, 1), np.int64))
+
+
 def test_damaged_wrappers_are_refused() -> None:
     wrapper = write_wrapper(read_sound(wave(bytes(40), before=LIST)))
-    for bad in (b"\x10" + wrapper[1:], wrapper[:1] + b"\0" + wrapper[2:], wrapper[:-4], wrapper[:2]):
+    for bad in (b"\x10" + wrapper[1:], wrapper[:1] + b"\0" + wrapper[2:], wrapper[:-4], wrapper[:2], wrapper + b"x"):
         with pytest.raises(FormatError):
             read_wrapper(bad, np.zeros((20, 1), np.int64))

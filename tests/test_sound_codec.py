@@ -214,6 +214,7 @@ def test_headers_are_read_back(data: st.DataObject) -> None:
         (write_varint(1 << 40), FormatError),
         (write_varint(1 << 30) + write_varint(2) + bytes(4) + b"\0", LimitError),
         (write_varint(1 << 30) + write_varint(65), FormatError),
+        (write_varint(1 << 29) + write_varint(3) + bytes(4) + b"\0\1\0", LimitError),
         (write_varint(50) + write_varint(1) + bytes(4) + b"\15", FormatError),
     ],
 )

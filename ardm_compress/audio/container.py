@@ -27,6 +27,7 @@ MAX_TILE: Final = 1 << 20
 MAX_PERIOD_BITS: Final = 12
 MAX_WRAPPER: Final = 1 << 28
 MAX_STREAMS: Final = 1 << 20
+MAX_SAMPLES: Final = 1 << 30  # of all channels
 PAIR: Final = 2  # channels that are coded together
 
 
@@ -107,6 +108,8 @@ def read_header(data: bytes) -> tuple[SoundHeader, int]:
     period_bits = reader.varint(0, MAX_PERIOD_BITS, "the order")
     wrapper = reader.take(reader.varint(1, MAX_WRAPPER, "the length of the wrapper"))
     tiles, pairs = ceil(frames / tile), -(-channels // PAIR)
+    if frames * channels > MAX_SAMPLES:
+        raise LimitError(f"{frames} times {channels} samples are over the limit of {MAX_SAMPLES}")
     if tiles * pairs > MAX_STREAMS:
         raise LimitError(f"{tiles * pairs} streams are over the limit of {MAX_STREAMS}")
     checksums = tuple(int.from_bytes(reader.take(CRC_BYTES), "little") for _ in range(tiles))

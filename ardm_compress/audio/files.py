@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ardm_compress.audio.container import MAX_PERIOD_BITS, SoundHeader, read_file, write_file
+from ardm_compress.audio.container import MAX_PERIOD_BITS, MAX_SAMPLES, SoundHeader, read_file, write_file
 from ardm_compress.audio.tile import decode_tile, encode_tile
 from ardm_compress.container import sample_checksum
-from ardm_compress.errors import ChecksumError, FormatError
+from ardm_compress.errors import ChecksumError, FormatError, LimitError
 from ardm_compress.layout import make_sound_order, tile_steps
 from ardm_compress.sound import Sound, read_wrapper, write_wrapper
 
@@ -57,6 +57,8 @@ def encode_sound(sound: Sound, model: Model, *, budget: int | None = None, progr
         A whole file.
     """
     frames, channels = sound.samples.shape
+    if sound.samples.size > MAX_SAMPLES:
+        raise LimitError(f"sound may have at most {MAX_SAMPLES} samples")
     tile = frames if frames <= TILE * 3 // 2 else TILE
     header = SoundHeader(
         frames=frames, channels=channels, model_id=model.model_id, tile=max(1, tile),

@@ -132,8 +132,9 @@ class Wave:
 
     def _lags(self, cluster: Cluster) -> NDArray[np.int64]:
         """Lags of stage 2 at which innovations are known; at lag 0 they are for the channels before."""
-        lags = np.arange(LINKS + 1) if not self.order.dyadic else np.zeros(1, np.int64)
-        return lags[self.known(cluster, -lags) | (lags == 0)]
+        lags: NDArray[np.int64] = np.arange(1 if self.order.dyadic else LINKS + 1)
+        known: NDArray[np.int64] = lags[self.known(cluster, -lags) | (lags == 0)]
+        return known
 
     def _taps(self, cluster: Cluster) -> NDArray[np.int64]:
         """Offsets of the samples that predict a cluster: the nearest known."""
