@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -20,7 +21,7 @@ from ardm_compress.errors import ChecksumError, FormatError, LimitError, Unsuppo
 from ardm_compress.exact.model import Model, load_model
 from ardm_compress.layout import tile_steps
 from ardm_compress.models import ModelFile, find_model, model_of_file
-from ardm_compress.sound import converted, read_sound, wrapper_rate, write_sound
+from ardm_compress.sound import converted, read_sound, suffix_of, wrapper_rate, write_sound
 from ardm_compress.stored import read_stored, write_stored
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ DEFAULT_BUDGET = 192  # network calls
 TILE = 1024  # largest side of a tile
 SECTIONED_FROM = 1 << 14  # positions of a tile from which its stream is cut by level
 SECTIONS = 5  # levels 0 to 3 and the coarser ones together
+
+SUFFIXES = {".aif": ".aiff", ".aifc": ".aiff", ".wave": ".wav"}  # of the same kinds of sound files
 
 Progress = Callable[[int, int], None]
 
@@ -170,10 +173,14 @@ def decode_sound(
         file and a part or another kind of it is asked for; LimitError: too large.
     """
     whole = start == 0 and duration is None
+    if not all(math.isfinite(seconds) and seconds >= 0 for seconds in (start, duration or 0)):
+        raise UnsupportedError("start and duration must be finite and not negative")
+    suffix = SUFFIXES.get(suffix, suffix) if suffix else None
     if container.is_sound(data) and container.is_stored(data):
-        if not whole:
-            raise UnsupportedError("this file is stored as it was, so only all of it can be decoded")
-        return read_stored(data)
+        stored = read_stored(data)
+        if not whole or suffix not in (None, suffix_of(stored)):
+            raise UnsupportedError("this file is stored as it was, so only all of it can be decoded, as what it was")
+        return stored
     header, _ = container.read_header(data)
     model, rate = _sound_model(model_of_file(header.model_id)), wrapper_rate(header.wrapper)
     first = round(start * rate)

@@ -235,10 +235,10 @@ def _decoded_name(file: Path) -> Path:
 
 
 def _is_sound(file: Path) -> bool:
-    from ardm_compress.sound import is_sound
+    from ardm_compress.sound import MAGIC_BYTES, is_sound
 
     with file.open("rb") as opened:
-        return is_sound(opened.read(4))
+        return is_sound(opened.read(MAGIC_BYTES))
 
 
 def _is_packed_sound(data: bytes) -> bool:
@@ -305,6 +305,8 @@ def _decode_image(file: Path, data: bytes, output: Path | None, force: bool) -> 
 def _decode_sound(
     file: Path, data: bytes, output: Path | None, force: bool, start: float, duration: float | None
 ) -> None:
+    if (start or duration is not None) and output is None:
+        raise click.UsageError("name the part with -o")
     suffix = output.suffix.lower() if output else None
     output = output or (file.with_suffix("") if file.suffix == SUFFIX else file.with_name(file.name + ".out"))
     _check_output(output, force)

@@ -19,7 +19,7 @@ from ardm_compress.container import CRC_BYTES, DEFAULT_LIMITS, VERSION, Limits, 
 from ardm_compress.errors import FormatError
 from ardm_compress.models import model_of_file
 from ardm_compress.sound import read_wrapper
-from ardm_compress.stored import read_stored
+from ardm_compress.stored import stored_size
 
 if TYPE_CHECKING:
     from ardm_compress.ardm.order import Order
@@ -119,4 +119,4 @@ def _describe_sound(data: bytes) -> dict[str, object]:
 
 
 def _describe_stored(data: bytes) -> dict[str, object]:
-    return {"format": VERSION, "kind": "stored file", "stored_bytes": len(read_stored(data)), "bytes": len(data)}
+    return {"format": VERSION, "kind": "stored file", "stored_bytes": stored_size(data), "bytes": len(data)}

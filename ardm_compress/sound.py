@@ -21,7 +21,9 @@ from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MAGICS: Final = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"fLaC")
+MAGICS: Final = (b"RIFF", b"RIFX", b"RF64", b"FORM")
+MAGIC_BYTES: Final = 12
+MOST_CHANNELS: Final = 64
 LARGEST: Final = 1 << 24  # magnitude of samples that are coded, without the low bits that are always 0
 PCM: Final = 1  # WAVE format tag
 EXTENSIBLE: Final = 0xFFFE
@@ -33,6 +35,8 @@ VERBATIM: Final = 4  # head and tail are given; else the file is the shortest WA
 FLAC: Final = 8
 STREAMINFO: Final = 0
 MADE_ANEW: Final = (STREAMINFO, 1, 3)  # metadata blocks of FLAC files that are not kept; PADDING and SEEKTABLE too
+FLAC_CHANNELS: Final = 8
+FLAC_RATE: Final = 655350
 FLAC_WIDTH: Final = 3  # most bytes of its samples
 MAX_SURROUNDINGS: Final = 1 << 27  # bytes of head and tail
 READ: Final = 1 << 16  # frames at a time
@@ -53,9 +57,7 @@ class Sound:
     @property
     def suffix(self) -> str:
         """Of files of this kind."""
-        if self.kind & FLAC:
-            return ".flac"
-        return ".aiff" if self.head[:4] == b"FORM" else ".wav"
+        return ".flac" if self.kind & FLAC else suffix_of(self.head)
 
 
 class _Layout(NamedTuple):
@@ -70,8 +72,8 @@ class _Layout(NamedTuple):
 
 
 def is_sound(data: bytes) -> bool:
-    """Whether a file's first bytes are those of a sound file."""
-    return data[:4] in MAGICS
+    """Whether a file's first MAGIC_BYTES bytes are those of a sound file."""
+    return data[:4] == b"fLaC" or (data[:4] in MAGICS and data[8:12] in (b"WAVE", b"AIFF", b"AIFC"))
 
 
 def read_sound(data: bytes) -> Sound:
@@ -84,6 +86,8 @@ def read_sound(data: bytes) -> Sound:
         sound = _read_flac(data) if data[:4] == b"fLaC" else _read_chunks(data)
     except (struct.error, ValueError, IndexError, OverflowError) as error:
         raise UnsupportedError(f"not a sound file that can be taken apart: {error}") from error
+    if sound.samples.shape[1] > MOST_CHANNELS:
+        raise UnsupportedError(f"more than {MOST_CHANNELS} channels")
     if len(sound.head) + len(sound.tail) > MAX_SURROUNDINGS - 8:
         raise UnsupportedError(f"more than {MAX_SURROUNDINGS} bytes that are not samples")
     if not sound.kind & FLAC and write_sound(sound) != data:
@@ -97,8 +101,17 @@ def write_sound(sound: Sound) -> bytes:
     if sound.kind & FLAC:
         return _write_flac(samples, sound)
     body = _pack(samples, sound.width, sound.kind)
-    head = sound.head if sound.kind & VERBATIM else _shortest_head(sound.rate, samples.shape, sound.width)
-    return head + body + sound.tail
+    if sound.kind & VERBATIM:
+        return sound.head + body + sound.tail
+    head = _shortest_head(sound.rate, samples.shape, sound.width)
+    if not head:
+        raise UnsupportedError("this is too much for a WAV file")
+    return head + body + bytes(len(body) % 2)
+
+
+def suffix_of(data: bytes) -> str:
+    """The usual suffix of a sound file."""
+    return ".flac" if data[:4] == b"fLaC" else ".aiff" if data[:4] == b"FORM" else ".wav"
 
 
 def same_sound(data: bytes, original: bytes) -> bool:
@@ -121,6 +134,11 @@ def converted(sound: Sound, suffix: str) -> Sound:
         raise UnsupportedError(f"cannot write {suffix or 'a file without a suffix'}: choose .wav or .flac")
     if suffix == ".flac" and sound.width > FLAC_WIDTH:
         raise UnsupportedError("FLAC files cannot hold samples of 32 bits here; choose .wav")
+    channels = sound.samples.shape[1]
+    if suffix == ".flac" and not (len(sound.samples) and channels <= FLAC_CHANNELS and 0 < sound.rate <= FLAC_RATE):
+        raise UnsupportedError(
+            f"FLAC files have samples, up to {FLAC_CHANNELS} channels and {FLAC_RATE} Hz; choose .wav"
+        )
     kind = FLAC if suffix == ".flac" else UNSIGNED if sound.width == 1 else 0
     return replace(sound, kind=kind, head=b"", tail=b"")
 
@@ -142,7 +160,7 @@ def read_wrapper(wrapper: bytes, samples: NDArray[np.int64]) -> Sound:
     reader = Reader(memoryview(wrapper))
     kind, width, shift = reader.take(3)
     rate = reader.varint(0, (1 << 32) - 1, "the sample rate")
-    if kind > 15 or not 1 <= width <= 4 or shift >= 8 * width:
+    if kind > FLAC or not 1 <= width <= (FLAC_WIDTH if kind == FLAC else 4) or shift >= 8 * width:
         raise FormatError("the wrapper is not one that version 1 defines", section="header")
     if not kind & (VERBATIM | FLAC):
         return Sound(samples, rate, width, shift, kind)
@@ -178,7 +196,8 @@ def _read_chunks(data: bytes) -> Sound:
     samples = _unpack(body, layout.width, layout.kind).reshape(count, layout.channels)
     samples, shift = _without_low_bits(samples)
     head, tail = data[: layout.start], data[layout.start + len(body) :]
-    shortest = head == _shortest_head(layout.rate, samples.shape, layout.width) and not tail and layout.kind in (
+    plain = head == _shortest_head(layout.rate, samples.shape, layout.width) and tail == bytes(len(body) % 2)
+    shortest = plain and layout.kind in (
         0, UNSIGNED,
     )  # fmt: skip
     if shortest:
@@ -294,11 +313,14 @@ def _shortest_head(rate: int, shape: tuple[int, ...], width: int) -> bytes:
     """The first 44 bytes of a WAVE file that holds nothing but its samples."""
     frames, channels = shape
     block, size = channels * width, frames * channels * width
-    if size % 2 or size + 36 > 0xFFFFFFFF or block * rate > 0xFFFFFFFF or block > 0xFFFF:
+    size += size % 2
+    if size + 36 > 0xFFFFFFFF or block * rate > 0xFFFFFFFF or block > 0xFFFF:
         return b""
     form = struct.pack("<HHIIHH", PCM, channels, rate, block * rate, block, 8 * width)
     return (
-        struct.pack("<4sI4s4sI", b"RIFF", size + 36, b"WAVE", b"fmt ", 16) + form + struct.pack("<4sI", b"data", size)
+        struct.pack("<4sI4s4sI", b"RIFF", size + 36, b"WAVE", b"fmt ", 16)
+        + form
+        + struct.pack("<4sI", b"data", frames * block)
     )
 
 
@@ -342,7 +364,10 @@ def _write_flac(samples: NDArray[np.int64], sound: Sound) -> bytes:
     out = io.BytesIO()
     packed = (samples << 32 - 8 * sound.width).astype(np.int32)
     subtype = {1: "PCM_S8", 2: "PCM_16", 3: "PCM_24"}[sound.width]
-    soundfile.write(out, packed, sound.rate, subtype=subtype, format="FLAC")
+    try:
+        soundfile.write(out, packed, sound.rate, subtype=subtype, format="FLAC")
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise UnsupportedError(f"libsndfile does not write this as FLAC: {error}") from error
     data = out.getvalue()
     made, start = _blocks(data)
     blocks, offset = [made[0]], 0

@@ -25,6 +25,11 @@ def write_stored(data: bytes) -> bytes:
     return body + crc(body)
 
 
+def stored_size(data: bytes) -> int:
+    """Bytes of the file that is stored."""
+    return Reader.start(data)[0].varint(0, 1 << 34, "the size")
+
+
 def read_stored(data: bytes) -> bytes:
     """Inverse of ``write_stored``.
 
@@ -50,6 +55,9 @@ def read_stored(data: bytes) -> bytes:
 def _unpack(body: bytes, size: int) -> bytes:
     unpacker = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=FILTERS)
     try:
-        return unpacker.decompress(body, size + 1)
+        data = unpacker.decompress(body, size + 1)
     except lzma.LZMAError as error:
         raise FormatError(f"a stored file is damaged: {error}", section="payload") from error
+    if len(data) <= size and (not unpacker.eof or unpacker.unused_data):
+        raise FormatError("a stored file is cut short, or followed by something", section="payload")
+    return data

@@ -283,6 +283,21 @@ def test_a_part_of_sound_can_be_decoded_and_converted(tmp_path: Path) -> None:
     assert not (tmp_path / "take.mp3").exists()
 
 
+def test_parts_need_a_name(tmp_path: Path) -> None:
+    assert run("encode", recording(tmp_path), "--budget", "4").exit_code == 0
+    result = run("decode", tmp_path / "take.wav.ardm", "--start", "0.1")
+    assert result.exit_code == 2
+    assert "-o" in result.stderr
+    assert "finite" in failed(run("decode", tmp_path / "take.wav.ardm", "-o", tmp_path / "x.wav", "--start", "inf"), 4)
+
+
+def test_lossless_webp_is_an_image(tmp_path: Path) -> None:
+    """It begins with RIFF, as WAVE files do, and was stored as one."""
+    write_image(tmp_path / "photo.webp", smooth(3))
+    assert run("encode", tmp_path / "photo.webp", "--budget", "8").exit_code == 0
+    assert json.loads(run("info", tmp_path / "photo.webp.ardm", "--json").stdout)["kind"] == "image"
+
+
 def test_parts_of_images_are_wrong_usage(packed: Path) -> None:
     result = run("decode", packed, "-o", packed.with_name("x.png"), "--start", "1")
     assert result.exit_code == 2

@@ -20,6 +20,7 @@ from ardm_compress.sound import (
     FLAC,
     VERBATIM,
     converted,
+    is_sound,
     read_sound,
     read_wrapper,
     same_sound,
@@ -145,6 +146,7 @@ def test_low_bits_that_are_always_zero_are_left_out() -> None:
         (b"RIFF\0\0\0\0WAVE", "without a format"),
         (b"FORM\0\0\0\0ILBM", "not AIFF"),
         (b"fLaC" + bytes(50), "libsndfile"),
+        (wave(bytes(130), channels=65), "more than 64 channels"),
     ],
 )
 def test_what_cannot_be_coded_is_named(data: bytes, message: str) -> None:
@@ -198,6 +200,30 @@ def test_conversion_keeps_samples_and_drops_the_rest() -> None:
         np.testing.assert_array_equal(read_sound(made).samples, sound.samples)
     with pytest.raises(UnsupportedError, match="choose"):
         converted(sound, ".mp3")
+
+
+def test_an_odd_number_of_bytes_is_padded() -> None:
+    """It was written without any header: the shortest one had been for even numbers only."""
+    data = wave(bytes(range(1, 10)), width=3)
+    assert len(data) == 44 + 10
+    assert not read_sound(data).kind & VERBATIM
+    assert back(data) == data
+    part = write_sound(converted(read_sound(wave(bytes(range(1, 10)), width=3, before=LIST)), ".wav"))
+    assert part == data
+    assert soundfile.info(io.BytesIO(part)).frames == 3
+
+
+def test_other_riff_and_iff_files_are_not_sound() -> None:
+    assert not is_sound(b"RIFF\0\0\0\0WEBPVP8L")
+    assert not is_sound(b"FORM\0\0\0\0ILBMBMHD")
+    for magic in (b"RIFF\0\0\0\0WAVE", b"RF64\0\0\0\0WAVE", b"FORM\0\0\0\0AIFC", b"fLaC\0\0\0\x22\0\0\0\0"):
+        assert is_sound(magic)
+
+
+def test_what_flac_cannot_hold_is_named() -> None:
+    for data in (wave(b""), wave(bytes(90), channels=9), wave(bytes(90), rate=2_000_000), wave(bytes(90), width=4)):
+        with pytest.raises(UnsupportedError, match="FLAC"):
+            converted(read_sound(data), ".flac")
 
 
 def test_a_wrapper_that_unpacks_to_too_much_is_refused() -> None:

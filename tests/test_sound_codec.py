@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from itertools import product
 
@@ -17,8 +18,9 @@ from ardm_compress import api
 from ardm_compress.audio import files
 from ardm_compress.audio.codec import Collected, Popped
 from ardm_compress.audio.container import SOUND, STORED, SoundHeader, read_file, read_header, write_file
+from ardm_compress.audio.prediction import solve
 from ardm_compress.audio.side import PITCH_BITS, SHORTEST_PITCH, code_analysis
-from ardm_compress.audio.spectrum import GAINS, LARGEST, Spectrum
+from ardm_compress.audio.spectrum import GAINS, LARGEST, Spectrum, covariances
 from ardm_compress.audio.wave import Analysis, linked, unlinked
 from ardm_compress.container import write_varint
 from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
@@ -281,6 +283,26 @@ def test_floating_point_files_are_stored_and_come_back() -> None:
     assert api.decode_sound(coded) == data
     with pytest.raises(UnsupportedError, match="stored"):
         api.decode_sound(coded, start=0.1)
+
+
+def test_stored_files_are_not_converted() -> None:
+    coded = api.encode_sound(wave(bytes(40), width=4, tag=3))
+    assert api.decode_sound(coded, suffix=".wave") == wave(bytes(40), width=4, tag=3)
+    with pytest.raises(UnsupportedError, match="as what it was"):
+        api.decode_sound(coded, suffix=".flac")
+
+
+@pytest.mark.parametrize("part", [{"start": math.inf}, {"start": math.nan}, {"start": -1}, {"duration": math.inf}])
+def test_parts_that_are_no_span_are_refused(small: bytes, part: dict[str, float]) -> None:
+    with pytest.raises(UnsupportedError, match="finite"):
+        api.decode_sound(small, **part)
+
+
+def test_a_spectrum_that_no_sound_has_is_refused() -> None:
+    """Its covariances overflow: casts of NaN differ between processors."""
+    edge = Spectrum(np.full((64, 3), LARGEST), np.full(3, len(GAINS) - 1))
+    with pytest.raises(FormatError, match="spectrum"):
+        solve(covariances(edge, 64), -np.arange(1, 33))
 
 
 def test_kinds_of_models_are_not_confused() -> None:

@@ -28,6 +28,7 @@ BLOCK: Final = 1 << 14  # positions whose digits are interleaved; part of the fo
 BATCH: Final = 1 << 10  # positions evaluated at once; any number gives the same integers
 CELLS: Final = 256  # of a remainder around its prediction; the outermost two hold all that is further away
 CHILDREN: Final = 16  # of each of a cell's two digits
+MOST_FINE: Final = 20  # bits of a cell
 FINE: Final = 3  # a local scale is 8 to 16 cells
 ESCAPE_BITS: Final = 16  # of each half of a remainder in the outermost cells
 
@@ -120,7 +121,7 @@ def _code_remainder(
     network = model.network
     parameters = mixtures.parameters(torch.from_numpy(fraction.astype(np.float32)).to(network.device))
     octave = np.frexp((scale // ONE).astype(np.float64))[1]  # bits of the scale
-    low = np.maximum(0, octave - 1 - FINE)  # bits of a cell
+    low = np.clip(octave - 1 - FINE, 0, MOST_FINE)  # bits of a cell
     width = torch.from_numpy(1 << low).unsqueeze(1)
     cell = np.clip((known >> low) + CELLS // 2, 0, CELLS - 1)
     found = np.zeros(len(scale), np.int64)

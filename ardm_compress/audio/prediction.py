@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from ardm_compress.audio.spectrum import FLOOR
+from ardm_compress.errors import FormatError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 TAP_BITS: Final = 20
 TAP_LIMIT: Final = 1 << 27
 SIGMA_BITS: Final = 6
+SIGMA_LIMIT: Final = 1 << 40
 
 
 class Predictor(NamedTuple):
@@ -34,7 +36,22 @@ def solve(covariance: NDArray[np.float64], offsets: NDArray[np.int64]) -> Predic
     Args:
         covariance: (lags + 1, frames) as ``spectrum.covariances`` gives.
         offsets: (taps,) of the others from the sample.
+
+    Raises:
+        FormatError: the covariances are out of the range of numbers.
     """
+    with np.errstate(all="ignore"):
+        row, variance = _conditional(covariance, offsets)
+        taps, sigma = np.rint(row * (1 << TAP_BITS)), np.rint(np.sqrt(np.maximum(variance, 0)) * (1 << SIGMA_BITS))
+    if not (np.isfinite(taps).all() and (sigma <= SIGMA_LIMIT).all()):  # which NaN is not
+        raise FormatError("a tile's spectrum is not that of any sound", section="payload")
+    return Predictor(taps.clip(-TAP_LIMIT, TAP_LIMIT).astype(np.int64), np.maximum(1, sigma.astype(np.int64)))
+
+
+def _conditional(
+    covariance: NDArray[np.float64], offsets: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights (taps, frames) and variance (frames,) of a sample given others."""
     places = np.append(offsets, 0)
     known = len(offsets)
     factor = covariance[np.abs(places[:, None] - places)]  # (known + 1, known + 1, frames); its lower half is used
@@ -50,6 +67,4 @@ def solve(covariance: NDArray[np.float64], offsets: NDArray[np.int64]) -> Predic
     for i in range(known - 1, -1, -1):
         row[i] /= factor[i, i]
         row[:i] -= row[i] * factor[i, :i]
-    taps = np.rint(row * (1 << TAP_BITS)).clip(-TAP_LIMIT, TAP_LIMIT)
-    sigma = np.rint(np.sqrt(np.maximum(factor[known, known], 0)) * (1 << SIGMA_BITS))
-    return Predictor(taps.astype(np.int64), np.maximum(1, sigma.astype(np.int64)))
+    return row, factor[known, known]

@@ -45,7 +45,12 @@ def _explained(predictor: NDArray[np.float64], before: NDArray[np.float64]) -> N
 
 
 def covariances(spectrum: Spectrum, lags: int) -> NDArray[np.float64]:
-    """Covariances of a channel at lags 0..``lags``, (lags + 1, frames)."""
+    """Covariances of a channel at lags 0..``lags``, (lags + 1, frames); not finite if no sound has the spectrum."""
+    with np.errstate(all="ignore"):
+        return _extended(spectrum, lags)
+
+
+def _extended(spectrum: Spectrum, lags: int) -> NDArray[np.float64]:
     ks = _correlations(spectrum.sines)
     deviation = GAINS[spectrum.gains] / 64.0
     variance = deviation * deviation

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ardm_compress.audio.analysis import choose, observed
+from ardm_compress.audio.analysis import SETTINGS, choose, observed
 from ardm_compress.audio.codec import Collected, Popped, Progress, decode_samples, encode_samples
 from ardm_compress.audio.side import code_analysis
 from ardm_compress.audio.transform import TRANSFORMS, restored, transformed
@@ -29,7 +29,11 @@ def encode_tile(
 ) -> bytes:
     """Entropy-code samples (n, 1 or 2); ``steps`` are together all ranks, ``progress`` is called after each."""
     transform, setting = choose(samples)
-    wave = observed(transformed(samples, transform), order, steps, setting)
+    changed = transformed(samples, transform)
+    try:
+        wave = observed(changed, order, steps, setting)
+    except FormatError:  # a spectrum at the edge of what numbers can hold
+        wave = observed(changed, order, steps, SETTINGS[-1])
     encoder, head = SymbolEncoder(), Collected()
     encode_samples(model, wave, steps, encoder, progress)
     head.bits(np.full(1, transform), TRANSFORM_BITS)

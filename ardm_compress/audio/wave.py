@@ -28,6 +28,7 @@ LAGS: Final = 2048  # longest lag of a covariance, in samples: coarse levels see
 LINKS: Final = 16  # lags of stage 2
 LINK_BITS: Final = 4  # fraction bits of its weights
 CENTRE_BITS: Final = 4  # fraction bits of predictions, in sample units
+CENTRE_LIMIT: Final = 1 << 34
 INNOVATION_BITS: Final = 6  # fraction bits of innovations, in expected deviations
 INNOVATION_LIMIT: Final = 2047
 
@@ -153,13 +154,13 @@ class Wave:
         sigma: NDArray[np.int64] = self.sigmas[cluster.times, channel]
         links = self.analysis.links[channel]
         if not links.any():
-            return centre
+            return centre.clip(-CENTRE_LIMIT, CENTRE_LIMIT)
         lags = self._lags(cluster)
         past = self.window(self.innovations, cluster, -lags)
         weights = links[:, lags][..., cluster.times // self.analysis.frame]
         total: NDArray[np.int64] = np.einsum("nlc,cln->n", past, weights) * sigma
         shift = INNOVATION_BITS + LINK_BITS + SIGMA_BITS - CENTRE_BITS
-        return centre + (total + (1 << shift - 1) >> shift)
+        return (centre + (total + (1 << shift - 1) >> shift)).clip(-CENTRE_LIMIT, CENTRE_LIMIT)
 
     def observe(self, cluster: Cluster, channel: int, refined: NDArray[np.int64]) -> None:
         """Derive the innovations of a channel of a cluster from its samples, which are known now."""
