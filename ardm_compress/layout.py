@@ -95,7 +95,7 @@ def describe(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, object]:
 
 def _describe_sound(data: bytes) -> dict[str, object]:
     header, offset = sound_container.read_header(data)
-    sound = read_wrapper(header.wrapper, np.zeros((0, header.channels), np.int64))
+    sound = read_wrapper(header.wrapper, np.zeros((0, header.channels), np.int32))
     model, order = model_of_file(header.model_id), make_sound_order(header.period_bits)
     return {
         "format": VERSION,

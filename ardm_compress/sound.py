@@ -11,7 +11,7 @@ import io
 import struct
 import zlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Samples: TypeAlias = NDArray[np.int32]
 
 MAGICS: Final = (b"RIFF", b"RIFX", b"RF64", b"FORM")
 MAGIC_BYTES: Final = 12
@@ -46,7 +48,7 @@ READ: Final = 1 << 16  # frames at a time
 class Sound:
     """Samples, and how to make the file from them again."""
 
-    samples: NDArray[np.int64]  # (frames, channels), without ``shift`` low bits
+    samples: Samples  # (frames, channels), without ``shift`` low bits
     rate: int  # frames per second
     width: int  # bytes of a sample in the file
     shift: int  # low bits that are 0 in all samples
@@ -97,7 +99,7 @@ def read_sound(data: bytes) -> Sound:
 
 def write_sound(sound: Sound) -> bytes:
     """The file again: inverse of ``read_sound``; of FLAC files, another with the same samples and metadata."""
-    samples = sound.samples << sound.shift
+    samples = sound.samples << sound.shift if sound.shift else sound.samples
     if sound.kind & FLAC:
         return _write_flac(samples, sound)
     body = _pack(samples, sound.width, sound.kind)
@@ -151,7 +153,7 @@ def write_wrapper(sound: Sound) -> bytes:
     return wrapper
 
 
-def read_wrapper(wrapper: bytes, samples: NDArray[np.int64]) -> Sound:
+def read_wrapper(wrapper: bytes, samples: Samples) -> Sound:
     """Put samples (frames, channels) back into their wrapper.
 
     Raises:
@@ -185,7 +187,7 @@ def _unpacked(packed: bytes) -> bytes:
 
 def wrapper_rate(wrapper: bytes) -> int:
     """Frames per second."""
-    return read_wrapper(wrapper, np.zeros((0, 1), np.int64)).rate
+    return read_wrapper(wrapper, np.zeros((0, 1), np.int32)).rate
 
 
 def _read_chunks(data: bytes) -> Sound:
@@ -205,10 +207,10 @@ def _read_chunks(data: bytes) -> Sound:
     return Sound(samples, layout.rate, layout.width, shift, layout.kind | VERBATIM, head, tail)
 
 
-def _without_low_bits(samples: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+def _without_low_bits(samples: Samples) -> tuple[Samples, int]:
     used = int(np.bitwise_or.reduce(samples, axis=None)) if samples.size else 0
     shift = (used & -used).bit_length() - 1 if used else 0
-    samples = samples >> shift
+    samples = samples >> shift if shift else samples
     if samples.size and max(int(samples.max()), -int(samples.min())) > LARGEST:
         raise UnsupportedError("samples of more than 24 bits")
     return samples, shift
@@ -282,23 +284,21 @@ def _aiff_layout(data: bytes) -> _Layout:
     raise UnsupportedError("an AIFF file without a format or without samples")
 
 
-def _unpack(body: bytes, width: int, kind: int) -> NDArray[np.int64]:
+def _unpack(body: bytes, width: int, kind: int) -> Samples:
     """Samples (n,) of packed integers."""
-    if width == 1:
-        return np.frombuffer(body, np.uint8).astype(np.int64) - 128 if kind & UNSIGNED else _signed(body, 1)
+    order = ">" if kind & BIG_ENDIAN else "<"
+    if width == 1 and kind & UNSIGNED:
+        return np.frombuffer(body, np.uint8).astype(np.int32) - 128
     if width != 3:
-        order = ">" if kind & BIG_ENDIAN else "<"
-        return np.frombuffer(body, f"{order}i{width}").astype(np.int64)
-    parts = np.frombuffer(body, np.uint8).reshape(-1, 3)[:, :: -1 if kind & BIG_ENDIAN else 1].astype(np.int64)
-    value: NDArray[np.int64] = parts[:, 0] | parts[:, 1] << 8 | parts[:, 2] << 16
-    return value - ((value >> 23) << 24)
+        return np.frombuffer(body, f"{order}i{width}").astype(np.int32)
+    parts = np.frombuffer(body, np.uint8).reshape(-1, 3)[:, :: -1 if order == ">" else 1]
+    four = np.zeros((len(parts), 4), np.uint8)
+    four[:, 1:] = parts
+    value: Samples = four.view("<i4")[:, 0] >> 8
+    return value.astype(np.int32, copy=False)
 
 
-def _signed(body: bytes, width: int) -> NDArray[np.int64]:
-    return np.frombuffer(body, f"i{width}").astype(np.int64)
-
-
-def _pack(samples: NDArray[np.int64], width: int, kind: int) -> bytes:
+def _pack(samples: Samples, width: int, kind: int) -> bytes:
     """Inverse of ``_unpack``."""
     order = ">" if kind & BIG_ENDIAN else "<"
     if width == 1:
@@ -349,7 +349,7 @@ def _read_flac(data: bytes) -> Sound:
     if subtype not in widths:
         raise UnsupportedError(f"FLAC samples of {subtype}")
     width = widths[subtype]
-    whole = np.concatenate(parts).astype(np.int64) >> 32 - 8 * width
+    whole = np.concatenate(parts) >> 32 - 8 * width
     blocks, _ = _blocks(data)
     if blocks[0][0] != STREAMINFO or hashlib.md5(_pack(whole, width, 0)).digest() != blocks[0][22:38]:
         raise UnsupportedError("a FLAC file whose samples do not have the checksum in its header")
@@ -358,7 +358,7 @@ def _read_flac(data: bytes) -> Sound:
     return Sound(samples, rate, width, shift, FLAC, kept)
 
 
-def _write_flac(samples: NDArray[np.int64], sound: Sound) -> bytes:
+def _write_flac(samples: Samples, sound: Sound) -> bytes:
     import soundfile
 
     out = io.BytesIO()

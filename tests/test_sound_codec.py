@@ -43,7 +43,7 @@ def tune(count: int, channels: int = 1, loudness: float = 2000) -> NDArray[np.in
 
 
 def sound(samples: NDArray[np.int64], width: int = 3) -> Sound:
-    return Sound(samples, RATE, width, 0, 0)
+    return Sound(samples.astype(np.int32), RATE, width, 0, 0)
 
 
 def packed(samples: NDArray[np.int64]) -> bytes:

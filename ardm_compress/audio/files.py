@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -68,7 +68,7 @@ def encode_sound(sound: Sound, model: Model, *, budget: int | None = None, progr
     order, payloads, checksums = make_sound_order(header.period_bits), [], []
     count = _Counter(progress, header.tiles * len(header.pairs), order.ranks((tile,)))
     for index in range(header.tiles):
-        part = sound.samples[header.span(index)]
+        part = sound.samples[header.span(index)].astype(np.int64)
         steps = tile_steps(None, order, (header.tile,), part.shape[:1])
         checksums.append(_checksum(part))
         payloads += [encode_tile(model, part[:, pair], order, steps, count.one) for pair in header.pairs]
@@ -89,7 +89,7 @@ def decode_sound(
     stop = header.frames if stop is None else min(stop, header.frames)
     tiles = range(start // header.tile, -(-stop // header.tile)) if start < stop else range(0)
     first = tiles.start * header.tile
-    samples = np.empty((max(0, min(tiles.stop * header.tile, header.frames) - first), header.channels), np.int64)
+    samples = np.empty((max(0, min(tiles.stop * header.tile, header.frames) - first), header.channels), np.int32)
     order, pairs = make_sound_order(header.period_bits), header.pairs
     count = _Counter(progress, len(tiles) * len(pairs), order.ranks((header.tile,)))
     for index in tiles:
@@ -104,5 +104,5 @@ def decode_sound(
     return read_wrapper(header.wrapper, samples[start - first : stop - first] if tiles else samples)
 
 
-def _checksum(samples: NDArray[np.int64]) -> int:
+def _checksum(samples: NDArray[np.integer[Any]]) -> int:
     return sample_checksum(samples.astype("<i4").tobytes())

@@ -97,8 +97,8 @@ class SoundPositions:
         return inputs.astype(np.int8), bucket.astype(np.uint8), level, style, scale.astype(np.float32), target
 
 
-def _segments(samples: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    parts = [samples[start : start + SEGMENT] for start in range(0, len(samples), SEGMENT)]
+def _segments(samples: NDArray[np.int32]) -> list[NDArray[np.int64]]:
+    parts = [samples[start : start + SEGMENT].astype(np.int64) for start in range(0, len(samples), SEGMENT)]
     return [part for part in parts if len(part) >= SHORTEST and part.any()]
 
 
