@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from math import ceil, prod
@@ -21,6 +20,7 @@ from ardm_compress.errors import ChecksumError, FormatError, LimitError, Unsuppo
 from ardm_compress.exact.model import Model, load_model
 from ardm_compress.layout import tile_steps
 from ardm_compress.models import ModelFile, find_model, model_of_file
+from ardm_compress.progress import Counter, Progress
 from ardm_compress.sound import converted, read_sound, suffix_of, wrapper_rate, write_sound
 from ardm_compress.stored import read_stored, write_stored
 
@@ -35,8 +35,6 @@ SECTIONED_FROM = 1 << 14  # positions of a tile from which its stream is cut by 
 SECTIONS = 5  # levels 0 to 3 and the coarser ones together
 
 SUFFIXES = {".aif": ".aiff", ".aifc": ".aiff", ".wave": ".wav"}  # of the same kinds of sound files
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ def encode(
     budget = DEFAULT_BUDGET if budget is None else budget
     if budget < 1:
         raise ValueError("the budget must be at least 1 network call")
-    coder = _image_model(find_model(model))
+    coder = _model_of(find_model(model), 2)
     _check_channels(samples.shape[2], coder)
     rows, columns = samples.shape[:2]
     tile = _tile_side(rows), _tile_side(columns)
@@ -86,7 +84,7 @@ def encode(
         shape=(rows, columns), channels=samples.shape[2], model_id=coder.model_id, tile=tile, sections=sections,
         runs=_plan_runs(coder, tile, budget), checksums=(), lengths=(),
     )  # fmt: skip
-    count = _Counter(header, coder.order, progress)
+    count = Counter(progress, _calls(header, coder.order))
     parts = [samples[header.tile_box(i)] for i in range(prod(header.grid))]
     described = describe_tiles(coder, parts)
     steps = [tile_steps(header.runs, coder.order, tile, part.shape[:2]) for part in parts]
@@ -109,12 +107,12 @@ def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8
         needs another version or model; LimitError: too large.
     """
     header, payloads = read_file(data)
-    coder = _image_model(model_of_file(header.model_id))
+    coder = _model_of(model_of_file(header.model_id), 2)
     _check_channels(header.channels, coder)
     _check_description(header, coder)
     samples = np.empty((*header.shape, header.channels), np.uint8)
     tiles = prod(header.grid)
-    count = _Counter(header, coder.order, progress)
+    count = Counter(progress, _calls(header, coder.order))
     for index in range(tiles):
         box = header.tile_box(index)
         shape = samples[box].shape[:2]
@@ -148,7 +146,7 @@ def encode_sound(
         sound = read_sound(data)
     except UnsupportedError:
         return write_stored(data)
-    return files.encode_sound(sound, _sound_model(find_model(model)), budget=budget, progress=progress)
+    return files.encode_sound(sound, _model_of(find_model(model), 1), budget=budget, progress=progress)
 
 
 def decode_sound(
@@ -182,7 +180,7 @@ def decode_sound(
             raise UnsupportedError("this file is stored as it was, so only all of it can be decoded, as what it was")
         return stored
     header, _ = container.read_header(data)
-    model, rate = _sound_model(model_of_file(header.model_id)), wrapper_rate(header.wrapper)
+    model, rate = _model_of(model_of_file(header.model_id), 1), wrapper_rate(header.wrapper)
     first = round(start * rate)
     stop = None if duration is None else first + round(duration * rate)
     sound = files.decode_sound(data, model, start=first, stop=stop, progress=progress)
@@ -191,23 +189,17 @@ def decode_sound(
     return write_sound(sound)
 
 
-def _image_model(entry: ModelFile) -> Model:
+def _model_of(entry: ModelFile, axes: int) -> Model:
+    """A model that must be of images (2 axes) or of sound (1)."""
     model = _model(entry)
-    if model.config.axes != 2:
-        raise UnsupportedError(f"{entry.name} is not a model of images")
-    return model
-
-
-def _sound_model(entry: ModelFile) -> Model:
-    model = _model(entry)
-    if model.config.axes != 1:
-        raise UnsupportedError(f"{entry.name} is not a model of sound")
+    if model.config.axes != axes:
+        raise UnsupportedError(f"{entry.name} is not a model of {'sound' if axes == 1 else 'images'}")
     return model
 
 
 def plan(model: str, shape: tuple[int, int]) -> list[PlanRow]:
     """What every budget from 1 to the maximum is expected to give for an image of ``shape`` (rows, columns)."""
-    coder = _image_model(find_model(model))
+    coder = _model_of(find_model(model), 2)
     tile = _tile_side(shape[0]), _tile_side(shape[1])
     bits, ranks = conditional_bits(coder.order, tile, coder.costs)
     if not len(ranks):
@@ -250,15 +242,6 @@ def _plan_runs(coder: Model, tile: tuple[int, int], budget: int) -> tuple[int, .
     return tuple(stop - first for first, stop in plan_steps(table_from_conditional(bits), budget))
 
 
-class _Counter:
-    """Counts network calls over all tiles."""
-
-    def __init__(self, header: Header, order: Order, progress: Progress | None) -> None:
-        self._progress, self._done, self._total = progress, 0, 0
-        if progress:
-            self._total = prod(header.grid) * len(tile_steps(header.runs, order, header.tile, header.tile))
-
-    def one(self) -> None:
-        self._done += 1
-        if self._progress:
-            self._progress(self._done, self._total)
+def _calls(header: Header, order: Order) -> int:
+    """Network calls of a whole file."""
+    return prod(header.grid) * len(tile_steps(header.runs, order, header.tile, header.tile))

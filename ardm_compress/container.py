@@ -111,6 +111,12 @@ def write_runs(runs: tuple[int, ...]) -> bytes:
     return int(bits, 2).to_bytes(len(bits) // 8, "big")
 
 
+def write_ends(checksums: tuple[int, ...], lengths: tuple[int, ...]) -> bytes:
+    """The last fields of a header: the tiles' checksums and, if there are several, the streams' lengths."""
+    ends = b"".join(value.to_bytes(CRC_BYTES, "little") for value in checksums)
+    return ends + b"".join(write_varint(length) for length in lengths if len(lengths) > 1)
+
+
 def _write_header(header: Header) -> bytes:
     """The header's bytes without its checksum: the only ones that say the same."""
     flags = header.channels - 1
@@ -132,9 +138,7 @@ def _write_header(header: Header) -> bytes:
         flags |= EXPLICIT_SCHEDULE
         runs = write_runs(header.runs)
         body += write_varint(len(runs)) + runs
-    body += b"".join(value.to_bytes(CRC_BYTES, "little") for value in header.checksums)
-    if len(header.lengths) > 1:
-        body += b"".join(write_varint(length) for length in header.lengths)
+    body += write_ends(header.checksums, header.lengths)
     return MAGIC + bytes([VERSION, flags]) + body
 
 
@@ -178,6 +182,12 @@ class Reader:
             raise ChecksumError("the file is damaged or cut short", offset=end, section="payload")
         if expected != data[:end]:
             raise FormatError("the header is not in its only valid form", offset=0, section="header")
+
+    def ends(self, tiles: int, streams: int, what: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Inverse of ``write_ends``."""
+        checksums = tuple(int.from_bytes(self.take(CRC_BYTES), "little") for _ in range(tiles))
+        given = streams if streams > 1 else 0
+        return checksums, tuple(self.varint(CRC_BYTES, 1 << 32, what) for _ in range(given))
 
     def take(self, count: int) -> bytes:
         """The next bytes."""
@@ -253,10 +263,7 @@ def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, i
     if flags & EXPLICIT_SCHEDULE:
         length = reader.varint(1, 1 << 16, "the length of the schedule")
         runs = read_runs(reader.take(length), reader.offset)
-    checksums = tuple(int.from_bytes(reader.take(CRC_BYTES), "little") for _ in range(tiles))
-    lengths: tuple[int, ...] = ()
-    if tiles * sections > 1:
-        lengths = tuple(reader.varint(CRC_BYTES, 1 << 32, "a section's length") for _ in range(tiles * sections))
+    checksums, lengths = reader.ends(tiles, tiles * sections, "a section's length")
     header = Header(
         shape=shape, channels=channels, model_id=model_id, tile=tile, sections=sections, style=style, mirror=mirror,
         latents=latents, runs=runs, checksums=checksums, lengths=lengths,

@@ -186,8 +186,10 @@ def _unpacked(packed: bytes) -> bytes:
 
 
 def wrapper_rate(wrapper: bytes) -> int:
-    """Frames per second."""
-    return read_wrapper(wrapper, np.zeros((0, 1), np.int32)).rate
+    """Frames per second, without unpacking what surrounds the samples."""
+    reader = Reader(memoryview(wrapper))
+    reader.take(3)
+    return reader.varint(0, (1 << 32) - 1, "the sample rate")
 
 
 def _read_chunks(data: bytes) -> Sound:
@@ -199,10 +201,7 @@ def _read_chunks(data: bytes) -> Sound:
     samples, shift = _without_low_bits(samples)
     head, tail = data[: layout.start], data[layout.start + len(body) :]
     plain = head == _shortest_head(layout.rate, samples.shape, layout.width) and tail == bytes(len(body) % 2)
-    shortest = plain and layout.kind in (
-        0, UNSIGNED,
-    )  # fmt: skip
-    if shortest:
+    if plain and layout.kind in (0, UNSIGNED):
         return Sound(samples, layout.rate, layout.width, shift, layout.kind)
     return Sound(samples, layout.rate, layout.width, shift, layout.kind | VERBATIM, head, tail)
 

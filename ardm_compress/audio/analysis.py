@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -88,6 +89,7 @@ def choose(samples: NDArray[np.int64]) -> tuple[int, Setting]:
     part = samples[start : start + JUDGED]
     allowed = [setting for setting in SETTINGS if setting.frame <= max(SETTINGS[0].frame, len(part))]
 
+    @cache
     def bits(transform: int, setting: Setting) -> float:
         changed = transformed(part, transform)
         return expected_bits(changed, spectra_of(changed, setting), setting)

@@ -5,7 +5,7 @@ docs/format.md section 13 is normative. Imports torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -14,6 +14,7 @@ import torch
 
 from ardm_compress.audio.features import ONE, WaveFeatures
 from ardm_compress.audio.wave import CENTRE_BITS, Cluster, Wave, clusters
+from ardm_compress.codec import BATCH, BLOCK, Progress
 from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
 from ardm_compress.exact.mixture import boundaries, cumulative, frequencies
 from ardm_compress.network.features import Features
@@ -24,15 +25,11 @@ if TYPE_CHECKING:
     from ardm_compress.exact.model import Model
     from ardm_compress.exact.network import Channels
 
-BLOCK: Final = 1 << 14  # positions whose digits are interleaved; part of the format
-BATCH: Final = 1 << 10  # positions evaluated at once; any number gives the same integers
 CELLS: Final = 256  # of a remainder around its prediction; the outermost two hold all that is further away
 CHILDREN: Final = 16  # of each of a cell's two digits
 MOST_FINE: Final = 20  # bits of a cell
 FINE: Final = 3  # a local scale is 8 to 16 cells
 ESCAPE_BITS: Final = 16  # of each half of a remainder in the outermost cells
-
-Progress = Callable[[], None]
 
 
 class Symbols(Protocol):

@@ -13,6 +13,7 @@ from ardm_compress.container import (
     VERSION,
     Reader,
     read_payloads,
+    write_ends,
     write_payloads,
     write_varint,
 )
@@ -78,9 +79,7 @@ def _write_header(header: SoundHeader) -> bytes:
         body += write_varint(header.tile)
     body += bytes([header.period_bits])
     body += write_varint(len(header.wrapper)) + header.wrapper
-    body += b"".join(value.to_bytes(CRC_BYTES, "little") for value in header.checksums)
-    if len(header.lengths) > 1:
-        body += b"".join(write_varint(length) for length in header.lengths)
+    body += write_ends(header.checksums, header.lengths)
     return MAGIC + bytes([VERSION, flags]) + body
 
 
@@ -112,10 +111,7 @@ def read_header(data: bytes) -> tuple[SoundHeader, int]:
         raise LimitError(f"{frames} times {channels} samples are over the limit of {MAX_SAMPLES}")
     if tiles * pairs > MAX_STREAMS:
         raise LimitError(f"{tiles * pairs} streams are over the limit of {MAX_STREAMS}")
-    checksums = tuple(int.from_bytes(reader.take(CRC_BYTES), "little") for _ in range(tiles))
-    lengths: tuple[int, ...] = ()
-    if tiles * pairs > 1:
-        lengths = tuple(reader.varint(CRC_BYTES, 1 << 32, "a stream's length") for _ in range(tiles * pairs))
+    checksums, lengths = reader.ends(tiles, tiles * pairs, "a stream's length")
     header = SoundHeader(
         frames=frames, channels=channels, model_id=model_id, tile=tile, period_bits=period_bits,
         wrapper=wrapper, checksums=checksums, lengths=lengths,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +12,7 @@ from ardm_compress.audio.tile import decode_tile, encode_tile
 from ardm_compress.container import sample_checksum
 from ardm_compress.errors import ChecksumError, FormatError, LimitError
 from ardm_compress.layout import make_sound_order, tile_steps
+from ardm_compress.progress import Counter, Progress
 from ardm_compress.sound import Sound, read_wrapper, write_wrapper
 
 if TYPE_CHECKING:
@@ -24,24 +24,10 @@ TILE: Final = 1 << 19  # frames; the last tile may have up to half as many more
 DEFAULT_BUDGET: Final = 512  # network calls of a tile
 LEAST_BUDGET: Final = 2
 
-Progress = Callable[[int, int], None]
-
 
 def plan_period(budget: int, frames: int) -> int:
     """The longest period, as a power of two, that takes no more than ``budget`` network calls."""
     return max(1, min(MAX_PERIOD_BITS, budget.bit_length() - 1, (max(1, frames) - 1).bit_length()))
-
-
-class _Counter:
-    """Counts network calls over all streams."""
-
-    def __init__(self, progress: Progress | None, streams: int, calls: int) -> None:
-        self._progress, self._done, self._total = progress, 0, streams * calls
-
-    def one(self) -> None:
-        self._done += 1
-        if self._progress:
-            self._progress(self._done, self._total)
 
 
 def encode_sound(sound: Sound, model: Model, *, budget: int | None = None, progress: Progress | None = None) -> bytes:
@@ -66,7 +52,7 @@ def encode_sound(sound: Sound, model: Model, *, budget: int | None = None, progr
         wrapper=write_wrapper(sound), checksums=(), lengths=(),
     )  # fmt: skip
     order, payloads, checksums = make_sound_order(header.period_bits), [], []
-    count = _Counter(progress, header.tiles * len(header.pairs), order.ranks((tile,)))
+    count = Counter(progress, header.tiles * len(header.pairs) * order.ranks((tile,)))
     for index in range(header.tiles):
         part = sound.samples[header.span(index)].astype(np.int64)
         steps = tile_steps(None, order, (header.tile,), part.shape[:1])
@@ -91,7 +77,7 @@ def decode_sound(
     first = tiles.start * header.tile
     samples = np.empty((max(0, min(tiles.stop * header.tile, header.frames) - first), header.channels), np.int32)
     order, pairs = make_sound_order(header.period_bits), header.pairs
-    count = _Counter(progress, len(tiles) * len(pairs), order.ranks((header.tile,)))
+    count = Counter(progress, len(tiles) * len(pairs) * order.ranks((header.tile,)))
     for index in tiles:
         span = header.span(index)
         part = samples[span.start - first : span.stop - first]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ardm_compress.audio.analysis import SETTINGS, choose, observed
-from ardm_compress.audio.codec import Collected, Popped, Progress, decode_samples, encode_samples
+from ardm_compress.audio.codec import Collected, Popped, decode_samples, encode_samples
 from ardm_compress.audio.side import code_analysis
 from ardm_compress.audio.transform import TRANSFORMS, restored, transformed
 from ardm_compress.audio.wave import Wave
+from ardm_compress.codec import Progress
 from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
 from ardm_compress.errors import FormatError
 
