@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 from math import ceil, prod
 from typing import TYPE_CHECKING
 
@@ -15,13 +18,15 @@ from ardm_compress.ardm.costs import conditional_bits
 from ardm_compress.ardm.schedule import plan_all, plan_steps, table_from_conditional
 from ardm_compress.audio import container, files
 from ardm_compress.container import MAX_SIDE, Header, read_file, sample_checksum, write_file
+from ardm_compress.data import Data, spool
 from ardm_compress.describe import describe_tiles
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.exact.model import Model, load_model
 from ardm_compress.layout import tile_steps
 from ardm_compress.models import ModelFile, find_model, model_of_file
 from ardm_compress.progress import Counter, Progress
-from ardm_compress.sound import converted, read_sound, suffix_of, wrapper_rate, write_sound
+from ardm_compress.sound.files import Sound, converted, read_sound, sound_parts
+from ardm_compress.sound.wrapper import suffix_of
 from ardm_compress.stored import read_stored, write_stored
 
 if TYPE_CHECKING:
@@ -127,7 +132,7 @@ def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8
 
 
 def encode_sound(
-    data: bytes, *, budget: int | None = None, model: str = "sound", progress: Progress | None = None
+    data: Data, *, budget: int | None = None, model: str = "sound", progress: Progress | None = None
 ) -> bytes:
     """Compress a WAV, AIFF or FLAC file; what no model can code is stored as it is, packed.
 
@@ -140,17 +145,34 @@ def encode_sound(
     Raises:
         UnsupportedError: no such model, or a budget below 2; LimitError: too large.
     """
+    with encoded_sound(data, budget=budget, model=model, progress=progress) as file:
+        return file[:]
+
+
+@contextmanager
+def encoded_sound(
+    data: Data, *, budget: int | None = None, model: str = "sound", progress: Progress | None = None
+) -> Iterator[Data]:
+    """As ``encode_sound``, for files larger than memory: gives the compressed file, which goes with the context."""
     if budget is not None and budget < files.LEAST_BUDGET:
         raise UnsupportedError(f"sound takes at least {files.LEAST_BUDGET} network calls")
+    coder, sound = _model_of(find_model(model), 1), _readable(data)
+    with spool() as collected:
+        if sound:
+            yield files.encode_sound(sound, coder, collected, budget=budget, progress=progress)
+        else:
+            yield write_stored(data, collected)
+
+
+def _readable(data: Data) -> Sound | None:
     try:
-        sound = read_sound(data)
+        return read_sound(data)
     except UnsupportedError:
-        return write_stored(data)
-    return files.encode_sound(sound, _model_of(find_model(model), 1), budget=budget, progress=progress)
+        return None
 
 
 def decode_sound(
-    data: bytes,
+    data: Data,
     *,
     suffix: str | None = None,
     start: float = 0,
@@ -170,23 +192,35 @@ def decode_sound(
         FormatError, ChecksumError: damaged; UnsupportedError: it needs another version or model, or it is a stored
         file and a part or another kind of it is asked for; LimitError: too large.
     """
+    return b"".join(decoded_sound(data, suffix=suffix, start=start, duration=duration, progress=progress))
+
+
+def decoded_sound(
+    data: Data,
+    *,
+    suffix: str | None = None,
+    start: float = 0,
+    duration: float | None = None,
+    progress: Progress | None = None,
+) -> Iterator[bytes]:
+    """As ``decode_sound``, for files larger than memory: gives the file in parts, decoding as they are asked for."""
     whole = start == 0 and duration is None
     if not all(math.isfinite(seconds) and seconds >= 0 for seconds in (start, duration or 0)):
         raise UnsupportedError("start and duration must be finite and not negative")
     suffix = SUFFIXES.get(suffix, suffix) if suffix else None
     if container.is_sound(data) and container.is_stored(data):
-        stored = read_stored(data)
-        if not whole or suffix not in (None, suffix_of(stored)):
+        if not whole or suffix not in (None, suffix_of(b"".join(islice(read_stored(data), 1)))):
             raise UnsupportedError("this file is stored as it was, so only all of it can be decoded, as what it was")
-        return stored
-    header, _ = container.read_header(data)
-    model, rate = _model_of(model_of_file(header.model_id), 1), wrapper_rate(header.wrapper)
-    first = round(start * rate)
-    stop = None if duration is None else first + round(duration * rate)
-    sound = files.decode_sound(data, model, start=first, stop=stop, progress=progress)
-    if not whole or suffix not in (None, sound.suffix):
-        sound = converted(sound, suffix or (".wav" if sound.suffix == ".aiff" else sound.suffix))
-    return write_sound(sound)
+        return read_stored(data)
+    sound = files.decode_sound(data, _sound_model, start=start, duration=duration, progress=progress)
+    kind = sound.wrapper.suffix
+    if not whole or suffix not in (None, kind):
+        sound = converted(sound, suffix or (".wav" if kind == ".aiff" else kind))
+    return sound_parts(sound)
+
+
+def _sound_model(model_id: bytes) -> Model:
+    return _model_of(model_of_file(model_id), 1)
 
 
 def _model_of(entry: ModelFile, axes: int) -> Model:

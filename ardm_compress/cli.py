@@ -7,13 +7,15 @@ import json
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeAlias
 
 import click
 
+from ardm_compress.data import Data, blocks, opened
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, ModelError, UnsupportedError
 from ardm_compress.files import refuse_existing, write_atomically
 
@@ -98,13 +100,11 @@ def encode(file: Path, output: Path | None, budget: int | None, model: str | Non
     output = output or file.with_name(file.name + SUFFIX)
     _check_output(output, force)
     encode_kind = _encode_sound if _is_sound(file) else _encode_image
-    start = time.perf_counter()
-    data, restores = encode_kind(file, {"budget": budget} | ({"model": model} if model else {}))
-    seconds = time.perf_counter() - start
-    if verify and not _restores(restores):
-        raise ChecksumError("verification failed, nothing was written: decoding gives something else")
-    write_atomically(output, data, force=force)
-    click.echo(_summary(file, data, seconds), err=True)
+    with encode_kind(file, {"budget": budget} | ({"model": model} if model else {})) as encoded:
+        if verify and not _restores(encoded.restores):
+            raise ChecksumError("verification failed, nothing was written: decoding gives something else")
+        write_atomically(output, blocks(encoded.data), force=force)
+        click.echo(_summary(file, encoded), err=True)
 
 
 @main.command()
@@ -119,21 +119,25 @@ def decode(file: Path, output: Path | None, force: bool, start: float, duration:
     The output is FILE without .ardm; for images .png is added where that is not the name of a file we can write. Sound
     comes back as the file it was, or with -o as a .wav or .flac file; parts of it have no tags.
     """
-    data = file.read_bytes()
-    if _is_packed_sound(data):
-        _decode_sound(file, data, output, force, start, duration)
-    elif start or duration is not None:
-        raise click.UsageError("--start and --duration are for sound; this file is an image")
-    else:
-        _decode_image(file, data, output, force)
+    with opened(file) as data:
+        if _is_packed_sound(data):
+            _decode_sound(file, data, output, force, start, duration)
+        elif start or duration is not None:
+            raise click.UsageError("--start and --duration are for sound; this file is an image")
+        else:
+            _decode_image(file, data, output, force)
 
 
 @main.command()
 @FILE
 def test(file: Path) -> None:
     """Decode FILE in memory and check every checksum."""
-    data = file.read_bytes()
-    _sound(data, "test") if _is_packed_sound(data) else _image(data, "test")
+    with opened(file) as data:
+        if _is_packed_sound(data):
+            with _sound(data, "test") as parts:
+                deque(parts, maxlen=0)
+        else:
+            _image(data, "test")
     click.echo(f"{file}: ok")
 
 
@@ -144,7 +148,8 @@ def info(file: Path, as_json: bool) -> None:
     """Describe FILE without decoding it."""
     from ardm_compress.layout import describe
 
-    facts = describe(file.read_bytes())
+    with opened(file) as data:
+        facts = describe(data)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
@@ -235,20 +240,29 @@ def _decoded_name(file: Path) -> Path:
 
 
 def _is_sound(file: Path) -> bool:
-    from ardm_compress.sound import MAGIC_BYTES, is_sound
+    from ardm_compress.sound.files import MAGIC_BYTES, is_sound
 
-    with file.open("rb") as opened:
-        return is_sound(opened.read(MAGIC_BYTES))
+    with file.open("rb") as start:
+        return is_sound(start.read(MAGIC_BYTES))
 
 
-def _is_packed_sound(data: bytes) -> bool:
+def _is_packed_sound(data: Data) -> bool:
     from ardm_compress.audio.container import is_sound
 
     return is_sound(data)
 
 
-def _encode_image(file: Path, options: dict[str, Any]) -> tuple[bytes, Callable[[], bool]]:
-    """A compressed image, and whether it decodes to the same pixels."""
+class Encoded(NamedTuple):
+    """What ``encode`` has made."""
+
+    data: Data
+    seconds: float
+    restores: Callable[[], bool]  # decodes it and compares
+
+
+@contextmanager
+def _encode_image(file: Path, options: dict[str, Any]) -> Iterator[Encoded]:
+    """A compressed image; it restores the same pixels."""
     from ardm_compress.media import read_image
 
     samples = read_image(file)
@@ -256,20 +270,28 @@ def _encode_image(file: Path, options: dict[str, Any]) -> tuple[bytes, Callable[
 
     from ardm_compress import api
 
+    start = time.perf_counter()
     with _progress("encode") as progress:
         data = api.encode(samples, progress=progress, **options)
-    return data, lambda: np.array_equal(_image(data, "verify"), samples)
+    yield Encoded(data, time.perf_counter() - start, lambda: np.array_equal(_image(data, "verify"), samples))
 
 
-def _encode_sound(file: Path, options: dict[str, Any]) -> tuple[bytes, Callable[[], bool]]:
-    """A compressed sound file, and whether it decodes to the same bytes, or for FLAC to the same samples and tags."""
+@contextmanager
+def _encode_sound(file: Path, options: dict[str, Any]) -> Iterator[Encoded]:
+    """A compressed sound file; it restores the same bytes, or for FLAC the same samples and tags."""
     from ardm_compress import api
-    from ardm_compress.sound import same_sound
+    from ardm_compress.sound.files import same_file
 
-    original = file.read_bytes()
-    with _progress("encode") as progress:
-        data = api.encode_sound(original, progress=progress, **options)
-    return data, lambda: same_sound(_sound(data, "verify"), original)
+    start = time.perf_counter()
+    with opened(file) as original, ExitStack() as stack:
+        with _progress("encode") as progress:
+            data = stack.enter_context(api.encoded_sound(original, progress=progress, **options))
+
+        def restores() -> bool:
+            with _sound(data, "verify") as parts:
+                return same_file(parts, original)
+
+        yield Encoded(data, time.perf_counter() - start, restores)
 
 
 def _restores(restores: Callable[[], bool]) -> bool:
@@ -279,21 +301,23 @@ def _restores(restores: Callable[[], bool]) -> bool:
         raise ChecksumError(f"verification failed, nothing was written: {error}") from error
 
 
-def _image(data: bytes, label: str) -> Samples:
+def _image(data: Data, label: str) -> Samples:
     from ardm_compress import api
 
     with _progress(label) as progress:
-        return api.decode(data, progress=progress)
+        return api.decode(data[:], progress=progress)
 
 
-def _sound(data: bytes, label: str, **options: Any) -> bytes:
+@contextmanager
+def _sound(data: Data, label: str, **options: Any) -> Iterator[Iterator[bytes]]:
+    """The parts of a file of sound, which are decoded while they are taken."""
     from ardm_compress import api
 
     with _progress(label) as progress:
-        return api.decode_sound(data, progress=progress, **options)
+        yield api.decoded_sound(data, progress=progress, **options)
 
 
-def _decode_image(file: Path, data: bytes, output: Path | None, force: bool) -> None:
+def _decode_image(file: Path, data: Data, output: Path | None, force: bool) -> None:
     from ardm_compress.media import check_writable, write_image
 
     output = output or _decoded_name(file)
@@ -303,25 +327,26 @@ def _decode_image(file: Path, data: bytes, output: Path | None, force: bool) -> 
 
 
 def _decode_sound(
-    file: Path, data: bytes, output: Path | None, force: bool, start: float, duration: float | None
+    file: Path, data: Data, output: Path | None, force: bool, start: float, duration: float | None
 ) -> None:
     if (start or duration is not None) and output is None:
         raise click.UsageError("name the part with -o")
     suffix = output.suffix.lower() if output else None
     output = output or (file.with_suffix("") if file.suffix == SUFFIX else file.with_name(file.name + ".out"))
     _check_output(output, force)
-    write_atomically(output, _sound(data, "decode", suffix=suffix, start=start, duration=duration), force=force)
+    with _sound(data, "decode", suffix=suffix, start=start, duration=duration) as parts:
+        write_atomically(output, parts, force=force)
 
 
-def _summary(file: Path, data: bytes, seconds: float) -> str:
+def _summary(file: Path, encoded: Encoded) -> str:
     from ardm_compress.layout import describe
 
-    before, after, facts = file.stat().st_size, len(data), describe(data)
+    before, after, facts = file.stat().st_size, len(encoded.data), describe(encoded.data)
     size = f"{file}: {before} -> {after} bytes ({100 * after / max(1, before):.1f}%)"
     if facts["kind"] == "stored file":
         return f"{size}, stored as it is: no model can code it"
     unit = "subpixel" if facts["kind"] == "image" else "sample"
-    return f"{size}, {facts['bits_per_sample']:.3f} bits per {unit}, {facts['calls']} calls, {seconds:.1f} s"
+    return f"{size}, {facts['bits_per_sample']:.3f} bits per {unit}, {facts['calls']} calls, {encoded.seconds:.1f} s"
 
 
 def _doubling(rows: list[PlanRow]) -> list[PlanRow]:

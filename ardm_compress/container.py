@@ -5,9 +5,11 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from math import ceil, prod
 from typing import Final, NamedTuple
 
+from ardm_compress.data import Data
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
 
 MAGIC: Final = b"ARDM"
@@ -158,14 +160,14 @@ def write_payloads(head: bytes, payloads: list[bytes]) -> bytes:
 class Reader:
     """A cursor over the header that never runs past the end."""
 
-    def __init__(self, data: memoryview) -> None:
+    def __init__(self, data: Data) -> None:
         self.data, self.offset = data, 0
 
     @classmethod
-    def start(cls, data: bytes) -> tuple[Reader, int]:
+    def start(cls, data: Data) -> tuple[Reader, int]:
         """A cursor behind the magic, the version and the flags; the flags as well."""
-        reader = cls(memoryview(data))
-        if bytes(data[: len(MAGIC)]) != MAGIC:
+        reader = cls(data)
+        if data[: len(MAGIC)] != MAGIC:
             raise FormatError("this is not an ardm-compress file", offset=0, section="header")
         reader.take(len(MAGIC))
         version, flags = reader.take(2)
@@ -175,7 +177,7 @@ class Reader:
 
     def finish(self, streams: int, expected: bytes) -> None:
         """Check the header's checksum, or of a file of one stream that of all, and that only ``expected`` says it."""
-        data, end = bytes(self.data), self.offset
+        data, end = self.data, self.offset
         if streams != 1 and crc(data[:end]) != self.take(CRC_BYTES):
             raise ChecksumError("the header is damaged", offset=end, section="header")
         if streams == 1 and (len(data) < end + CRC_BYTES or crc(data[:-CRC_BYTES]) != data[-CRC_BYTES:]):
@@ -194,7 +196,7 @@ class Reader:
         if self.offset + count > len(self.data):
             raise FormatError("the file ends inside its header", offset=len(self.data), section="header")
         self.offset += count
-        return bytes(self.data[self.offset - count : self.offset])
+        return self.data[self.offset - count : self.offset]
 
     def varint(self, low: int, high: int, what: str) -> int:
         """The next LEB128 number, which must be within ``low``..``high``."""
@@ -231,7 +233,7 @@ def _read_latents(reader: Reader) -> tuple[int, ...]:
     return latents
 
 
-def read_header(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, int]:
+def read_header(data: Data, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, int]:
     """Parse and check a header.
 
     Returns:
@@ -280,19 +282,28 @@ def read_file(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, lis
         As ``read_header``, and ChecksumError for damaged sections.
     """
     header, offset = read_header(data, limits)
-    return header, read_payloads(data, offset, header.lengths)
+    payloads = Payloads(data, offset, header.lengths)
+    return header, [payloads[number] for number in range(len(payloads))]
 
 
-def read_payloads(data: bytes, offset: int, lengths: tuple[int, ...]) -> list[bytes]:
-    """The payloads of streams from ``offset`` on, each with its checksum checked unless it is the only one."""
-    if offset + sum(lengths) != len(data):
-        expected = offset + sum(lengths)
-        raise FormatError(f"the file has {len(data)} bytes but should have {expected}", offset=min(expected, len(data)))
-    payloads = []
-    for number, length in enumerate(lengths):
-        payload = data[offset : offset + length]
-        if len(lengths) > 1 and crc(payload[:-CRC_BYTES]) != payload[-CRC_BYTES:]:
-            raise ChecksumError(f"section {number} is damaged", offset=offset, section=f"section {number}")
-        payloads.append(payload[:-CRC_BYTES])
-        offset += length
-    return payloads
+class Payloads:
+    """The payloads of streams; each is read, and its checksum checked unless it is the only one, when asked for."""
+
+    def __init__(self, data: Data, offset: int, lengths: tuple[int, ...]) -> None:
+        """Raises: FormatError: they do not fill the data from ``offset`` on."""
+        self._data, self._ends = data, list(accumulate(lengths, initial=offset))
+        if self._ends[-1] != len(data):
+            message = f"the file has {len(data)} bytes but should have {self._ends[-1]}"
+            raise FormatError(message, offset=min(self._ends[-1], len(data)))
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, number: int) -> bytes:
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        start, stop = self._ends[number : number + 2]
+        payload = self._data[start:stop]
+        if len(self) > 1 and crc(payload[:-CRC_BYTES]) != payload[-CRC_BYTES:]:
+            raise ChecksumError(f"section {number} is damaged", offset=start, section=f"section {number}")
+        return payload[:-CRC_BYTES]

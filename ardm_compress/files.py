@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from ardm_compress.errors import OutputExistsError
@@ -16,26 +17,28 @@ def refuse_existing(path: Path) -> None:
         raise OutputExistsError(f"{path} exists; use -f (force=True) to overwrite it")
 
 
-def write_atomically(path: Path, data: bytes, *, force: bool) -> None:
-    """Write ``data`` so that ``path`` holds all of it or is as it was before.
+def write_atomically(path: Path, data: bytes | Iterable[bytes], *, force: bool) -> None:
+    """Write ``data`` so that ``path`` holds all of it or is as it was before, also if making a part of it fails.
 
     Args:
         path: the output; with ``force`` a link is followed and its target replaced.
-        data: the whole content.
+        data: the whole content, or parts that together are.
         force: replace an existing file, keeping its permissions.
 
     Raises:
         OutputExistsError: ``path`` exists, or appeared meanwhile, and ``force`` is not set.
     """
+    parts = [data] if isinstance(data, bytes) else data
     if not force:
         refuse_existing(path)
     elif path.exists() and not path.is_file():
-        path.write_bytes(data)  # a device or pipe has no content to protect, and must never be replaced by a file
+        with path.open("wb") as file:
+            file.writelines(parts)  # a device or pipe has no content to protect, and must never be replaced by a file
         return
     target = Path(os.path.realpath(path)) if force else path
     temp = target.with_name(f".ardm-{secrets.token_hex(6)}.tmp")
     try:
-        _write_synced(temp, data)
+        _write_synced(temp, parts)
         if force:
             _replace(temp, target)
         else:
@@ -44,9 +47,9 @@ def write_atomically(path: Path, data: bytes, *, force: bool) -> None:
         temp.unlink(missing_ok=True)
 
 
-def _write_synced(path: Path, data: bytes) -> None:
+def _write_synced(path: Path, parts: Iterable[bytes]) -> None:
     with path.open("xb") as file:
-        file.write(data)
+        file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())  # else a crash after the rename could leave the name with no content
 

@@ -16,9 +16,10 @@ from ardm_compress.ardm.order import make_order
 from ardm_compress.audio import container as sound_container
 from ardm_compress.audio.container import is_sound, is_stored
 from ardm_compress.container import CRC_BYTES, DEFAULT_LIMITS, VERSION, Limits, read_header
+from ardm_compress.data import Data
 from ardm_compress.errors import FormatError
 from ardm_compress.models import model_of_file
-from ardm_compress.sound import read_wrapper
+from ardm_compress.sound.wrapper import read_wrapper
 from ardm_compress.stored import stored_size
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def make_sound_order(period_bits: int) -> Order:
     return make_order("spread", axes=1, period=SPREAD_PERIOD)
 
 
-def describe(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, object]:
+def describe(data: Data, limits: Limits = DEFAULT_LIMITS) -> dict[str, object]:
     """What ``info`` shows, from the header alone.
 
     Raises:
@@ -93,19 +94,19 @@ def describe(data: bytes, limits: Limits = DEFAULT_LIMITS) -> dict[str, object]:
     }
 
 
-def _describe_sound(data: bytes) -> dict[str, object]:
+def _describe_sound(data: Data) -> dict[str, object]:
     header, offset = sound_container.read_header(data)
-    sound = read_wrapper(header.wrapper, np.zeros((0, header.channels), np.int32))
+    wrapper = read_wrapper(header.wrapper)
     model, order = model_of_file(header.model_id), make_sound_order(header.period_bits)
     return {
         "format": VERSION,
         "kind": "sound",
-        "seconds": header.frames / max(1, sound.rate),
+        "seconds": header.frames / max(1, wrapper.rate),
         "samples": header.frames,
         "channels": header.channels,
-        "rate": sound.rate,
-        "bit_depth": 8 * sound.width,
-        "file": sound.suffix[1:],
+        "rate": wrapper.rate,
+        "bit_depth": 8 * wrapper.width,
+        "file": wrapper.suffix[1:],
         "model": model.name,
         "model_id": header.model_id.hex(),
         "order": order.name,
@@ -118,5 +119,5 @@ def _describe_sound(data: bytes) -> dict[str, object]:
     }
 
 
-def _describe_stored(data: bytes) -> dict[str, object]:
+def _describe_stored(data: Data) -> dict[str, object]:
     return {"format": VERSION, "kind": "stored file", "stored_bytes": stored_size(data), "bytes": len(data)}

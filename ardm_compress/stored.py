@@ -3,61 +3,82 @@
 from __future__ import annotations
 
 import lzma
-from typing import Final
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, Final
 
 from ardm_compress.audio.container import SOUND, STORED
-from ardm_compress.container import CRC_BYTES, MAGIC, VERSION, Reader, crc, write_varint
+from ardm_compress.container import CRC_BYTES, MAGIC, VERSION, Reader, write_varint
+from ardm_compress.data import BLOCK, Data, Joined, OnDisk, blocks
 from ardm_compress.errors import ChecksumError, FormatError, LimitError
 
 PACKED: Final = 1  # flag; else the bytes are as they were
-LARGEST: Final = 1 << 31  # bytes
+LARGEST: Final = 1 << 34  # bytes
 FILTERS: Final = [{"id": lzma.FILTER_LZMA2, "preset": 6}]
 
 
-def write_stored(data: bytes) -> bytes:
-    """A file that holds another."""
+def write_stored(data: Data, collected: BinaryIO) -> Data:
+    """A file that holds another; what follows its header is collected in a file."""
     if len(data) > LARGEST:
         raise LimitError(f"files that no model can code may have at most {LARGEST} bytes")
-    packed = lzma.compress(data, lzma.FORMAT_RAW, filters=FILTERS)
-    smaller = len(packed) < len(data)
-    head = MAGIC + bytes([VERSION, SOUND | STORED | (PACKED if smaller else 0)]) + write_varint(len(data))
-    body = head + (packed if smaller else data)
-    return body + crc(body)
+    packer = lzma.LZMACompressor(lzma.FORMAT_RAW, filters=FILTERS)
+    collected.writelines(packer.compress(block) for block in blocks(data))
+    collected.write(packer.flush())
+    packed = collected.tell() < len(data)
+    if not packed:
+        collected.seek(0)
+        collected.truncate()
+        collected.writelines(blocks(data))
+    head = MAGIC + bytes([VERSION, SOUND | STORED | (PACKED if packed else 0)]) + write_varint(len(data))
+    checksum = _crc(blocks(Joined(head, OnDisk(collected))))
+    collected.seek(0, 2)
+    collected.write(checksum)
+    return Joined(head, OnDisk(collected))
 
 
-def stored_size(data: bytes) -> int:
+def stored_size(data: Data) -> int:
     """Bytes of the file that is stored."""
-    return Reader.start(data)[0].varint(0, 1 << 34, "the size")
+    return Reader.start(data)[0].varint(0, LARGEST, "the size")
 
 
-def read_stored(data: bytes) -> bytes:
-    """Inverse of ``write_stored``.
+def read_stored(data: Data) -> Iterator[bytes]:
+    """The file that is stored, some at a time.
 
     Raises:
-        FormatError, ChecksumError: damaged; LimitError: it claims to be larger than this version takes.
+        FormatError, ChecksumError: damaged, which may show at the end only.
     """
     reader, flags = Reader.start(data)
-    size = reader.varint(0, 1 << 34, "the size")
-    if len(data) < reader.offset + CRC_BYTES or crc(data[:-CRC_BYTES]) != data[-CRC_BYTES:]:
+    size = reader.varint(0, LARGEST, "the size")
+    end = len(data) - CRC_BYTES
+    if end < reader.offset or _crc(blocks(data, 0, end)) != data[end : len(data)]:
         raise ChecksumError("the file is damaged or cut short", offset=reader.offset, section="payload")
     if flags & ~PACKED != SOUND | STORED:
         raise FormatError("the header has flags that version 1 does not define", offset=5, section="header")
-    if size > LARGEST:
-        raise LimitError(f"a stored file of {size} bytes is over the limit of {LARGEST}")
-    body = data[reader.offset : -CRC_BYTES]
-    if flags & PACKED:
-        body = _unpack(body, size)
-    if len(body) != size:
+    body, found = blocks(data, reader.offset, end), 0
+    for part in _unpacked(body) if flags & PACKED else body:
+        found += len(part)
+        if found > size:
+            break
+        yield part
+    if found != size:
         raise FormatError("a stored file has another size than its header says", section="payload")
-    return body
 
 
-def _unpack(body: bytes, size: int) -> bytes:
+def _unpacked(body: Iterable[bytes]) -> Iterator[bytes]:
     unpacker = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=FILTERS)
     try:
-        data = unpacker.decompress(body, size + 1)
-    except lzma.LZMAError as error:
+        for block in body:
+            yield unpacker.decompress(block, BLOCK)
+            while not unpacker.needs_input and not unpacker.eof:
+                yield unpacker.decompress(b"", BLOCK)
+    except (lzma.LZMAError, EOFError) as error:
         raise FormatError(f"a stored file is damaged: {error}", section="payload") from error
-    if len(data) <= size and (not unpacker.eof or unpacker.unused_data):
+    if not unpacker.eof or unpacker.unused_data:
         raise FormatError("a stored file is cut short, or followed by something", section="payload")
-    return data
+
+
+def _crc(parts: Iterable[bytes]) -> bytes:
+    value = 0
+    for part in parts:
+        value = zlib.crc32(part, value)
+    return value.to_bytes(CRC_BYTES, "little")

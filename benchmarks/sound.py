@@ -19,7 +19,7 @@ import click
 
 from ardm_compress import api
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.sound import Sound, converted, read_sound, write_sound
+from ardm_compress.sound.files import Sound, converted, read_sound, write_sound
 
 COMMANDS = {
     "flac -8": ["flac", "-s", "-8", "-f", "{source}", "-o", "{target}"],
@@ -64,7 +64,7 @@ def load(file: Path) -> Sound | None:
 
 def kind(sound: Sound) -> str:
     """Rate/bits/channels."""
-    return f"{sound.rate}/{8 * sound.width}/{sound.samples.shape[1]}"
+    return f"{sound.wrapper.rate}/{8 * sound.wrapper.width}/{sound.samples.shape[1]}"
 
 
 @click.command()
@@ -84,7 +84,7 @@ def main(folder: Path, budgets: str, count: int | None, only: str | None, second
         if sound is None or only not in (None, kind(sound)):
             continue
         if seconds:
-            sound = replace(sound, samples=sound.samples[: round(seconds * sound.rate)])
+            sound = replace(sound, samples=sound.samples[: round(seconds * sound.wrapper.rate)])
         data, sizes = write_sound(sound), []
         for name, total in totals.items():
             found = theirs(data, commands[name]) if name in commands else ours(data, int(name.split()[0]))
@@ -93,7 +93,8 @@ def main(folder: Path, budgets: str, count: int | None, only: str | None, second
             total.decode_seconds += found.decode_seconds
             sizes.append(f"{name} {found.size}")
         click.echo(f"{file.name} ({kind(sound)}): {', '.join(sizes)}", err=True)
-        samples, files, length = samples + sound.samples.size, files + 1, length + len(sound.samples) / sound.rate
+        frames, channels = sound.samples.shape
+        samples, files, length = samples + frames * channels, files + 1, length + frames / sound.wrapper.rate
     click.echo(f"{files} files, {length:.1f} s, {samples} samples\n")
     click.echo("| coder | bytes | bits per sample | encode s | decode s |\n|---|---|---|---|---|")
     for name, total in totals.items():

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Final
+from typing import BinaryIO, Final
 
 from ardm_compress.container import (
     CRC_BYTES,
     MAGIC,
     MODEL_ID_BYTES,
     VERSION,
+    Payloads,
     Reader,
-    read_payloads,
+    crc,
     write_ends,
     write_payloads,
     write_varint,
 )
+from ardm_compress.data import Data, Joined, OnDisk
 from ardm_compress.errors import FormatError, LimitError
 
 SOUND: Final = 1 << 7  # flag: this is a file of sound
@@ -41,7 +43,7 @@ class SoundHeader:
     model_id: bytes
     tile: int  # frames; the last may be shorter
     period_bits: int  # of the causal order's cell, 1..MAX_PERIOD_BITS; 0 is the spread order
-    wrapper: bytes  # what the original file had besides samples: see ``ardm_compress.sound``
+    wrapper: bytes  # what the original file had besides samples: see ``ardm_compress.sound.wrapper``
     checksums: tuple[int, ...]  # CRC-32 of every tile's samples, 32-bit little-endian, channels innermost
     lengths: tuple[int, ...]  # bytes of every stream with its CRC-32: tile after tile, pair after pair
 
@@ -60,14 +62,14 @@ class SoundHeader:
         return slice(index * self.tile, min((index + 1) * self.tile, self.frames))
 
 
-def is_sound(data: bytes) -> bool:
+def is_sound(data: Data) -> bool:
     """Whether a file, if it is one of this program's, is one of sound or a stored one."""
-    return data[: len(MAGIC)] == MAGIC and len(data) > 5 and bool(data[5] & SOUND)
+    return data[: len(MAGIC)] == MAGIC and len(data) > 5 and bool(data[5:6][0] & SOUND)
 
 
-def is_stored(data: bytes) -> bool:
+def is_stored(data: Data) -> bool:
     """Whether a file, if it is one of this program's, is a stored one: of sound that no model can code."""
-    return len(data) > 5 and bool(data[5] & STORED)
+    return len(data) > 5 and bool(data[5:6][0] & STORED)
 
 
 def _write_header(header: SoundHeader) -> bytes:
@@ -83,13 +85,20 @@ def _write_header(header: SoundHeader) -> bytes:
     return MAGIC + bytes([VERSION, flags]) + body
 
 
-def write_file(header: SoundHeader, payloads: list[bytes]) -> bytes:
-    """Assemble a file; ``header.lengths`` is derived from the payloads."""
-    header = replace(header, lengths=tuple(len(p) + CRC_BYTES for p in payloads))
-    return write_payloads(_write_header(header), payloads)
+def add_payload(payload: bytes, collected: BinaryIO) -> int:
+    """Append a stream to those collected in a file; its length for the header."""
+    return collected.write(payload + crc(payload))
 
 
-def read_header(data: bytes) -> tuple[SoundHeader, int]:
+def write_file(header: SoundHeader, collected: BinaryIO) -> Data:
+    """Assemble a file of a header and the collected streams, which stay where they are."""
+    head, streams = _write_header(header), OnDisk(collected)
+    if len(header.lengths) == 1:
+        return write_payloads(head, [streams[:-CRC_BYTES]])
+    return Joined(head + crc(head), streams)
+
+
+def read_header(data: Data) -> tuple[SoundHeader, int]:
     """Parse and check a header; the header, and the offset of the first payload.
 
     Raises:
@@ -121,11 +130,11 @@ def read_header(data: bytes) -> tuple[SoundHeader, int]:
     return (replace(header, lengths=(len(data) - end,)) if tiles * pairs == 1 else header), reader.offset
 
 
-def read_file(data: bytes) -> tuple[SoundHeader, list[bytes]]:
-    """Parse a whole file and check every stream's bytes.
+def read_file(data: Data) -> tuple[SoundHeader, Payloads]:
+    """Parse a header, and find the streams behind it.
 
     Raises:
-        As ``read_header``, and ChecksumError for damaged streams.
+        As ``read_header``; asking for a payload, ChecksumError if it is damaged.
     """
     header, offset = read_header(data)
-    return header, read_payloads(data, offset, header.lengths)
+    return header, Payloads(data, offset, header.lengths)

@@ -1,23 +1,26 @@
-"""Sound files <-> compressed files, both in memory. Imports torch."""
+"""Sound <-> compressed files, tile by tile: neither needs to be in memory. Imports torch."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 
-from ardm_compress.audio.container import MAX_PERIOD_BITS, MAX_SAMPLES, SoundHeader, read_file, write_file
+from ardm_compress.audio.container import MAX_PERIOD_BITS, MAX_SAMPLES, SoundHeader, add_payload, read_file, write_file
 from ardm_compress.audio.tile import decode_tile, encode_tile
-from ardm_compress.container import sample_checksum
-from ardm_compress.errors import ChecksumError, FormatError, LimitError
+from ardm_compress.container import Payloads, sample_checksum
+from ardm_compress.errors import ChecksumError, LimitError
 from ardm_compress.layout import make_sound_order, tile_steps
 from ardm_compress.progress import Counter, Progress
-from ardm_compress.sound import Sound, read_wrapper, write_wrapper
+from ardm_compress.sound.files import Sound
+from ardm_compress.sound.wrapper import read_wrapper, write_wrapper
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ardm_compress.data import Data
     from ardm_compress.exact.model import Model
 
 TILE: Final = 1 << 19  # frames; the last tile may have up to half as many more
@@ -30,12 +33,15 @@ def plan_period(budget: int, frames: int) -> int:
     return max(1, min(MAX_PERIOD_BITS, budget.bit_length() - 1, (max(1, frames) - 1).bit_length()))
 
 
-def encode_sound(sound: Sound, model: Model, *, budget: int | None = None, progress: Progress | None = None) -> bytes:
+def encode_sound(
+    sound: Sound, model: Model, collected: BinaryIO, *, budget: int | None = None, progress: Progress | None = None
+) -> Data:
     """Compress.
 
     Args:
         sound: samples of at most 24 bits and all that goes with them.
         model: of sound.
+        collected: an empty file, to which streams are written; it must stay open while the result is read.
         budget: network calls of a tile and pair of channels, at least LEAST_BUDGET; more make a smaller file.
         progress: called with the network calls done and their total.
 
@@ -43,51 +49,86 @@ def encode_sound(sound: Sound, model: Model, *, budget: int | None = None, progr
         A whole file.
     """
     frames, channels = sound.samples.shape
-    if sound.samples.size > MAX_SAMPLES:
+    if frames * channels > MAX_SAMPLES:
         raise LimitError(f"sound may have at most {MAX_SAMPLES} samples")
     tile = frames if frames <= TILE * 3 // 2 else TILE
     header = SoundHeader(
         frames=frames, channels=channels, model_id=model.model_id, tile=max(1, tile),
         period_bits=plan_period(DEFAULT_BUDGET if budget is None else budget, frames),
-        wrapper=write_wrapper(sound), checksums=(), lengths=(),
+        wrapper=write_wrapper(sound.wrapper), checksums=(), lengths=(),
     )  # fmt: skip
-    order, payloads, checksums = make_sound_order(header.period_bits), [], []
+    order, lengths, checksums = make_sound_order(header.period_bits), [], []
     count = Counter(progress, header.tiles * len(header.pairs) * order.ranks((tile,)))
     for index in range(header.tiles):
         part = sound.samples[header.span(index)].astype(np.int64)
         steps = tile_steps(None, order, (header.tile,), part.shape[:1])
         checksums.append(_checksum(part))
-        payloads += [encode_tile(model, part[:, pair], order, steps, count.one) for pair in header.pairs]
-    return write_file(replace(header, checksums=tuple(checksums)), payloads)
+        payloads = (encode_tile(model, part[:, pair], order, steps, count.one) for pair in header.pairs)
+        lengths += [add_payload(payload, collected) for payload in payloads]
+    return write_file(replace(header, checksums=tuple(checksums), lengths=tuple(lengths)), collected)
+
+
+class DecodedSamples:
+    """Samples that are decoded when asked for, fastest from the beginning to the end."""
+
+    def __init__(
+        self, header: SoundHeader, payloads: Payloads, model: Model, frames: range, progress: Progress | None
+    ) -> None:
+        self.shape = len(frames), header.channels
+        self._header, self._payloads, self._model, self._start = header, payloads, model, frames.start
+        self._order, self._decoded = make_sound_order(header.period_bits), (-1, np.zeros((0, 0), np.int32))
+        tiles = -(-frames.stop // header.tile) - frames.start // header.tile if frames else 0
+        self._count = Counter(progress, tiles * len(header.pairs) * self._order.ranks((header.tile,)))
+
+    def __getitem__(self, frames: slice, /) -> NDArray[np.int32]:
+        at, stop, _ = (self._start + offset for offset in frames.indices(self.shape[0]))
+        parts = [np.zeros((0, self.shape[1]), np.int32)]
+        while at < stop:
+            index, first = divmod(at, self._header.tile)
+            part = self._tile(index)[first : first + stop - at]
+            parts.append(part)
+            at += len(part)
+        return np.concatenate(parts)
+
+    def _tile(self, index: int) -> NDArray[np.int32]:
+        if self._decoded[0] != index:
+            self._decoded = index, self._decode(index)
+        return self._decoded[1]
+
+    def _decode(self, index: int) -> NDArray[np.int32]:
+        header, pairs = self._header, self._header.pairs
+        span = header.span(index)
+        samples = np.empty((span.stop - span.start, header.channels), np.int32)
+        steps = tile_steps(None, self._order, (header.tile,), samples.shape[:1])
+        for number, pair in enumerate(pairs):
+            payload, shape = self._payloads[index * len(pairs) + number], samples[:, pair].shape
+            samples[:, pair] = decode_tile(self._model, shape, self._order, steps, payload, self._count.one)
+        if _checksum(samples) != header.checksums[index]:
+            raise ChecksumError(f"tile {index} decoded to other samples than were encoded", section=f"tile {index}")
+        return samples
 
 
 def decode_sound(
-    data: bytes, model: Model, *, start: int = 0, stop: int | None = None, progress: Progress | None = None
-) -> Sound:
-    """Inverse of ``encode_sound``, or of the tiles that have frames start..stop-1.
+    data: Data, find_model: Callable[[bytes], Model], *, start: float = 0, duration: float | None = None,
+    progress: Progress | None = None,
+) -> Sound:  # fmt: skip
+    """Inverse of ``encode_sound``; its samples are decoded when they are asked for, and fail then if damaged.
+
+    Args:
+        data: a whole file, which must stay open while samples are asked for.
+        find_model: gives the model that an id names.
+        start: seconds to leave out at the beginning.
+        duration: seconds to decode; by default to the end.
+        progress: called with the network calls done and their total.
 
     Raises:
-        FormatError, ChecksumError: damaged; UnsupportedError: it needs another model; LimitError: too large.
+        FormatError, ChecksumError: damaged; LimitError: too large.
     """
     header, payloads = read_file(data)
-    if header.model_id != model.model_id or model.config.axes != 1:
-        raise FormatError("the file is of sound but names a model of images", section="header")
-    stop = header.frames if stop is None else min(stop, header.frames)
-    tiles = range(start // header.tile, -(-stop // header.tile)) if start < stop else range(0)
-    first = tiles.start * header.tile
-    samples = np.empty((max(0, min(tiles.stop * header.tile, header.frames) - first), header.channels), np.int32)
-    order, pairs = make_sound_order(header.period_bits), header.pairs
-    count = Counter(progress, len(tiles) * len(pairs) * order.ranks((header.tile,)))
-    for index in tiles:
-        span = header.span(index)
-        part = samples[span.start - first : span.stop - first]
-        steps = tile_steps(None, order, (header.tile,), part.shape[:1])
-        for pair, payload in zip(pairs, payloads[index * len(pairs) :], strict=False):
-            shape = len(part), pair.stop - pair.start
-            part[:, pair] = decode_tile(model, shape, order, steps, payload, count.one)
-        if _checksum(part) != header.checksums[index]:
-            raise ChecksumError(f"tile {index} decoded to other samples than were encoded", section=f"tile {index}")
-    return read_wrapper(header.wrapper, samples[start - first : stop - first] if tiles else samples)
+    model, wrapper = find_model(header.model_id), read_wrapper(header.wrapper)
+    first = min(header.frames, round(start * wrapper.rate))
+    stop = header.frames if duration is None else min(header.frames, first + round(duration * wrapper.rate))
+    return Sound(DecodedSamples(header, payloads, model, range(first, stop), progress), wrapper)
 
 
 def _checksum(samples: NDArray[np.integer[Any]]) -> int:

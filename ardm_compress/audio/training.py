@@ -14,11 +14,12 @@ from ardm_compress.audio.analysis import SETTINGS, observed
 from ardm_compress.audio.features import WaveFeatures
 from ardm_compress.audio.transform import SIDE_MIDDLE, transformed
 from ardm_compress.audio.wave import CENTRE_BITS, Cluster, Wave, clusters
+from ardm_compress.data import opened
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.network.config import SAMPLE_BITS
 from ardm_compress.network.data import Example
 from ardm_compress.network.features import Features
-from ardm_compress.sound import read_sound
+from ardm_compress.sound.files import read_sound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +43,7 @@ class SoundPositions:
     def __init__(self, files: list[Path], config: NetworkConfig, *, memory: int, seed: int = 0) -> None:
         """Args: ``memory`` in bytes; of larger folders that share of the positions is taken."""
         self.config, rng = config, np.random.default_rng((seed, 1))
-        sounds = [read_sound(file.read_bytes()).samples for file in files]
+        sounds = [_samples(file) for file in files]
         most = memory // (config.inputs + BYTES)
         share = min(1.0, most / max(1, sum(map(len, sounds))))
         rows = [row for sound in sounds for segment in _segments(sound) for row in self._coded(segment, share, rng)]
@@ -95,6 +96,11 @@ class SoundPositions:
         level = np.full(count, min(cluster.level, self.config.levels - 1), np.uint8)
         style = np.full(count, channels - 1, np.uint8)
         return inputs.astype(np.int8), bucket.astype(np.uint8), level, style, scale.astype(np.float32), target
+
+
+def _samples(file: Path) -> NDArray[np.int32]:
+    with opened(file) as data:
+        return read_sound(data).samples[:]
 
 
 def _segments(samples: NDArray[np.int32]) -> list[NDArray[np.int64]]:

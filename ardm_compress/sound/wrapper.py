@@ -1,0 +1,85 @@
+"""What a sound file has besides its samples <-> bytes (docs/format.md section 13.2). Errors and container only."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Final
+
+from ardm_compress.container import Reader, write_varint
+from ardm_compress.data import Data
+from ardm_compress.errors import FormatError, LimitError
+from ardm_compress.sound.pcm import FLAC, VERBATIM
+
+MAX_SURROUNDINGS: Final = 1 << 27  # bytes of head and tail
+WIDEST: Final = 4  # bytes of a sample
+WIDEST_FLAC: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapper:
+    """Everything but the samples and their number."""
+
+    kind: int  # flags: see ``ardm_compress.sound.pcm``
+    width: int  # bytes of a sample in the file
+    shift: int  # low bits that are 0 in all samples
+    rate: int  # frames per second
+    head: bytes = b""  # what precedes the samples; of FLAC files, metadata blocks
+    tail: bytes = b""
+
+    @property
+    def suffix(self) -> str:
+        """Of files of this kind."""
+        return ".flac" if self.kind & FLAC else suffix_of(self.head)
+
+
+def suffix_of(data: Data) -> str:
+    """The usual suffix of a sound file."""
+    return ".flac" if data[:4] == b"fLaC" else ".aiff" if data[:4] == b"FORM" else ".wav"
+
+
+def write_wrapper(wrapper: Wrapper) -> bytes:
+    """As the compressed file keeps it."""
+    data = bytes([wrapper.kind, wrapper.width, wrapper.shift]) + write_varint(wrapper.rate)
+    if wrapper.kind & (VERBATIM | FLAC):
+        data += zlib.compress(write_varint(len(wrapper.head)) + wrapper.head + wrapper.tail, 9)
+    return data
+
+
+def read_wrapper(data: bytes) -> Wrapper:
+    """Inverse of ``write_wrapper``.
+
+    Raises:
+        FormatError: no such wrapper; LimitError: it unpacks to too much.
+    """
+    reader = Reader(data)
+    kind, width, shift = reader.take(3)
+    rate = reader.varint(0, (1 << 32) - 1, "the sample rate")
+    if kind > FLAC or not 1 <= width <= (WIDEST_FLAC if kind == FLAC else WIDEST) or shift >= 8 * width:
+        raise FormatError("the wrapper is not one that version 1 defines", section="header")
+    if not kind & (VERBATIM | FLAC):
+        return Wrapper(kind, width, shift, rate)
+    rest = Reader(_unpacked(data[reader.offset :]))
+    head = rest.take(rest.varint(0, 1 << 32, "the length of the head"))
+    return Wrapper(kind, width, shift, rate, head, rest.data[rest.offset :])
+
+
+def wrapper_rate(data: bytes) -> int:
+    """Frames per second, without unpacking what surrounds the samples."""
+    reader = Reader(data)
+    reader.take(3)
+    return reader.varint(0, (1 << 32) - 1, "the sample rate")
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """What surrounds the samples, at most MAX_SURROUNDINGS bytes of it."""
+    unpacker = zlib.decompressobj()
+    try:
+        data = unpacker.decompress(packed, MAX_SURROUNDINGS + 1)
+    except zlib.error as error:
+        raise FormatError(f"the wrapper is damaged: {error}", section="header") from error
+    if len(data) > MAX_SURROUNDINGS:
+        raise LimitError(f"what surrounds the samples has more than {MAX_SURROUNDINGS} bytes")
+    if not unpacker.eof or unpacker.unused_data:
+        raise FormatError("the wrapper is cut short, or followed by something", section="header")
+    return data
