@@ -71,6 +71,15 @@ SOUNDS: dict[str, tuple[bytes, int]] = {
     "noise": (wave((integers(600) % 65536 - 32768).astype("<i2").tobytes()), 8),
     "silence": (wave(bytes(3000)), 100),
     "empty": (wave(b""), 100),
+    "stretches": (
+        wave(
+            np.concatenate([walk(200, 2, 9), np.full((1500, 2), 7), walk(90, 2, 9), np.zeros((1200, 2))])
+            .astype("<i2")
+            .tobytes(),
+            channels=2,
+        ),
+        30,
+    ),
     "stored": (wave(walk(99, 1, 40).astype("<f4").tobytes(), width=4, tag=3), 100),
 }
 SOUND = "sound-1"

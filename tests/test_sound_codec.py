@@ -22,7 +22,8 @@ from ardm_compress.audio.codec import Collected, Popped
 from ardm_compress.audio.container import SOUND, STORED, SoundHeader, add_payload, read_file, read_header, write_file
 from ardm_compress.audio.prediction import solve
 from ardm_compress.audio.side import PITCH_BITS, SHORTEST_PITCH, code_analysis
-from ardm_compress.audio.spectrum import GAINS, LARGEST, Spectrum, covariances
+from ardm_compress.audio.spectrum import GAINS, LARGEST, Spectrum, covariances, held
+from ardm_compress.audio.stretches import Stretch, quiet_frames
 from ardm_compress.audio.wave import Analysis, linked, unlinked
 from ardm_compress.container import write_varint
 from ardm_compress.data import spool
@@ -86,6 +87,8 @@ SAMPLES = {
     "extremes": np.where(np.arange(300)[:, None] % 37 < 18, 2**23 - 1, -(2**23)),
     "one click": np.where(np.arange(600)[:, None] == 333, 30000, 0),
     "the same in both": np.repeat(tune(600), 2, 1),
+    "stretches": np.concatenate([np.full((1100, 2), -9), tune(300, 2), np.full((2000, 2), [3, 2**22]), tune(50, 2)]),
+    "a stretch at the end": np.concatenate([tune(130), np.zeros((3000, 1), np.int64)]),
 }
 
 
@@ -109,7 +112,7 @@ def test_any_samples_come_back(sound_model: Model, data: st.DataObject) -> None:
     np.testing.assert_array_equal(decoded(coded, sound_model), samples)
 
 
-@pytest.mark.parametrize("name", ["mono", "stereo", "one sample", "two", "one click", "extremes"])
+@pytest.mark.parametrize("name", ["mono", "stereo", "one sample", "two", "one click", "extremes", "stretches"])
 def test_samples_come_back_in_the_spread_order(name: str, sound_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """The program never writes it, because it makes larger files, but the format has it."""
     monkeypatch.setattr(files, "plan_period", lambda *_: 0)
@@ -120,7 +123,10 @@ def test_samples_come_back_in_the_spread_order(name: str, sound_model: Model, mo
 
 def test_silence_and_low_bits_cost_little() -> None:
     second = np.zeros((RATE, 2), np.int64)
-    assert len(api.encode_sound(packed(second), budget=64)) < 400
+    assert len(api.encode_sound(packed(second), budget=64)) < 60
+    both = [tune(500, 2), second + 17, tune(400, 2)]
+    apart = sum(len(api.encode_sound(packed(part), budget=64)) for part in both)
+    assert len(api.encode_sound(packed(np.concatenate(both)), budget=64)) < apart
     loud = tune(3000) * 8  # 3 bits are always 0
     assert len(api.encode_sound(packed(loud), budget=64)) <= len(api.encode_sound(packed(loud // 8), budget=64)) + 4
 
@@ -263,14 +269,23 @@ def test_analyses_are_read_back(sound_model: Model, data: st.DataObject) -> None
     pitches = rng.integers(0, 2, (channels, frames)) * rng.integers(
         SHORTEST_PITCH, SHORTEST_PITCH + (1 << PITCH_BITS), (channels, frames)
     )
-    known = Analysis(128, spectra, links, coarseness, pitches)
+    stretches: list[Stretch] = []
+    for gap, size in data.draw(st.lists(st.tuples(st.integers(0, 90), st.integers(1, 300)), max_size=3)):
+        start = gap + (stretches[-1].stop if stretches else 0)
+        if start + size <= length:
+            values = data.draw(st.tuples(*channels * [st.integers(-(2**25), 2**25)]))
+            stretches.append(Stretch(start, start + size, values))
+    quiet = quiet_frames(stretches, length, 128)
+    spectra = tuple(held(spectrum, quiet) for spectrum in spectra)
+    links, pitches = np.where(quiet, 0, links), np.where(quiet, 0, pitches)
+    known = Analysis(128, spectra, links, coarseness, pitches, tuple(stretches))
     encoder, collected, nodes = SymbolEncoder(), Collected(), sound_model.network.nodes
     code_analysis(collected, known, length, channels, nodes)
     collected.push_to(encoder)
     decoder = SymbolDecoder(encoder.to_bytes())
     found = code_analysis(Popped(decoder), None, length, channels, nodes)
     decoder.finish()
-    assert (found.frame, found.coarseness) == (128, coarseness)
+    assert (found.frame, found.coarseness, found.stretches) == (128, coarseness, tuple(stretches))
     for a, b in zip(found.spectra, spectra, strict=True):
         np.testing.assert_array_equal(a.sines, b.sines)
         np.testing.assert_array_equal(a.gains, b.gains)

@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 from ardm_compress.ardm.order import Order, make_order
 from ardm_compress.audio import analysis
 from ardm_compress.audio.analysis import SETTINGS, Setting, choose, find_pitches, observed, spectra_of
+from ardm_compress.audio.codec import Collected, Popped
 from ardm_compress.audio.features import SUMMARY, WaveFeatures
 from ardm_compress.audio.prediction import SIGMA_BITS, TAP_BITS, solve
+from ardm_compress.audio.side import code_analysis
 from ardm_compress.audio.spectrum import FLOOR, GAINS, LARGEST, SINES, Spectrum, analyse, covariances, residual
+from ardm_compress.audio.stretches import find_stretches
 from ardm_compress.audio.transform import SIDE_MIDDLE, restored, transformed
 from ardm_compress.audio.wave import INNOVATION_BITS, Wave, clusters
+from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
+from ardm_compress.errors import FormatError
+from ardm_compress.exact.model import Model
 from ardm_compress.network.config import CLIP, NetworkConfig
 
 CONFIG = NetworkConfig(axes=1, channels=2, bit_depth=24, radius_sq=576, summary=SUMMARY, order="causal", period=64)
@@ -171,3 +177,25 @@ def test_every_length_has_a_setting(count: int) -> None:
     transform, setting = choose(tune(count, 2))
     assert setting in SETTINGS
     assert len(spectra_of(transformed(tune(count, 2), transform), setting)) == 2
+
+
+def test_a_stretch_beyond_the_end_is_refused(sound_model: Model) -> None:
+    samples = np.full((1200, 1), 5)
+    known = observed(samples, CAUSAL, [(0, CAUSAL.ranks((1200,)))], SETTINGS[0]).analysis
+    collected, encoder = Collected(), SymbolEncoder()
+    code_analysis(collected, known, 1200, 1, sound_model.network.nodes)
+    collected.push_to(encoder)
+    with pytest.raises(FormatError, match="beyond"):
+        code_analysis(Popped(SymbolDecoder(encoder.to_bytes())), None, 1199, 1, sound_model.network.nodes)
+
+
+@given(st.lists(st.tuples(st.integers(1, 3000), st.booleans()), min_size=1, max_size=6), st.integers(1, 2))
+def test_stretches_are_all_that_stays_the_same(runs: list[tuple[int, bool]], channels: int) -> None:
+    rng = np.random.default_rng(1)
+    parts = [np.full((n, channels), n) if same else rng.integers(-9, 9, (n, channels)) for n, same in runs]
+    samples = np.concatenate(parts)
+    found = find_stretches(samples)
+    for stretch in found:
+        assert (samples[stretch.start : stretch.stop] == stretch.values).all()
+        assert stretch.start == 0 or (samples[stretch.start - 1] != stretch.values).any()
+    assert len(found) >= len({n for n, same in runs if same and n >= 1024})  # neighbours that are equal are one

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from ardm_compress.audio.side import PITCH_BITS, SHORTEST_PITCH, SPREAD
-from ardm_compress.audio.spectrum import Spectrum, analyse, residual
-from ardm_compress.audio.transform import TRANSFORMS, transformed
+from ardm_compress.audio.spectrum import Spectrum, analyse, held, residual
+from ardm_compress.audio.stretches import find_stretches, in_stretches, quiet_frames
+from ardm_compress.audio.transform import PLAIN, TRANSFORMS, transformed
 from ardm_compress.audio.wave import (
     INNOVATION_BITS,
     LINK_BITS,
@@ -19,7 +20,6 @@ from ardm_compress.audio.wave import (
     Analysis,
     Cluster,
     Wave,
-    clusters,
     linked,
     unlinked,
 )
@@ -84,7 +84,10 @@ def expected_bits(samples: NDArray[np.int64], spectra: Sequence[Spectrum], setti
 
 
 def choose(samples: NDArray[np.int64]) -> tuple[int, Setting]:
-    """The transform and setting with which a tile (n, channels) is expected to be smallest, from its middle."""
+    """The transform and setting with which a tile (n, channels), less its stretches, is expected to be smallest."""
+    samples = samples[~in_stretches(find_stretches(samples), len(samples))]
+    if not len(samples):
+        return PLAIN, SETTINGS[-1]
     start = max(0, len(samples) - JUDGED) // 2
     part = samples[start : start + JUDGED]
     allowed = [setting for setting in SETTINGS if setting.frame <= max(SETTINGS[0].frame, len(part))]
@@ -113,22 +116,22 @@ def observed(samples: NDArray[np.int64], order: Order, steps: Sequence[tuple[int
         steps: first and stop rank of every step.
         setting: how to analyse it.
     """
-    spectra = spectra_of(samples, setting)
-    frame = setting.frame
-    frames, channels = -(-len(samples) // frame), samples.shape[1]
-    nothing = Analysis(
-        frame, spectra, unlinked(channels, frames), setting.coarseness, np.zeros((channels, frames), np.int64)
-    )
+    frame, stretches = setting.frame, find_stretches(samples)
+    quiet = quiet_frames(stretches, len(samples), frame)
+    spectra = tuple(held(spectrum, quiet) for spectrum in spectra_of(samples, setting))
+    frames, channels = len(quiet), samples.shape[1]
+    no_pitches = np.zeros((channels, frames), np.int64)
+    nothing = Analysis(frame, spectra, unlinked(channels, frames), setting.coarseness, no_pitches, stretches)
     wave = Wave(samples, order, nothing)
-    every = _together(wave, [cluster for step in steps for cluster in clusters(order, len(samples), *step)])
+    every = _together(wave, [cluster for step in steps for cluster in wave.clusters(*step)])
     for cluster in every:
         wave.predict(cluster)
         _observe(wave, cluster)
     if channels > 1:
-        wave.analysis = replace(wave.analysis, links=_links(wave, frame))
+        wave.analysis = replace(wave.analysis, links=np.where(quiet, 0, _links(wave, frame)))
         for cluster in every:
             _observe(wave, cluster)
-    pitches = np.stack([find_pitches(remainders, frame) for remainders in wave.remainders.T])
+    pitches = np.where(quiet, 0, np.stack([find_pitches(remainders, frame) for remainders in wave.remainders.T]))
     wave.analysis = replace(wave.analysis, pitches=pitches)
     return wave
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ardm_compress.audio.features import ONE, WaveFeatures
-from ardm_compress.audio.wave import CENTRE_BITS, Cluster, Wave, clusters
+from ardm_compress.audio.wave import CENTRE_BITS, Cluster, Wave
 from ardm_compress.codec import BATCH, BLOCK, Progress
 from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
 from ardm_compress.exact.mixture import boundaries, cumulative, frequencies
@@ -81,7 +81,7 @@ class Popped:
 
 def _blocks(wave: Wave, first: int, stop: int) -> Iterator[Cluster]:
     """What a step codes, in runs of at most BLOCK positions."""
-    for cluster in clusters(wave.order, len(wave.samples), first, stop):
+    for cluster in wave.clusters(first, stop):
         for start in range(0, len(cluster.positions), BLOCK):
             yield replace(cluster, positions=cluster.positions[start : start + BLOCK])
 
@@ -158,7 +158,7 @@ def _code_whole(values: NDArray[np.int64], symbols: Symbols) -> NDArray[np.int64
 
 
 def _code_root(wave: Wave, symbols: Symbols) -> None:
-    """Code the one position above the coarsest level, if the order has levels."""
+    """Code the one position above the coarsest level, if the order has levels; it may be in a stretch."""
     if wave.order.dyadic:
         wave.samples[0] = _code_whole(wave.samples[0], symbols)
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import torch
 
-from ardm_compress.audio.spectrum import GAINS, LARGEST, Spectrum
+from ardm_compress.audio.spectrum import FIRST_GAIN, GAINS, LARGEST, Spectrum
+from ardm_compress.audio.stretches import Stretch, quiet_frames
 from ardm_compress.audio.wave import Analysis, linked, unlinked
 from ardm_compress.errors import FormatError
 from ardm_compress.exact.mixture import boundaries, cumulative, frequencies
@@ -29,6 +30,11 @@ CHILDREN: Final = 16
 FRAMES: Final = range(7, 16)  # log2 of the frame's length that a file can say
 ORDERS: Final = range(0, 65, 4)  # of spectra
 SETTING_BITS: Final = (4, 5, 4)
+STRETCHED: Final = 0  # a coarseness that says that stretches follow, and then the coarseness
+HALF: Final = 16  # bits
+COUNT_BITS: Final = 16  # of the number of stretches
+PLACE_BITS: Final = 21  # of where a stretch starts, behind the one before, and of its length
+VALUE_BIAS: Final = 1 << 31
 PITCH_BITS: Final = 10
 SHORTEST_PITCH: Final = 25  # samples
 MIXTURE: Final = ((384, 9), (128, 30))  # integer weights, and scales in sixteenths of the spread
@@ -44,7 +50,6 @@ FIRST: Final = 3  # times the spread, in the first frame, which has none before 
 LINK_SPREAD: Final = np.array([44, 38, 28, 23, 20, 17, 14, 13, 12, 12, 12, 12, 11, 10, 10, 10, 10])
 LINK_CARRY: Final = 8
 GAIN_SPREAD: Final = 16
-FIRST_GAIN: Final = 20
 
 
 def _code(
@@ -78,6 +83,11 @@ def code_analysis(symbols: Symbols, known: Analysis | None, length: int, channel
     """Code the analysis of a tile of ``length`` samples; ``known`` when encoding."""
     given = _settings(known) if known else np.zeros(3, np.int64)
     size, order, coarseness = symbols.bits(given, np.array(SETTING_BITS)).tolist()
+    stretches: tuple[Stretch, ...] = ()
+    if coarseness == STRETCHED:
+        stretches = _code_stretches(symbols, known.stretches if known else None, length, channels)
+        given = np.array([known.coarseness if known else 0])
+        (coarseness,) = symbols.bits(given, np.array(SETTING_BITS[2:])).tolist()
     if size >= len(FRAMES) or order >= len(ORDERS) or not coarseness:
         raise FormatError("a tile's analysis is not one that version 1 defines", section="payload")
     frame, lags = 1 << FRAMES[size], ORDERS[order]
@@ -88,8 +98,12 @@ def code_analysis(symbols: Symbols, known: Analysis | None, length: int, channel
         sines = np.stack([spectrum.sines for spectrum in known.spectra])
         gains = np.stack([spectrum.gains for spectrum in known.spectra])
         links, pitches = known.links.copy(), known.pitches.copy()
-    for index in range(frames):
+    for index, quiet in enumerate(quiet_frames(stretches, length, frame).tolist()):
         for channel in range(channels):
+            if quiet:
+                sines[channel, :, index] = sines[channel, :, index - 1] if index else 0
+                gains[channel, index] = gains[channel, index - 1] if index else FIRST_GAIN
+                continue
             first = index == 0
             before = sines[channel, :, index - 1]
             mean = _expected(None if first else before, USUAL[:lags], CARRY[:lags], coarseness)
@@ -106,7 +120,33 @@ def code_analysis(symbols: Symbols, known: Analysis | None, length: int, channel
     if np.abs(sines).max(initial=0) > LARGEST or not 0 <= gains.min() <= gains.max() < len(GAINS):
         raise FormatError("a tile's spectrum is out of range", section="payload")
     spectra = tuple(Spectrum(s, g) for s, g in zip(sines, gains, strict=True))
-    return Analysis(frame, spectra, links, coarseness, pitches)
+    return Analysis(frame, spectra, links, coarseness, pitches, stretches)
+
+
+def _code_stretches(
+    symbols: Symbols, known: tuple[Stretch, ...] | None, length: int, channels: int
+) -> tuple[Stretch, ...]:
+    """Code how many there are, and where they are and what they hold."""
+    (count,) = _code_number(symbols, [len(known or ())], COUNT_BITS)
+    found: list[Stretch] = []
+    at = 0
+    for index in range(count):
+        stretch = known[index] if known else Stretch(0, 0, (0,) * channels)
+        start, size = _code_number(symbols, [stretch.start - at, stretch.stop - stretch.start], PLACE_BITS)
+        values = _code_number(symbols, [value + VALUE_BIAS for value in stretch.values], 2 * HALF)
+        found.append(Stretch(at + start, at + start + size, tuple(value - VALUE_BIAS for value in values)))
+        at = found[-1].stop
+        if at > length:
+            raise FormatError("a tile has a stretch beyond its end", section="payload")
+    return tuple(found)
+
+
+def _code_number(symbols: Symbols, values: list[int], bits: int) -> list[int]:
+    """Code numbers of so many bits, all equally likely, by halves."""
+    known, high = np.array(values, np.int64), np.full(len(values), bits - HALF)
+    upper = symbols.bits(known >> HALF, high) if bits > HALF else np.zeros(len(values), np.int64)
+    numbers: list[int] = ((upper << HALF) + symbols.bits(known & (1 << HALF) - 1, np.full(len(values), HALF))).tolist()
+    return numbers
 
 
 def _code_pitch(symbols: Symbols, pitch: int) -> int:
@@ -119,7 +159,7 @@ def _code_pitch(symbols: Symbols, pitch: int) -> int:
 
 def _settings(analysis: Analysis) -> NDArray[np.int64]:
     size, order = FRAMES.index(analysis.frame.bit_length() - 1), ORDERS.index(len(analysis.spectra[0].sines))
-    return np.array([size, order, analysis.coarseness])
+    return np.array([size, order, STRETCHED if analysis.stretches else analysis.coarseness])
 
 
 def _code_links(symbols: Symbols, links: NDArray[np.int64], channel: int, index: int, nodes: Tensor) -> None:

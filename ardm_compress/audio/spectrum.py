@@ -21,6 +21,7 @@ STEPS: Final = 64  # of arcsin(k), on a right angle
 LARGEST: Final = STEPS - 1  # magnitude of a rounded k
 SINES: Final = np.round(2.0**30 * np.sin(np.arange(STEPS) * np.pi / 2 / STEPS)).astype(np.int64)
 GAINS: Final = np.round(2.0 ** (np.arange(64) / 2)).astype(np.int64)  # of innovations, in 64ths of a sample's unit
+FIRST_GAIN: Final = 20  # of a first frame, if nothing is known of it
 FLOOR: Final = 1 / 16  # added to variances, about that of rounding samples to integers
 
 
@@ -111,6 +112,13 @@ def _rounded_lattice(found: NDArray[np.float64], coarseness: int) -> tuple[NDArr
         predictor = np.concatenate([predictor - k * predictor[::-1], k[None]])
         variance = np.maximum((1 + k * k) * size - 2 * k * both, FLOOR)
     return sines, variance
+
+
+def held(spectrum: Spectrum, quiet: NDArray[np.bool_]) -> Spectrum:
+    """Every quiet frame (frames,) as the one before it; before all others, without any correlation."""
+    sines, gains = np.pad(spectrum.sines, ((0, 0), (1, 0))), np.pad(spectrum.gains, (1, 0), constant_values=FIRST_GAIN)
+    source = np.maximum.accumulate(np.where(quiet, 0, np.arange(1, len(quiet) + 1)))
+    return Spectrum(sines[:, source], gains[source])
 
 
 def residual(samples: NDArray[np.int64], spectrum: Spectrum, frame: int) -> NDArray[np.float64]:

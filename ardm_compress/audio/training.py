@@ -13,7 +13,7 @@ from ardm_compress.ardm.order import make_order
 from ardm_compress.audio.analysis import SETTINGS, observed
 from ardm_compress.audio.features import WaveFeatures
 from ardm_compress.audio.transform import SIDE_MIDDLE, transformed
-from ardm_compress.audio.wave import CENTRE_BITS, Cluster, Wave, clusters
+from ardm_compress.audio.wave import CENTRE_BITS, Cluster, Wave
 from ardm_compress.data import opened
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.network.config import SAMPLE_BITS
@@ -80,7 +80,7 @@ class SoundPositions:
         wave = observed(samples, order, steps, SETTINGS[rng.integers(1, len(SETTINGS))])
         features = WaveFeatures(self.config)
         for step in steps:
-            for cluster in clusters(order, len(samples), *step):
+            for cluster in wave.clusters(*step):
                 kept = cluster.positions[rng.random(len(cluster.positions)) < share]
                 if len(kept):
                     yield self._rows(wave, Cluster(cluster.level, kept, cluster.up, cluster.start), features)

@@ -7,7 +7,7 @@ channels tell. All that leaves either is an integer. docs/format.md section 13 i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from ardm_compress.ardm.masks import known_before
 from ardm_compress.audio.prediction import SIGMA_BITS, TAP_BITS, Predictor, solve
 from ardm_compress.audio.spectrum import Spectrum, covariances
+from ardm_compress.audio.stretches import Stretch, in_stretches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,6 +43,7 @@ class Analysis:
     links: NDArray[np.int64]  # (channels, channels, LINKS + 1, frames): [of, from, lag], times 2**LINK_BITS
     coarseness: int  # of which all sines are multiples
     pitches: NDArray[np.int64]  # (channels, frames) samples after which innovations resemble themselves; 0: none
+    stretches: tuple[Stretch, ...] = ()  # in which no sample is coded
 
 
 def unlinked(channels: int, frames: int) -> NDArray[np.int64]:
@@ -88,12 +90,22 @@ class Wave:
     def __init__(self, samples: NDArray[np.int64], order: Order, analysis: Analysis) -> None:
         """Args: samples (n, channels), written to while decoding."""
         self.samples, self.order, self.analysis = samples, order, analysis
+        for stretch in analysis.stretches:
+            samples[stretch.start : stretch.stop] = stretch.values
+        self._given = in_stretches(analysis.stretches, len(samples))
         self.centres = np.zeros_like(samples)  # times 2**CENTRE_BITS
         self.sigmas = np.ones_like(samples)  # times 2**SIGMA_BITS
         self.innovations = np.zeros_like(samples)  # after stage 1, times 2**INNOVATION_BITS
         self.remainders = np.zeros_like(samples)  # after stage 2
         self._covariances = [covariances(spectrum, LAGS) for spectrum in analysis.spectra]
         self._solved: dict[tuple[int, bytes], list[Predictor]] = {}
+
+    def clusters(self, first: int, stop: int) -> Iterator[Cluster]:
+        """What the step that codes ranks first..stop-1 codes: clusters without the samples of stretches."""
+        for cluster in clusters(self.order, len(self.samples), first, stop):
+            left = cluster.positions[~self._given[cluster.times]]
+            if len(left):
+                yield replace(cluster, positions=left)
 
     def known(self, cluster: Cluster, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which offsets from a cluster's positions are known to it, the tile's ends aside."""
