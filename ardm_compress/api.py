@@ -23,7 +23,7 @@ from ardm_compress.describe import describe_tiles
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.exact.model import Model, load_model
 from ardm_compress.layout import tile_steps
-from ardm_compress.models import ModelFile, find_model, model_of_file
+from ardm_compress.models import AUTO, ModelFile, candidates, find_model, model_of_file
 from ardm_compress.progress import Counter, Progress
 from ardm_compress.sound.files import Sound, converted, read_sound, sound_parts
 from ardm_compress.sound.wrapper import suffix_of
@@ -39,6 +39,9 @@ TILE = 1024  # largest side of a tile
 SECTIONED_FROM = 1 << 14  # positions of a tile from which its stream is cut by level
 SECTIONS = 5  # levels 0 to 3 and the coarser ones together
 
+TRIED = 192  # side of the part of an image by which a model is chosen
+TRIED_FRAMES = 1 << 15  # of each part of a sound by which a model is chosen
+TRIED_PLACES = 4  # these parts are at quarters of the sound
 SUFFIXES = {".aif": ".aiff", ".aifc": ".aiff", ".wave": ".wav"}  # of the same kinds of sound files
 
 
@@ -64,7 +67,7 @@ def encode(
     Args:
         samples: (rows, columns, 1 or 3), 8 bits.
         budget: network calls, at least 1; more make a smaller file. Above the useful maximum, the maximum is used.
-        model: name of a model.
+        model: name of a model; ``auto`` is the one that makes the middle of the image smallest.
         progress: called with the network calls done and their total.
 
     Returns:
@@ -80,7 +83,7 @@ def encode(
     budget = DEFAULT_BUDGET if budget is None else budget
     if budget < 1:
         raise ValueError("the budget must be at least 1 network call")
-    coder = _model_of(find_model(model), 2)
+    coder = _model_of(find_model(_image_model(samples, budget) if model == AUTO else model), 2)
     _check_channels(samples.shape[2], coder)
     rows, columns = samples.shape[:2]
     tile = _tile_side(rows), _tile_side(columns)
@@ -139,7 +142,7 @@ def encode_sound(
     Args:
         data: the whole file.
         budget: network calls of a tile and pair of channels, at least 2; more make a smaller file.
-        model: name of a model of sound.
+        model: name of a model of sound; ``auto`` is the one that makes a few seconds smallest.
         progress: called with the network calls done and their total.
 
     Raises:
@@ -156,12 +159,39 @@ def encoded_sound(
     """As ``encode_sound``, for files larger than memory: gives the compressed file, which goes with the context."""
     if budget is not None and budget < files.LEAST_BUDGET:
         raise UnsupportedError(f"sound takes at least {files.LEAST_BUDGET} network calls")
-    coder, sound = _model_of(find_model(model), 1), _readable(data)
+    sound = _readable(data)
+    if model == AUTO:
+        model = _sound_model(sound, budget)
+    coder = _model_of(find_model(model), 1)
     with spool() as collected:
         if sound:
             yield files.encode_sound(sound, coder, collected, budget=budget, progress=progress)
         else:
             yield write_stored(data, collected)
+
+
+def _image_model(samples: NDArray[np.uint8], budget: int) -> str:
+    """The name of the model that makes the middle of an image smallest."""
+    rows, columns = (slice(max(0, side - TRIED) // 2, (side + TRIED) // 2) for side in samples.shape[:2])
+    part = samples[rows, columns]
+    return min(candidates(2, samples.shape[2]), key=lambda name: len(encode(part, budget=budget, model=name)))
+
+
+def _sound_model(sound: Sound | None, budget: int | None) -> str:
+    """The name of the model that makes a few parts of a sound smallest."""
+    names = candidates(1, container.PAIR)
+    if not sound or len(names) == 1:
+        return names[0]
+    last = max(0, sound.samples.shape[0] - TRIED_FRAMES)
+    starts = sorted({last * place // TRIED_PLACES for place in range(1, TRIED_PLACES)})
+    parts = [sound.samples[start : start + TRIED_FRAMES] for start in starts]
+    tried = replace(sound, samples=np.concatenate(parts))
+
+    def size(name: str) -> int:
+        with spool() as collected:
+            return len(files.encode_sound(tried, _model_of(find_model(name), 1), collected, budget=budget))
+
+    return min(names, key=size)
 
 
 def _readable(data: Data) -> Sound | None:
@@ -212,14 +242,14 @@ def decoded_sound(
         if not whole or suffix not in (None, suffix_of(b"".join(islice(read_stored(data), 1)))):
             raise UnsupportedError("this file is stored as it was, so only all of it can be decoded, as what it was")
         return read_stored(data)
-    sound = files.decode_sound(data, _sound_model, start=start, duration=duration, progress=progress)
+    sound = files.decode_sound(data, _coder_of_sound, start=start, duration=duration, progress=progress)
     kind = sound.wrapper.suffix
     if not whole or suffix not in (None, kind):
         sound = converted(sound, suffix or (".wav" if kind == ".aiff" else kind))
     return sound_parts(sound)
 
 
-def _sound_model(model_id: bytes) -> Model:
+def _coder_of_sound(model_id: bytes) -> Model:
     return _model_of(model_of_file(model_id), 1)
 
 

@@ -75,7 +75,7 @@ FILE = click.argument("file", type=click.Path(path_type=Path))
 OUTPUT = click.option("-o", "--output", type=click.Path(path_type=Path), help="Output file.")
 FORCE = click.option("-f", "--force", is_flag=True, help="Overwrite an existing output file.")
 MODEL = click.option("--model", default="photo", show_default=True, help="Name of the model.")
-MODELS = click.option("--model", help="Name of the model; by default photo for images, sound for sound.")
+MODELS = click.option("--model", help="Name of the model: by default photo or sound; auto tries all.")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -17,6 +17,7 @@ _PACKAGE = Path(__file__).parent
 SHIPPED = (_PACKAGE / "weights", _PACKAGE.parent / "models")  # in an installed wheel, in a checkout
 
 MANIFEST = "manifest.json"
+AUTO = "auto"  # stands for whichever model makes the smallest file
 VARIABLE = "ARDM_COMPRESS_MODELS"  # environment variable: folders of the user's own models
 
 
@@ -112,6 +113,15 @@ def find_model(name: str) -> ModelFile:
             return model
     names = ", ".join(sorted({model.name for model in manifest()}))
     raise UnsupportedError(f"there is no model {name!r}; choose from: {names}")
+
+
+def candidates(axes: int, channels: int) -> list[str]:
+    """Names of the models of images (2 axes) or of sound (1) that have at least so many channels."""
+    found: dict[str, bool] = {}
+    for model in manifest():
+        config = json.loads(metadata(model.file.read_bytes())["config"])
+        found[model.name] = config["axes"] == axes and config["channels"] >= channels
+    return [name for name, fits in found.items() if fits]
 
 
 def model_of_file(model_id: bytes) -> ModelFile:

@@ -50,6 +50,10 @@ def test_a_trained_model_codes(images: Path, tmp_path: Path, photo: Samples, lau
     done = run("encode", images / "0.png", "-o", file, "--model", "mine", models=tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert run("decode", file, "-o", tmp_path / "back.png", models=tmp_path / "run").returncode == 0
+    tried = run("encode", images / "0.png", "-o", tmp_path / "auto.ardm", "--model", "auto", models=tmp_path / "run")
+    assert tried.returncode == 0, tried.stderr
+    told = run("info", tmp_path / "auto.ardm")
+    assert "photo" in told.stdout  # six steps make no good model
     assert np.array_equal(np.asarray(Image.open(tmp_path / "back.png")), photo)
     without = run("decode", file, "-o", tmp_path / "none.png")
     assert without.returncode == 4
@@ -76,6 +80,9 @@ def test_a_model_trained_on_sound_codes(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert run("decode", file, "-o", tmp_path / "back.wav", models=tmp_path / "run").returncode == 0
     assert (tmp_path / "back.wav").read_bytes() == (folder / "1.wav").read_bytes()
+    tried = run("encode", folder / "1.wav", "--model", "auto", "--budget", "8", models=tmp_path / "run")
+    assert tried.returncode == 0, tried.stderr
+    assert (folder / "1.wav.ardm").stat().st_size <= file.stat().st_size
 
 
 def test_the_training_state_that_ships_is_of_the_default_network(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from ardm_compress.audio.side import PITCH_BITS, SHORTEST_PITCH, SPREAD
-from ardm_compress.audio.spectrum import Spectrum, analyse, held, residual
+from ardm_compress.audio.spectrum import FIRST_GAIN, Spectrum, analyse, held, residual
 from ardm_compress.audio.stretches import find_stretches, in_stretches, quiet_frames
 from ardm_compress.audio.transform import PLAIN, TRANSFORMS, transformed
 from ardm_compress.audio.wave import (
@@ -116,13 +116,15 @@ def observed(samples: NDArray[np.int64], order: Order, steps: Sequence[tuple[int
         steps: first and stop rank of every step.
         setting: how to analyse it.
     """
-    frame, stretches = setting.frame, find_stretches(samples)
+    frame, stretches, channels = setting.frame, find_stretches(samples), samples.shape[1]
     quiet = quiet_frames(stretches, len(samples), frame)
-    spectra = tuple(held(spectrum, quiet) for spectrum in spectra_of(samples, setting))
-    frames, channels = len(quiet), samples.shape[1]
-    no_pitches = np.zeros((channels, frames), np.int64)
-    nothing = Analysis(frame, spectra, unlinked(channels, frames), setting.coarseness, no_pitches, stretches)
-    wave = Wave(samples, order, nothing)
+    flat = Spectrum(np.zeros((setting.lags, len(quiet)), np.int64), np.full(len(quiet), FIRST_GAIN))
+    found = channels * (flat,) if quiet.all() else spectra_of(samples, setting)
+    spectra = tuple(held(spectrum, quiet) for spectrum in found)
+    links, no_pitches = unlinked(channels, len(quiet)), np.zeros((channels, len(quiet)), np.int64)
+    wave = Wave(samples, order, Analysis(frame, spectra, links, setting.coarseness, no_pitches, stretches))
+    if quiet.all():
+        return wave
     every = _together(wave, [cluster for step in steps for cluster in wave.clusters(*step)])
     for cluster in every:
         wave.predict(cluster)

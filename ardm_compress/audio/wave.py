@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -97,8 +98,11 @@ class Wave:
         self.sigmas = np.ones_like(samples)  # times 2**SIGMA_BITS
         self.innovations = np.zeros_like(samples)  # after stage 1, times 2**INNOVATION_BITS
         self.remainders = np.zeros_like(samples)  # after stage 2
-        self._covariances = [covariances(spectrum, LAGS) for spectrum in analysis.spectra]
         self._solved: dict[tuple[int, bytes], list[Predictor]] = {}
+
+    @cached_property
+    def _covariances(self) -> list[NDArray[np.float64]]:
+        return [covariances(spectrum, LAGS) for spectrum in self.analysis.spectra]
 
     def clusters(self, first: int, stop: int) -> Iterator[Cluster]:
         """What the step that codes ranks first..stop-1 codes: clusters without the samples of stretches."""
