@@ -22,6 +22,13 @@ from ardm_compress.data import Data, spool
 from ardm_compress.describe import describe_tiles
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.exact.model import Model, load_model
+from ardm_compress.image import png
+from ardm_compress.image.codec import decode_picture, encode_picture
+from ardm_compress.image.container import is_picture
+from ardm_compress.image.files import read_picture, read_pixels, stripped
+from ardm_compress.image.files import suffix_of as image_suffix
+from ardm_compress.image.methods import Coder
+from ardm_compress.image.picture import Picture
 from ardm_compress.layout import tile_steps
 from ardm_compress.models import AUTO, ModelFile, candidates, find_model, model_of_file
 from ardm_compress.progress import Counter, Progress
@@ -42,7 +49,7 @@ SECTIONS = 5  # levels 0 to 3 and the coarser ones together
 TRIED = 192  # side of the part of an image by which a model is chosen
 TRIED_FRAMES = 1 << 15  # of each part of a sound by which a model is chosen
 TRIED_PLACES = 4  # these parts are at quarters of the sound
-SUFFIXES = {".aif": ".aiff", ".aifc": ".aiff", ".wave": ".wav"}  # of the same kinds of sound files
+SUFFIXES = {".aif": ".aiff", ".aifc": ".aiff", ".wave": ".wav", ".tiff": ".tif"}  # of the same kinds of sound files
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,48 @@ def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8
             raise ChecksumError(f"tile {index} decoded to other samples than were encoded", section=f"tile {index}")
         samples[box] = decoded
     return samples
+
+
+def encode_image(
+    data: bytes,
+    *,
+    budget: int | None = None,
+    model: str = "photo",
+    strip: bool = False,
+    force_pixels: bool = False,
+    progress: Progress | None = None,
+) -> bytes:
+    """Compress an image file, by the model or by what else makes it smallest; some kinds are stored as they are.
+
+    Args:
+        data: the whole file.
+        budget: network calls, as for ``encode``.
+        model: name of a model, as for ``encode``.
+        strip: leave out metadata.
+        force_pixels: of lossy files, compress the pixels as those of a PNG file.
+        progress: called with the network calls done and their total, by every part of the image that the model codes.
+
+    Raises:
+        UnsupportedError: the file is lossy already; FormatError: it is no image, or damaged; LimitError: too large.
+    """
+    picture = read_pixels(data) if force_pixels else read_picture(data)
+    if picture is None:
+        with spool() as collected:
+            return write_stored(data, collected)[:]
+    coder = Coder(lambda samples: encode(samples, budget=budget, model=model, progress=progress), decode)
+    return encode_picture(stripped(picture) if strip else picture, coder)
+
+
+def decode_image(data: Data, *, progress: Progress | None = None) -> Picture:
+    """Inverse of ``encode_image``, except of stored files: the image taken apart, for ``write_picture``.
+
+    Raises:
+        As ``decode``.
+    """
+    if is_picture(data):
+        return decode_picture(data, Coder(lambda _: b"", lambda part: decode(part, progress=progress)))
+    samples = decode(data[:], progress=progress)
+    return Picture(samples, png.plain(samples.shape[2]))
 
 
 def encode_sound(
@@ -239,14 +288,22 @@ def decoded_sound(
         raise UnsupportedError("start and duration must be finite and not negative")
     suffix = SUFFIXES.get(suffix, suffix) if suffix else None
     if container.is_sound(data) and container.is_stored(data):
-        if not whole or suffix not in (None, suffix_of(b"".join(islice(read_stored(data), 1)))):
-            raise UnsupportedError("this file is stored as it was, so only all of it can be decoded, as what it was")
-        return read_stored(data)
+        if not whole:
+            raise UnsupportedError("this file is stored as it was, so only all of it can be decoded")
+        return decoded_file(data, suffix=suffix)
     sound = files.decode_sound(data, _coder_of_sound, start=start, duration=duration, progress=progress)
     kind = sound.wrapper.suffix
     if not whole or suffix not in (None, kind):
         sound = converted(sound, suffix or (".wav" if kind == ".aiff" else kind))
     return sound_parts(sound)
+
+
+def decoded_file(data: Data, *, suffix: str | None = None) -> Iterator[bytes]:
+    """The parts of a file that is stored as it was; ``suffix`` as for ``decode_sound``."""
+    start = b"".join(islice(read_stored(data), 1))
+    if suffix not in (None, "") and SUFFIXES.get(suffix, suffix) != (image_suffix(start) or suffix_of(start)):
+        raise UnsupportedError("this file is stored as it was, so it can only be decoded as what it was")
+    return read_stored(data)
 
 
 def _coder_of_sound(model_id: bytes) -> Model:

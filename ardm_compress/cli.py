@@ -21,7 +21,7 @@ from ardm_compress.files import refuse_existing, write_atomically
 
 if TYPE_CHECKING:
     from ardm_compress.api import PlanRow
-    from ardm_compress.media import Samples
+    from ardm_compress.image.picture import Picture
 
 ProgressCallback: TypeAlias = Callable[[int, int], None]
 
@@ -94,13 +94,22 @@ def main() -> None:
 )
 @MODELS
 @click.option("--verify/--no-verify", default=True, show_default=True, help="Decode and compare before writing.")
+@click.option("--strip", is_flag=True, help="Of images: leave out metadata.")
+@click.option("--force-pixels", is_flag=True, help="Of lossy images: code their pixels, as of a PNG file.")
 @FORCE
-def encode(file: Path, output: Path | None, budget: int | None, model: str | None, verify: bool, force: bool) -> None:
+def encode(
+    file: Path, output: Path | None, budget: int | None, model: str | None, verify: bool, strip: bool,
+    force_pixels: bool, force: bool,
+) -> None:  # fmt: skip
     """Compress the image or sound FILE to FILE.ardm."""
     output = output or file.with_name(file.name + SUFFIX)
     _check_output(output, force)
-    encode_kind = _encode_sound if _is_sound(file) else _encode_image
-    with encode_kind(file, {"budget": budget} | ({"model": model} if model else {})) as encoded:
+    sound = _is_sound(file)
+    if sound and (strip or force_pixels):
+        raise click.UsageError("--strip and --force-pixels are for images; this file is sound")
+    options: dict[str, Any] = {"budget": budget} | ({"model": model} if model else {})
+    options |= {} if sound else {"strip": strip, "force_pixels": force_pixels}
+    with (_encode_sound if sound else _encode_image)(file, options) as encoded:
         if verify and not _restores(encoded.restores):
             raise ChecksumError("verification failed, nothing was written: decoding gives something else")
         write_atomically(output, blocks(encoded.data), force=force)
@@ -116,11 +125,14 @@ def encode(file: Path, output: Path | None, budget: int | None, model: str | Non
 def decode(file: Path, output: Path | None, force: bool, start: float, duration: float | None) -> None:
     """Restore the image or sound from FILE.
 
-    The output is FILE without .ardm; for images .png is added where that is not the name of a file we can write. Sound
-    comes back as the file it was, or with -o as a .wav or .flac file; parts of it have no tags.
+    The output is FILE without .ardm; for images its suffix is added if that is missing. Everything comes back as the
+    kind of file that it was, or with -o as another: images as .png and others, sound as .wav or .flac. Parts of sound,
+    and what is converted, have no tags.
     """
     with opened(file) as data:
-        if _is_packed_sound(data):
+        if _is_stored(data) and not (start or duration is not None):
+            _decode_stored(file, data, output, force)
+        elif _is_packed_sound(data):
             _decode_sound(file, data, output, force, start, duration)
         elif start or duration is not None:
             raise click.UsageError("--start and --duration are for sound; this file is an image")
@@ -232,11 +244,20 @@ def _check_output(output: Path, force: bool) -> None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(output.parent))
 
 
-def _decoded_name(file: Path) -> Path:
+def _without_suffix(file: Path) -> Path:
+    return file.with_suffix("") if file.suffix == SUFFIX else file
+
+
+def _decoded_name(file: Path, picture: Picture) -> Path:
+    """FILE without .ardm, with a suffix that is right."""
+    from ardm_compress.image.files import own_suffixes
+    from ardm_compress.image.png import plain as plain_wrapper
     from ardm_compress.media import WRITERS
 
-    plain = file.with_suffix("") if file.suffix == SUFFIX else file
-    return plain if plain.suffix.lower() in WRITERS else plain.with_name(plain.name + ".png")
+    name, own = _without_suffix(file), own_suffixes(picture)
+    anything = picture.wrapper == plain_wrapper(picture.wrapper.channels) and picture.wrapper.channels in (1, 3)
+    known = name.suffix.lower() in (WRITERS if anything else own)
+    return name if known else name.with_name(name.name + own[0])
 
 
 def _is_sound(file: Path) -> bool:
@@ -244,6 +265,12 @@ def _is_sound(file: Path) -> bool:
 
     with file.open("rb") as start:
         return is_sound(start.read(MAGIC_BYTES))
+
+
+def _is_stored(data: Data) -> bool:
+    from ardm_compress.audio.container import is_sound, is_stored
+
+    return is_sound(data) and is_stored(data)
 
 
 def _is_packed_sound(data: Data) -> bool:
@@ -262,18 +289,21 @@ class Encoded(NamedTuple):
 
 @contextmanager
 def _encode_image(file: Path, options: dict[str, Any]) -> Iterator[Encoded]:
-    """A compressed image; it restores the same pixels."""
-    from ardm_compress.media import read_image
-
-    samples = read_image(file)
-    import numpy as np
-
+    """A compressed image; it restores the same samples and metadata, or the same bytes."""
     from ardm_compress import api
+    from ardm_compress.image.files import same_image
 
-    start = time.perf_counter()
+    original, start = file.read_bytes(), time.perf_counter()
     with _progress("encode") as progress:
-        data = api.encode(samples, progress=progress, **options)
-    yield Encoded(data, time.perf_counter() - start, lambda: np.array_equal(_image(data, "verify"), samples))
+        data = api.encode_image(original, progress=progress, **options)
+    changes = {name: options[name] for name in ("strip", "force_pixels")}
+
+    def restores() -> bool:
+        if _is_stored(data):
+            return b"".join(api.decoded_file(data)) == original
+        return same_image(_image(data, "verify"), original, **changes)
+
+    yield Encoded(data, time.perf_counter() - start, restores)
 
 
 @contextmanager
@@ -301,11 +331,11 @@ def _restores(restores: Callable[[], bool]) -> bool:
         raise ChecksumError(f"verification failed, nothing was written: {error}") from error
 
 
-def _image(data: Data, label: str) -> Samples:
+def _image(data: Data, label: str) -> Picture:
     from ardm_compress import api
 
     with _progress(label) as progress:
-        return api.decode(data[:], progress=progress)
+        return api.decode_image(data, progress=progress)
 
 
 @contextmanager
@@ -318,12 +348,23 @@ def _sound(data: Data, label: str, **options: Any) -> Iterator[Iterator[bytes]]:
 
 
 def _decode_image(file: Path, data: Data, output: Path | None, force: bool) -> None:
-    from ardm_compress.media import check_writable, write_image
+    from ardm_compress.image.files import written_as
 
-    output = output or _decoded_name(file)
+    if output:
+        _check_output(output, force)
+    picture = _image(data, "decode")
+    output = output or _decoded_name(file, picture)
     _check_output(output, force)
-    check_writable(output)
-    write_image(output, _image(data, "decode"), force=force)
+    write_atomically(output, written_as(picture, output.suffix.lower()), force=force)
+
+
+def _decode_stored(file: Path, data: Data, output: Path | None, force: bool) -> None:
+    from ardm_compress import api
+
+    parts = api.decoded_file(data, suffix=output.suffix.lower() if output else None)
+    output = output or (_without_suffix(file) if file.suffix == SUFFIX else file.with_name(file.name + ".out"))
+    _check_output(output, force)
+    write_atomically(output, parts, force=force)
 
 
 def _decode_sound(
@@ -332,7 +373,7 @@ def _decode_sound(
     if (start or duration is not None) and output is None:
         raise click.UsageError("name the part with -o")
     suffix = output.suffix.lower() if output else None
-    output = output or (file.with_suffix("") if file.suffix == SUFFIX else file.with_name(file.name + ".out"))
+    output = output or (_without_suffix(file) if file.suffix == SUFFIX else file.with_name(file.name + ".out"))
     _check_output(output, force)
     with _sound(data, "decode", suffix=suffix, start=start, duration=duration) as parts:
         write_atomically(output, parts, force=force)
@@ -344,9 +385,10 @@ def _summary(file: Path, encoded: Encoded) -> str:
     before, after, facts = file.stat().st_size, len(encoded.data), describe(encoded.data)
     size = f"{file}: {before} -> {after} bytes ({100 * after / max(1, before):.1f}%)"
     if facts["kind"] == "stored file":
-        return f"{size}, stored as it is: no model can code it"
+        return f"{size}, stored as it is"
     unit = "subpixel" if facts["kind"] == "image" else "sample"
-    return f"{size}, {facts['bits_per_sample']:.3f} bits per {unit}, {facts['calls']} calls, {encoded.seconds:.1f} s"
+    how = f"{facts['calls']} calls" if "calls" in facts else facts["methods"]
+    return f"{size}, {facts['bits_per_sample']:.3f} bits per {unit}, {how}, {encoded.seconds:.1f} s"
 
 
 def _doubling(rows: list[PlanRow]) -> list[PlanRow]:

@@ -78,8 +78,13 @@ class Header:
 
     def tile_box(self, index: int) -> tuple[slice, slice]:
         """Rows and columns of a tile."""
-        y, x = divmod(index, self.grid[1])
-        return _span(y, self.tile[0], self.shape[0]), _span(x, self.tile[1], self.shape[1])
+        return tile_box(self.shape, self.tile, index)
+
+
+def tile_box(shape: tuple[int, int], tile: tuple[int, int], index: int) -> tuple[slice, slice]:
+    """Rows and columns of a tile of an image that is cut into tiles in raster order."""
+    y, x = divmod(index, ceil(shape[1] / tile[1]))
+    return _span(y, tile[0], shape[0]), _span(x, tile[1], shape[1])
 
 
 def _span(index: int, size: int, limit: int) -> slice:

@@ -5,8 +5,9 @@ docs/format.md section 5 is normative.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,10 @@ from ardm_compress.audio.container import is_sound, is_stored
 from ardm_compress.container import CRC_BYTES, DEFAULT_LIMITS, VERSION, Limits, read_header
 from ardm_compress.data import Data
 from ardm_compress.errors import FormatError
+from ardm_compress.image import container as picture_container
+from ardm_compress.image.container import method_name
+from ardm_compress.image.picture import KIND_NAMES
+from ardm_compress.image.picture import read_wrapper as read_picture_wrapper
 from ardm_compress.models import model_of_file
 from ardm_compress.sound.wrapper import read_wrapper
 from ardm_compress.stored import stored_size
@@ -69,6 +74,8 @@ def describe(data: Data, limits: Limits = DEFAULT_LIMITS) -> dict[str, object]:
     """
     if is_sound(data):
         return _describe_stored(data) if is_stored(data) else _describe_sound(data)
+    if picture_container.is_picture(data):
+        return _describe_picture(data, limits)
     header, offset = read_header(data, limits)
     model = model_of_file(header.model_id)
     order = make_order(model.order, axes=2, period=model.period)
@@ -91,6 +98,27 @@ def describe(data: Data, limits: Limits = DEFAULT_LIMITS) -> dict[str, object]:
         "payload_bytes": sum(header.lengths) - CRC_BYTES * len(header.lengths),
         "header_bytes": offset,
         "bits_per_sample": 8 * len(data) / (prod(header.shape) * header.channels),
+    }
+
+
+def _describe_picture(data: Data, limits: Limits) -> dict[str, object]:
+    header, offset = picture_container.read_header(data, limits)
+    wrapper, starts = read_picture_wrapper(header.wrapper), accumulate(header.lengths, initial=offset)
+    methods = Counter(method_name(data[start : start + 1]) for start, _ in zip(starts, header.lengths, strict=False))
+    return {
+        "format": VERSION,
+        "kind": "image",
+        "width": header.shape[1],
+        "height": header.shape[0],
+        "channels": wrapper.channels,
+        "bit_depth": wrapper.depth,
+        "file": KIND_NAMES[wrapper.kind],
+        "tiles": prod(header.grid),
+        "methods": ", ".join(f"{name} {count}" for name, count in sorted(methods.items())),
+        "bytes": len(data),
+        "payload_bytes": sum(header.lengths) - CRC_BYTES * len(header.lengths),
+        "header_bytes": offset,
+        "bits_per_sample": 8 * len(data) / (prod(header.shape) * wrapper.channels),
     }
 
 

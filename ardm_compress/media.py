@@ -76,7 +76,7 @@ def write_image(path: Path | str, samples: Samples, *, force: bool = False) -> N
     """
     path = Path(path)
     check_writable(path)
-    write_atomically(path, _encode_image(samples, path.suffix.lower()), force=force)
+    write_atomically(path, image_bytes(samples, path.suffix.lower()), force=force)
 
 
 def check_writable(path: Path) -> None:
@@ -92,7 +92,12 @@ def _decode_image(data: bytes) -> Samples:
     return pixels.reshape(*pixels.shape[:2], -1)
 
 
-def _encode_image(samples: Samples, suffix: str) -> bytes:
+def image_bytes(samples: Samples, suffix: str) -> bytes:
+    """A file of samples, shaped as `read_image` returns them, of the kind of a suffix in WRITERS.
+
+    Raises:
+        UnsupportedError: files of that kind cannot hold them.
+    """
     if samples.dtype != np.uint8 or samples.ndim != 3 or samples.shape[2] not in (1, 3):
         raise ValueError(f"need uint8 (rows, columns, 1 or 3), got {samples.dtype} {samples.shape}")
     kind, options = WRITERS[suffix]

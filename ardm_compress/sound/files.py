@@ -17,7 +17,8 @@ from ardm_compress.data import Data, OnDisk, blocks, spool
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.sound.chunks import find_samples, shortest_head
 from ardm_compress.sound.pcm import FLAC, UNSIGNED, VERBATIM, Packed, Samples, pack, spans
-from ardm_compress.sound.wrapper import MAX_SURROUNDINGS, Wrapper
+from ardm_compress.sound.wrapper import Wrapper
+from ardm_compress.surroundings import MAX_SURROUNDINGS
 
 MAGICS: Final = (b"RIFF", b"RIFX", b"RF64", b"FORM")
 MAGIC_BYTES: Final = 12

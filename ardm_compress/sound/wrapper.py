@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from typing import Final
 
 from ardm_compress.container import Reader, write_varint
 from ardm_compress.data import Data
-from ardm_compress.errors import FormatError, LimitError
+from ardm_compress.errors import FormatError
 from ardm_compress.sound.pcm import FLAC, VERBATIM
+from ardm_compress.surroundings import read_surroundings, write_surroundings
 
-MAX_SURROUNDINGS: Final = 1 << 27  # bytes of head and tail
 WIDEST: Final = 4  # bytes of a sample
 WIDEST_FLAC: Final = 3
 
@@ -42,7 +41,7 @@ def write_wrapper(wrapper: Wrapper) -> bytes:
     """As the compressed file keeps it."""
     data = bytes([wrapper.kind, wrapper.width, wrapper.shift]) + write_varint(wrapper.rate)
     if wrapper.kind & (VERBATIM | FLAC):
-        data += zlib.compress(write_varint(len(wrapper.head)) + wrapper.head + wrapper.tail, 9)
+        data += write_surroundings(wrapper.head, wrapper.tail)
     return data
 
 
@@ -59,9 +58,7 @@ def read_wrapper(data: bytes) -> Wrapper:
         raise FormatError("the wrapper is not one that version 1 defines", section="header")
     if not kind & (VERBATIM | FLAC):
         return Wrapper(kind, width, shift, rate)
-    rest = Reader(_unpacked(data[reader.offset :]))
-    head = rest.take(rest.varint(0, 1 << 32, "the length of the head"))
-    return Wrapper(kind, width, shift, rate, head, rest.data[rest.offset :])
+    return Wrapper(kind, width, shift, rate, *read_surroundings(data[reader.offset :]))
 
 
 def wrapper_rate(data: bytes) -> int:
@@ -69,17 +66,3 @@ def wrapper_rate(data: bytes) -> int:
     reader = Reader(data)
     reader.take(3)
     return reader.varint(0, (1 << 32) - 1, "the sample rate")
-
-
-def _unpacked(packed: bytes) -> bytes:
-    """What surrounds the samples, at most MAX_SURROUNDINGS bytes of it."""
-    unpacker = zlib.decompressobj()
-    try:
-        data = unpacker.decompress(packed, MAX_SURROUNDINGS + 1)
-    except zlib.error as error:
-        raise FormatError(f"the wrapper is damaged: {error}", section="header") from error
-    if len(data) > MAX_SURROUNDINGS:
-        raise LimitError(f"what surrounds the samples has more than {MAX_SURROUNDINGS} bytes")
-    if not unpacker.eof or unpacker.unused_data:
-        raise FormatError("the wrapper is cut short, or followed by something", section="header")
-    return data

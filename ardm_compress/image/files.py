@@ -1,0 +1,176 @@
+"""Image files of every kind <-> pictures."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from ardm_compress.errors import FormatError, UnsupportedError
+from ardm_compress.image import png, raster, webp
+from ardm_compress.image.picture import PNG, RASTER, WEBP, Picture, same_picture
+from ardm_compress.media import WRITERS, image_bytes
+
+MAX_PIXELS: Final = 1 << 29  # of a file that is read
+JPEG: Final = b"\xff\xd8\xff"
+RASTERS: Final = (b"BM", b"P5", b"P6", b"P7", b"II", b"MM")
+RASTER_SUFFIXES: Final = {
+    b"P": (".ppm", ".pgm", ".pnm", ".pam"), b"BM": (".bmp", ".dib"), b"I": (".tif", ".tiff"), b"M": (".tif", ".tiff"),
+}  # fmt: skip
+SUFFIXES: Final = {b"\x89PNG": ".png", b"RIFF": ".webp", b"GIF8": ".gif", b"BM": ".bmp", b"II": ".tif", b"MM": ".tif"}
+CHECKS: Final = {PNG: png.check, WEBP: webp.check, RASTER: raster.check}
+LOSSY: Final = (
+    "this {} file is already lossily compressed and is best kept as it is: its pixels stored losslessly would only be "
+    "larger; --force-pixels stores them all the same, as of a PNG file"
+)
+
+
+def read_picture(data: bytes) -> Picture | None:
+    """Take an image file apart; None if it is one that must be stored as it is.
+
+    Raises:
+        UnsupportedError: it is lossy already; FormatError: no image, or damaged; LimitError: too large.
+    """
+    if data[:3] == JPEG:
+        raise UnsupportedError(LOSSY.format("JPEG"))
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and b"VP8 " in data[12:64] and b"VP8L" not in data[12:64]:
+        raise UnsupportedError(LOSSY.format("WebP"))
+    try:
+        with _quiet():
+            return _taken_apart(data)
+    except (UnsupportedError, FormatError, struct.error, ValueError, OSError, SyntaxError, LookupError, TypeError):
+        _check_readable(data)  # damaged files are refused, all others stored
+        return None
+
+
+def same_image(picture: Picture, original: bytes, *, strip: bool, force_pixels: bool) -> bool:
+    """Whether a picture is what was to be kept of a file, and still is when its own file is made and read again."""
+    expected = read_pixels(original) if force_pixels else read_picture(original)
+    if expected is None:
+        return False
+    expected = stripped(expected) if strip else expected
+    again = read_picture(write_picture(picture))
+    return same_picture(picture, expected) and again is not None and same_picture(again, expected)
+
+
+def read_pixels(data: bytes) -> Picture:
+    """The pixels of a lossy image, as of a PNG file without anything else.
+
+    Raises:
+        FormatError: no image, or damaged.
+    """
+    _check_readable(data)
+    with _quiet(), Image.open(io.BytesIO(data)) as image:
+        pixels = np.array(image if image.mode in ("L", "RGB") else image.convert("RGB"))
+    samples = pixels.reshape(*pixels.shape[:2], -1)
+    return Picture(samples, png.plain(samples.shape[2]))
+
+
+def write_picture(picture: Picture) -> bytes:
+    """The file again: byte for byte what it was, or of PNG and WebP one with the same samples and chunks."""
+    wrapper = picture.wrapper
+    CHECKS[wrapper.kind](wrapper)
+    try:
+        return {PNG: png.write_png, WEBP: webp.write_webp, RASTER: raster.write_raster}[wrapper.kind](picture)
+    except (struct.error, ValueError, OSError) as error:
+        raise FormatError(f"the image file cannot be made again: {error}") from error
+
+
+def own_suffixes(picture: Picture) -> tuple[str, ...]:
+    """Of files of its kind, the usual one first."""
+    wrapper = picture.wrapper
+    if wrapper.kind == RASTER:
+        return next((found for magic, found in RASTER_SUFFIXES.items() if wrapper.head.startswith(magic)), (".raw",))
+    return (".png",) if wrapper.kind == PNG else (".webp",)
+
+
+def written_as(picture: Picture, suffix: str) -> bytes:
+    """A file of the kind of a suffix; of another kind than its own it has no metadata.
+
+    Raises:
+        UnsupportedError: there is no such kind, or it cannot hold these samples.
+    """
+    own, wrapper, samples = own_suffixes(picture), picture.wrapper, picture.samples
+    if suffix in own:
+        return write_picture(picture)
+    visible = own[0] in (".ppm", ".webp") or (wrapper.kind == PNG and wrapper.form != png.PALETTE)
+    if visible and suffix == ".png":
+        return png.write_png(Picture(samples, png.plain(wrapper.channels, wrapper.depth)))
+    if visible and suffix in WRITERS and wrapper.depth == 8 and wrapper.channels in (1, 3):
+        return image_bytes(samples, suffix)
+    raise UnsupportedError(
+        f"cannot write this image as {suffix or 'a file without a suffix'}; choose {' or '.join(own)}"
+    )
+
+
+def stripped(picture: Picture) -> Picture:
+    """Without metadata; of kinds that come back byte for byte nothing is left out."""
+    wrapper = picture.wrapper
+    if wrapper.kind == RASTER:
+        return picture
+    return Picture(picture.samples, (png if wrapper.kind == PNG else webp).stripped(wrapper))
+
+
+def suffix_of(data: bytes) -> str:
+    """The usual suffix of an image file; none if it is not known."""
+    if data[:4] == b"RIFF" and data[8:12] != b"WEBP":
+        return ""
+    return next((suffix for magic, suffix in SUFFIXES.items() if data.startswith(magic)), "")
+
+
+def _taken_apart(data: bytes) -> Picture:
+    if data.startswith(png.SIGNATURE):
+        picture = png.read_png(data)
+    elif data[:4] == b"RIFF":
+        picture = webp.read_webp(data)
+    elif data[:2] in RASTERS:
+        picture = raster.read_raster(data)
+    else:
+        raise UnsupportedError("a kind of image that is stored as it is")
+    CHECKS[picture.wrapper.kind](picture.wrapper)
+    return picture
+
+
+def _check_readable(data: bytes) -> None:
+    """Raise FormatError unless Pillow or imagecodecs reads the file."""
+    try:
+        with _quiet(), Image.open(io.BytesIO(data)) as image:
+            image.load()
+    except MemoryError:
+        raise
+    except Exception as error:  # plugins raise SyntaxError, struct.error, IndexError, ... on damaged files
+        if not _imagecodecs_reads(data):
+            raise FormatError(f"not a readable image file, or a damaged one: {error}") from error
+
+
+def _imagecodecs_reads(data: bytes) -> bool:
+    import imagecodecs
+
+    for decode in (imagecodecs.bmp_decode, imagecodecs.tiff_decode, imagecodecs.gif_decode):
+        try:
+            decode(data)
+        except Exception:  # noqa: BLE001  # each has its own
+            continue
+        return True
+    return False
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Pillow's limit of pixels, which is lower than ours, and its warnings, which are about metadata."""
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except Image.DecompressionBombError as error:
+        raise FormatError(str(error)) from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = before

@@ -1,0 +1,75 @@
+"""An image file taken apart: its samples, and what it takes to make the file again. Errors and NumPy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ardm_compress.errors import FormatError
+from ardm_compress.surroundings import joined, parted, read_surroundings, write_surroundings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PNG, WEBP, RASTER = range(3)  # kinds of files
+KIND_NAMES: Final = ("png", "webp", "raster")
+DEPTHS: Final = (1, 2, 4, 8, 16)
+MOST_CHANNELS: Final = 4
+DEFLATED: Final = 1  # else what surrounds the samples is as it was
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapper:
+    """Everything but the samples and the sides of the image."""
+
+    kind: int
+    depth: int  # bits of a sample
+    channels: int  # 1..MOST_CHANNELS
+    form: int = 0  # 0..255, what it means depends on the kind
+    head: bytes = b""  # what precedes the samples; of PNG and WebP files, chunks
+    tail: bytes = b""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Samples as the file has them (indices into a palette, gray without scaling) and the rest of the file."""
+
+    samples: NDArray[Any]  # (rows, columns, channels); 16 bits if the depth is
+    wrapper: Wrapper
+
+
+def sample_type(depth: int) -> type[np.uint8] | type[np.uint16]:
+    """Of arrays of samples of so many bits."""
+    return np.uint16 if depth == DEPTHS[-1] else np.uint8
+
+
+def same_picture(one: Picture, other: Picture) -> bool:
+    """Whether nothing that is promised differs."""
+    return one.wrapper == other.wrapper and np.array_equal(one.samples, other.samples)
+
+
+def write_wrapper(wrapper: Wrapper) -> bytes:
+    """As the compressed file keeps it, the shorter way."""
+    first = wrapper.kind | DEPTHS.index(wrapper.depth) << 2 | (wrapper.channels - 1) << 5
+    data = bytes([first, wrapper.form])
+    if not (wrapper.head or wrapper.tail):
+        return data
+    plain, packed = joined(wrapper.head, wrapper.tail), write_surroundings(wrapper.head, wrapper.tail)
+    return data + (bytes([DEFLATED]) + packed if len(packed) < len(plain) else bytes([0]) + plain)
+
+
+def read_wrapper(data: bytes) -> Wrapper:
+    """Inverse of ``write_wrapper``.
+
+    Raises:
+        FormatError: no such wrapper; LimitError: it unpacks to too much.
+    """
+    kind, depth = (data[0] & 3, data[0] >> 2 & 7) if len(data) > 1 else (RASTER + 1, 0)
+    if kind > RASTER or depth >= len(DEPTHS) or data[0] >> 7 or (len(data) > 2 and data[2] > DEFLATED):
+        raise FormatError("the wrapper is not one that version 1 defines", section="header")
+    head, tail = b"", b""
+    if len(data) > 2:
+        head, tail = (read_surroundings if data[2] == DEFLATED else parted)(data[3:])
+    return Wrapper(kind, DEPTHS[depth], (data[0] >> 5 & 3) + 1, data[1], head, tail)

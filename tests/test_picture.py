@@ -1,0 +1,273 @@
+"""Image files of every kind: taken apart and made again, and coded tile by tile, they keep what is promised."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from ardm_compress import api
+from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
+from ardm_compress.image import codec, png
+from ardm_compress.image.codec import decode_picture, encode_picture
+from ardm_compress.image.container import (
+    PICTURE,
+    PictureHeader,
+    method_name,
+    read_file,
+    read_header,
+    write_file,
+)
+from ardm_compress.image.files import own_suffixes, read_picture, same_image, stripped, write_picture, written_as
+from ardm_compress.image.methods import Coder, decode_tile, encode_tile
+from ardm_compress.image.picture import Picture, Wrapper, read_wrapper, same_picture, write_wrapper
+
+CODER = Coder(lambda samples: api.encode(samples, budget=4), api.decode)
+
+
+def noise(rows: int, columns: int, channels: int, depth: int, seed: int = 0) -> NDArray[np.uint16]:
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 1 << depth, (rows, columns, channels)).astype(np.uint16 if depth == 16 else np.uint8)
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + zlib.crc32(name + body).to_bytes(4, "big")
+
+
+def png_file(samples: NDArray[np.uint16], depth: int, colour: int, *before: bytes, after: bytes = b"") -> bytes:
+    """A PNG file by hand, without filters."""
+    rows, columns = samples.shape[:2]
+    bits = np.unpackbits(samples.astype(">u2").view(np.uint8).reshape(rows, -1, 2), axis=2)[..., 16 - depth :]
+    lines = np.pad(np.packbits(bits.reshape(rows, -1), axis=1), ((0, 0), (1, 0)))
+    header = struct.pack(">IIBBBBB", columns, rows, depth, colour, 0, 0, 0)
+    pixels = chunk(b"IDAT", zlib.compress(lines.tobytes()))
+    return png.SIGNATURE + chunk(b"IHDR", header) + b"".join(before) + pixels + after + chunk(b"IEND", b"")
+
+
+PALETTE = chunk(b"PLTE", bytes(range(48)))
+TEXT = chunk(b"tEXt", b"Title\0kept")
+KINDS = [(depth, colour) for depth in (1, 2, 4, 8, 16) for colour in (0, 2, 3, 4, 6)
+         if depth >= 8 or colour in (0, 3) if depth < 16 or colour != 3]  # fmt: skip
+
+
+@pytest.mark.parametrize(("depth", "colour"), KINDS)
+def test_png_files_of_every_kind_keep_samples_and_chunks(depth: int, colour: int) -> None:
+    samples = noise(5, 7, png.CHANNELS[colour], min(depth, 4) if colour == 3 else depth)
+    palette = [chunk(b"PLTE", bytes(range(3 << min(depth, 4))))] if colour == 3 else []
+    transparent = {0: bytes(2), 2: bytes(6), 3: b"\x50\x60"}.get(colour)
+    before = [TEXT, *palette, *([chunk(b"tRNS", transparent)] if transparent else [])]
+    data = png_file(samples, depth, colour, *before, after=chunk(b"eXIf", b"II"))
+    picture = read_picture(data)
+    assert picture is not None
+    np.testing.assert_array_equal(picture.samples, samples)
+    coded = encode_picture(picture, CODER)
+    assert same_image(decode_picture(coded, CODER), data, strip=False, force_pixels=False)
+    again = write_picture(decode_picture(coded, CODER))
+    assert all(part in again for part in before)
+    assert again.index(TEXT) < again.index(b"IDAT") < again.index(b"eXIf")
+    bare = write_picture(stripped(picture))
+    assert TEXT not in bare
+    assert all(part in bare for part in before[1:])
+
+
+def test_interlaced_files_come_back_without_interlace() -> None:
+    """Adam7 by Pillow is not to be had, so a 1x1 image, which has one pass and looks alike either way."""
+    data = bytearray(png_file(noise(1, 1, 3, 8), 8, 2))
+    data[28] = 1
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    picture = read_picture(bytes(data))
+    assert picture is not None
+    assert write_picture(picture)[28] == 0
+    assert same_image(picture, bytes(data), strip=False, force_pixels=False)
+
+
+def saved(samples: NDArray[np.uint16], kind: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(samples[..., 0] if samples.shape[2] == 1 else samples).save(out, kind, **options)
+    return out.getvalue()
+
+
+RASTERS = {
+    "bmp": saved(noise(5, 7, 3, 8), "BMP"),
+    "bmp gray": saved(noise(5, 7, 1, 8), "BMP"),
+    "bmp rgba": saved(noise(5, 7, 4, 8), "BMP"),
+    "ppm": b"P6\n# why\n7 5 255\n" + bytes(noise(5, 7, 3, 8).tobytes()) + b"tail",
+    "pgm": b"P5 7 5 255\n" + bytes(noise(5, 7, 1, 8).tobytes()),
+    "pgm of 16 bits": b"P5 7 5 65535\n" + noise(5, 7, 1, 16).astype(">u2").tobytes(),
+    "pam": b"P7\nWIDTH 7\nHEIGHT 5\nDEPTH 2\nMAXVAL 255\nTUPLTYPE GRAYSCALE_ALPHA\nENDHDR\n" + bytes(range(70)),
+    "tiff": saved(noise(5, 7, 3, 8), "TIFF"),
+    "tiff of 16 bits": saved(noise(5, 7, 1, 16), "TIFF"),
+}
+
+
+@pytest.mark.parametrize("name", RASTERS)
+def test_files_of_plain_samples_come_back_byte_for_byte(name: str) -> None:
+    data = RASTERS[name]
+    picture = read_picture(data)
+    assert picture is not None
+    assert read_wrapper(write_wrapper(picture.wrapper)) == picture.wrapper
+    decoded = decode_picture(encode_picture(picture, CODER), CODER)
+    assert write_picture(decoded) == data
+    assert written_as(decoded, own_suffixes(picture)[0]) == data
+    if name in ("bmp", "bmp gray", "ppm", "pgm", "tiff"):
+        np.testing.assert_array_equal(picture.samples.squeeze(), np.asarray(Image.open(io.BytesIO(data))))
+
+
+def test_webp_files_keep_colour_under_transparency_and_chunks() -> None:
+    samples = noise(9, 11, 4, 8)
+    samples[:4, :, 3] = 0
+    data = saved(samples, "WEBP", lossless=True, exact=True, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0", xmp=b"<x/>")
+    picture = read_picture(data)
+    assert picture is not None
+    np.testing.assert_array_equal(picture.samples, samples)
+    again = write_picture(decode_picture(encode_picture(picture, CODER), CODER))
+    assert same_image(picture, again, strip=False, force_pixels=False)
+    assert Image.open(io.BytesIO(again)).info["xmp"] == b"<x/>"
+    assert b"<x/>" not in write_picture(stripped(picture))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        saved(noise(5, 7, 1, 8), "GIF"),
+        saved(noise(5, 7, 3, 8), "TIFF", compression="tiff_lzw"),
+        png_file(noise(5, 7, 1, 8), 8, 0) + b"behind the end",
+        png_file(noise(5, 7, 1, 8), 8, 0, chunk(b"acTL", bytes(8))),
+        RASTERS["bmp"][:60] + b"?" + RASTERS["bmp"][61:-1] + b"?",
+    ],
+)
+def test_what_would_not_come_back_is_stored(data: bytes) -> None:
+    if data[:2] == b"BM":
+        data = data[:75] + b"?" + data[76:]  # padding of a row
+    assert read_picture(data) is None
+    assert b"".join(api.decoded_file(api.encode_image(data))) == data
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", png.SIGNATURE, RASTERS["bmp"][:80], RASTERS["ppm"][:30]])
+def test_damaged_files_are_refused(data: bytes) -> None:
+    with pytest.raises(FormatError):
+        read_picture(data)
+
+
+def test_lossy_files_are_refused() -> None:
+    for kind in ("JPEG", "WEBP"):
+        with pytest.raises(UnsupportedError, match="--force-pixels"):
+            read_picture(saved(noise(9, 9, 3, 8), kind))
+
+
+@settings(max_examples=25)
+@given(st.data())
+def test_tiles_of_any_samples_come_back(data: st.DataObject) -> None:
+    depth, channels = data.draw(st.sampled_from([1, 2, 4, 8, 16])), data.draw(st.integers(1, 4))
+    rows, columns = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9))
+    samples = noise(rows, columns, channels, depth, data.draw(st.integers(0, 9)))
+    if data.draw(st.booleans()):
+        samples[:] = samples[:1, :1]
+    stream = encode_tile(samples, depth, CODER)
+    assert len(stream) <= 1 + -(-samples.size * depth // 8)
+    np.testing.assert_array_equal(decode_tile(stream, samples.shape, depth, CODER), samples)
+
+
+def test_each_method_wins_somewhere(photo: NDArray[np.uint8]) -> None:
+    flat = np.zeros((64, 64, 3), np.uint8)
+    flat[10:40, 20:50] = 200
+    soft = np.rint(np.add.outer(np.arange(64), np.arange(64))[..., None] * 300.0).astype(np.uint16)
+    alpha = np.zeros((*photo.shape[:2], 1), np.uint8)
+    alpha[:, 20:] = 255
+    tiles = {
+        "model": (photo, 8), "webp": (flat, 8), "jpeg xl": (soft, 16), "raw": (noise(8, 8, 1, 1), 1),
+        "apart": (np.concatenate([photo, alpha], 2), 8),
+    }  # fmt: skip
+    coder = Coder(api.encode, api.decode)
+    for name in ("model", "jpeg xl", "raw", "apart"):
+        assert method_name(encode_tile(*tiles[name], coder)) == name
+
+
+def test_photographs_without_anything_else_are_left_to_the_model(photo: NDArray[np.uint8]) -> None:
+    data = encode_picture(Picture(photo, png.plain(3)), Coder(api.encode, api.decode))
+    assert data == api.encode(photo)
+    same = api.decode_image(data)
+    assert same_picture(same, Picture(photo, png.plain(3)))
+
+
+def test_large_pictures_are_cut_into_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec, "TILE", 16)
+    picture = Picture(noise(40, 33, 1, 4), Wrapper(0, 4, 1))
+    data = encode_picture(picture, CODER)
+    header, payloads = read_file(data)
+    assert header.grid == (3, 3)
+    assert len(payloads) == 9
+    assert same_picture(decode_picture(data, CODER), picture)
+    damaged = bytearray(data)
+    damaged[-9] ^= 1
+    with pytest.raises(ChecksumError):
+        decode_picture(bytes(damaged), CODER)
+
+
+@pytest.fixture(scope="module")
+def small() -> bytes:
+    picture = read_picture(png_file(noise(4, 5, 1, 4), 4, 3, PALETTE, TEXT))
+    assert picture is not None
+    return encode_picture(picture, CODER)
+
+
+def test_every_flipped_bit_and_truncation_is_found(small: bytes) -> None:
+    for position in range(8 * len(small)):
+        damaged = bytearray(small)
+        damaged[position >> 3] ^= 1 << (position & 7)
+        with pytest.raises(ArdmError):
+            api.decode_image(bytes(damaged))
+    for length in range(len(small)):
+        with pytest.raises(ArdmError):
+            api.decode_image(small[:length])
+    with pytest.raises(ArdmError):
+        api.decode_image(small + b"\0")
+
+
+@settings(max_examples=150)
+@given(st.integers(0, 5), st.binary(max_size=40))
+def test_any_stream_with_good_checksums_ends_in_a_named_error(method: int, body: bytes) -> None:
+    for depth, channels in ((8, 3), (16, 1), (1, 1), (8, 4)):
+        wrapper = write_wrapper(Wrapper(0, depth, channels, {1: 0, 3: 2, 4: 6}[channels]))
+        header = PictureHeader(shape=(3, 3), tile=(3, 3), wrapper=wrapper, checksums=(0xDEADBEEF,), lengths=())
+        with pytest.raises((FormatError, LimitError, UnsupportedError)):
+            decode_picture(write_file(header, [bytes([method]) + body]), CODER)
+
+
+@given(st.binary(max_size=30))
+def test_wrappers_are_read_or_refused(data: bytes) -> None:
+    try:
+        wrapper = read_wrapper(data)
+    except (FormatError, LimitError):
+        return
+    assert read_wrapper(write_wrapper(wrapper)) == wrapper
+
+
+def test_headers_that_claim_too_much_are_refused_at_once() -> None:
+    for fields in (b"\xff\xff\x3f\xff\xff\x3f", b"\x80\x80\x40\x80\x80\x40"):
+        with pytest.raises((LimitError, FormatError)):
+            read_header(b"ARDM\1" + bytes([PICTURE]) + fields + bytes(30))
+
+
+def test_conversion_is_refused_where_it_would_change_pixels() -> None:
+    palette = read_picture(png_file(noise(4, 5, 1, 4), 4, 3, PALETTE))
+    assert palette is not None
+    with pytest.raises(UnsupportedError, match=r"\.png"):
+        written_as(palette, ".webp")
+    bmp = read_picture(RASTERS["bmp gray"])
+    assert bmp is not None
+    with pytest.raises(UnsupportedError, match=r"\.bmp"):
+        written_as(bmp, ".png")
+    ppm = read_picture(RASTERS["ppm"])
+    assert ppm is not None
+    made = read_picture(written_as(ppm, ".png"))
+    assert made is not None
+    assert made.wrapper == png.plain(3)
+    np.testing.assert_array_equal(made.samples, ppm.samples)
