@@ -23,8 +23,8 @@ from ardm_compress.container import (
 from ardm_compress.data import Data
 from ardm_compress.errors import FormatError, LimitError
 
-RAW, MODEL, WEBP, JPEG_XL, APART = range(5)  # first byte of a tile's stream: how it is coded
-METHODS: Final = ("raw", "model", "webp", "jpeg xl", "apart")
+RAW, MODEL, WEBP, JPEG_XL, APART, CONTEXTS = range(6)  # first byte of a tile's stream: how it is coded
+METHODS: Final = ("raw", "model", "webp", "jpeg xl", "apart", "contexts")
 PICTURE: Final = 1  # flags
 TILED: Final = 1 << 2
 MOST_CHANNELS: Final = 4

@@ -13,8 +13,8 @@ import numpy as np
 
 from ardm_compress.container import MAGIC, VERSION, Reader, write_varint
 from ardm_compress.errors import FormatError
-from ardm_compress.image import webp
-from ardm_compress.image.container import APART, JPEG_XL, MODEL, RAW, WEBP
+from ardm_compress.image import contexts, webp
+from ardm_compress.image.container import APART, CONTEXTS, JPEG_XL, MODEL, RAW, WEBP
 from ardm_compress.image.picture import sample_type
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def encode_tile(samples: NDArray[Any], depth: int, coder: Coder) -> bytes:
         by_model = compared(samples, coder)
     if by_model >= CLEAR:
         streams += _others(samples, depth)
+        mixed = contexts.pack(samples, depth)
+        streams += [] if mixed is None else [bytes([CONTEXTS]) + mixed]
     if depth == 8 and channels in MODEL_CHANNELS and by_model <= HOPEFUL:
         streams.append(bytes([MODEL]) + coder.encode(samples)[len(START) :])
     if channels in (2, 4):
@@ -67,6 +69,8 @@ def decode_tile(stream: bytes, shape: tuple[int, int, int], depth: int, coder: C
         return _of_depth(webp.unpack(body, shape), depth)
     if method == bytes([JPEG_XL]):
         return _of_depth(_from_jpeg_xl(body, shape), depth)
+    if method == bytes([CONTEXTS]):
+        return contexts.unpack(body, shape, depth)
     if method == bytes([APART]) and shape[2] in (2, 4):
         return _from_apart(body, shape, depth, coder)
     raise FormatError("a tile is coded in a way that version 1 does not define", section="payload")
@@ -83,6 +87,7 @@ def of_model(stream: bytes) -> bytes | None:
 
 
 def _others(samples: NDArray[Any], depth: int) -> list[bytes]:
+    """Streams of whole images' coders."""
     found = []
     if depth <= 8 and max(samples.shape[:2]) <= webp.MAX_SIDE:
         found.append(bytes([WEBP]) + webp.pack(np.asarray(samples, np.uint8)))

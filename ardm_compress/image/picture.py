@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ardm_compress.container import Reader, write_varint
 from ardm_compress.errors import FormatError
+from ardm_compress.image.contexts import MOST_BYTES, pack_bytes, unpack_bytes
 from ardm_compress.surroundings import joined, parted, read_surroundings, write_surroundings
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ PNG, WEBP, RASTER = range(3)  # kinds of files
 KIND_NAMES: Final = ("png", "webp", "raster")
 DEPTHS: Final = (1, 2, 4, 8, 16)
 MOST_CHANNELS: Final = 4
-DEFLATED: Final = 1  # else what surrounds the samples is as it was
+PLAIN, DEFLATED, MIXED = range(3)  # how what surrounds the samples is packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,11 @@ def write_wrapper(wrapper: Wrapper) -> bytes:
     data = bytes([first, wrapper.form])
     if not (wrapper.head or wrapper.tail):
         return data
-    plain, packed = joined(wrapper.head, wrapper.tail), write_surroundings(wrapper.head, wrapper.tail)
-    return data + (bytes([DEFLATED]) + packed if len(packed) < len(plain) else bytes([0]) + plain)
+    plain = joined(wrapper.head, wrapper.tail)
+    ways = [bytes([PLAIN]) + plain, bytes([DEFLATED]) + write_surroundings(wrapper.head, wrapper.tail)]
+    if len(plain) <= MOST_BYTES:
+        ways.append(bytes([MIXED]) + write_varint(len(plain)) + pack_bytes(plain))
+    return data + min(ways, key=len)
 
 
 def read_wrapper(data: bytes) -> Wrapper:
@@ -67,9 +72,17 @@ def read_wrapper(data: bytes) -> Wrapper:
         FormatError: no such wrapper; LimitError: it unpacks to too much.
     """
     kind, depth = (data[0] & 3, data[0] >> 2 & 7) if len(data) > 1 else (RASTER + 1, 0)
-    if kind > RASTER or depth >= len(DEPTHS) or data[0] >> 7 or (len(data) > 2 and data[2] > DEFLATED):
+    if kind > RASTER or depth >= len(DEPTHS) or data[0] >> 7 or (len(data) > 2 and data[2] > MIXED):
         raise FormatError("the wrapper is not one that version 1 defines", section="header")
-    head, tail = b"", b""
-    if len(data) > 2:
-        head, tail = (read_surroundings if data[2] == DEFLATED else parted)(data[3:])
+    head, tail = _surroundings(data[2], data[3:]) if len(data) > 2 else (b"", b"")
     return Wrapper(kind, DEPTHS[depth], (data[0] >> 5 & 3) + 1, data[1], head, tail)
+
+
+def _surroundings(way: int, data: bytes) -> tuple[bytes, bytes]:
+    if way == DEFLATED:
+        return read_surroundings(data)
+    if way == PLAIN:
+        return parted(data)
+    reader = Reader(data)
+    count = reader.varint(0, MOST_BYTES, "the length of the wrapper")
+    return parted(unpack_bytes(data[reader.offset :], count))
