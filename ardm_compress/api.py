@@ -17,7 +17,17 @@ from ardm_compress import codec
 from ardm_compress.ardm.costs import conditional_bits
 from ardm_compress.ardm.schedule import plan_all, plan_steps, table_from_conditional
 from ardm_compress.audio import container, files
-from ardm_compress.container import MAX_SIDE, Header, read_file, sample_checksum, write_file
+from ardm_compress.container import (
+    MAX_SIDE,
+    Header,
+    box_shape,
+    paste,
+    read_file,
+    region_box,
+    sample_checksum,
+    shared,
+    write_file,
+)
 from ardm_compress.data import Data, spool
 from ardm_compress.describe import describe_tiles
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
@@ -114,8 +124,15 @@ def encode(
     return write_file(header, payloads)
 
 
-def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8]:
+def decode(
+    data: bytes, *, region: tuple[int, int, int, int] | None = None, progress: Progress | None = None
+) -> NDArray[np.uint8]:
     """Inverse of ``encode``: the samples, (rows, columns, 1 or 3).
+
+    Args:
+        data: a whole file.
+        region: left, top, width and height of the part to decode; only the tiles that it touches are.
+        progress: as for ``encode``.
 
     Raises:
         FormatError, ChecksumError: the bytes are not a file of this format, or a damaged one; UnsupportedError: it
@@ -125,19 +142,21 @@ def decode(data: bytes, *, progress: Progress | None = None) -> NDArray[np.uint8
     coder = _model_of(model_of_file(header.model_id), 2)
     _check_channels(header.channels, coder)
     _check_description(header, coder)
-    samples = np.empty((*header.shape, header.channels), np.uint8)
+    wanted = region_box(region, header.shape)
+    samples = np.empty((*box_shape(wanted), header.channels), np.uint8)
     tiles = prod(header.grid)
-    count = Counter(progress, _calls(header, coder.order))
-    for index in range(tiles):
+    touched = [index for index in range(tiles) if shared(header.tile_box(index), wanted)]
+    count = Counter(progress, _calls(header, coder.order) // tiles * len(touched))
+    for index in touched:
         box = header.tile_box(index)
-        shape = samples[box].shape[:2]
+        shape = box_shape(box)
         steps = tile_steps(header.runs, coder.order, header.tile, shape)
         decoded = codec.decode_tile(
             coder, shape, header.channels, steps, payloads[index::tiles], count.one, header.description(index)
         )
         if sample_checksum(decoded.tobytes()) != header.checksums[index]:
             raise ChecksumError(f"tile {index} decoded to other samples than were encoded", section=f"tile {index}")
-        samples[box] = decoded
+        paste(decoded, box, samples, wanted)
     return samples
 
 
@@ -171,15 +190,23 @@ def encode_image(
     return encode_picture(stripped(picture) if strip else picture, coder)
 
 
-def decode_image(data: Data, *, progress: Progress | None = None) -> Picture:
+def decode_image(
+    data: Data, *, region: tuple[int, int, int, int] | None = None, progress: Progress | None = None
+) -> Picture:
     """Inverse of ``encode_image``, except of stored files: the image taken apart, for ``write_picture``.
+
+    Args:
+        data: a whole file.
+        region: as for ``decode``; a part of an image has no metadata.
+        progress: as for ``decode``.
 
     Raises:
         As ``decode``.
     """
     if is_picture(data):
-        return decode_picture(data, Coder(lambda _: b"", lambda part: decode(part, progress=progress)))
-    samples = decode(data[:], progress=progress)
+        coder = Coder(lambda _: b"", lambda part: decode(part, progress=progress))
+        return decode_picture(data, coder, region)
+    samples = decode(data[:], region=region, progress=progress)
     return Picture(samples, png.plain(samples.shape[2]))
 
 

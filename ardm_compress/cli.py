@@ -71,6 +71,16 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
     ctx.exit()
 
 
+def _parse_region(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int, int, int] | None:
+    if value is None:
+        return None
+    numbers = value.split(",")
+    if len(numbers) != 4 or not all(number.strip().isdecimal() for number in numbers):
+        raise click.BadParameter("four numbers are needed, such as 0,0,256,256")
+    left, top, width, height = map(int, numbers)
+    return left, top, width, height
+
+
 FILE = click.argument("file", type=click.Path(path_type=Path))
 OUTPUT = click.option("-o", "--output", type=click.Path(path_type=Path), help="Output file.")
 FORCE = click.option("-f", "--force", is_flag=True, help="Overwrite an existing output file.")
@@ -120,9 +130,13 @@ def encode(
 @FILE
 @OUTPUT
 @FORCE
+@click.option("--region", metavar="LEFT,TOP,WIDTH,HEIGHT", callback=_parse_region, help="Of images: pixels to decode.")
 @click.option("--start", type=click.FloatRange(min=0), default=0.0, help="Of sound: seconds to leave out.")
 @click.option("--duration", type=click.FloatRange(min=0), help="Of sound: seconds to decode.")
-def decode(file: Path, output: Path | None, force: bool, start: float, duration: float | None) -> None:
+def decode(
+    file: Path, output: Path | None, force: bool, region: tuple[int, int, int, int] | None, start: float,
+    duration: float | None,
+) -> None:  # fmt: skip
     """Restore the image or sound from FILE.
 
     The output is FILE without .ardm; for images its suffix is added if that is missing. Everything comes back as the
@@ -130,6 +144,8 @@ def decode(file: Path, output: Path | None, force: bool, start: float, duration:
     and what is converted, have no tags.
     """
     with opened(file) as data:
+        if region and _is_packed_sound(data):
+            raise click.UsageError("--region is for images of which samples are coded; this file is none")
         if _is_stored(data) and not (start or duration is not None):
             _decode_stored(file, data, output, force)
         elif _is_packed_sound(data):
@@ -137,7 +153,7 @@ def decode(file: Path, output: Path | None, force: bool, start: float, duration:
         elif start or duration is not None:
             raise click.UsageError("--start and --duration are for sound; this file is an image")
         else:
-            _decode_image(file, data, output, force)
+            _decode_image(file, data, output, force, region)
 
 
 @main.command()
@@ -331,11 +347,11 @@ def _restores(restores: Callable[[], bool]) -> bool:
         raise ChecksumError(f"verification failed, nothing was written: {error}") from error
 
 
-def _image(data: Data, label: str) -> Picture:
+def _image(data: Data, label: str, **options: Any) -> Picture:
     from ardm_compress import api
 
     with _progress(label) as progress:
-        return api.decode_image(data, progress=progress)
+        return api.decode_image(data, progress=progress, **options)
 
 
 @contextmanager
@@ -347,12 +363,16 @@ def _sound(data: Data, label: str, **options: Any) -> Iterator[Iterator[bytes]]:
         yield api.decoded_sound(data, progress=progress, **options)
 
 
-def _decode_image(file: Path, data: Data, output: Path | None, force: bool) -> None:
+def _decode_image(
+    file: Path, data: Data, output: Path | None, force: bool, region: tuple[int, int, int, int] | None
+) -> None:
     from ardm_compress.image.files import written_as
 
+    if region and output is None:
+        raise click.UsageError("name the part with -o")
     if output:
         _check_output(output, force)
-    picture = _image(data, "decode")
+    picture = _image(data, "decode", region=region)
     output = output or _decoded_name(file, picture)
     _check_output(output, force)
     write_atomically(output, written_as(picture, output.suffix.lower()), force=force)

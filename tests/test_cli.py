@@ -223,6 +223,15 @@ def test_what_no_method_takes_apart_is_stored(tmp_path: Path) -> None:
     assert path.read_bytes() == content
 
 
+def test_a_region_is_decoded(photo: Path, packed: Path) -> None:
+    part = photo.with_name("part.png")
+    assert run("decode", packed, "--region", "3,4,10,8", "-o", part).exit_code == 0
+    np.testing.assert_array_equal(read_image(part), smooth(3)[4:12, 3:13])
+    assert "24 x 20" in failed(run("decode", packed, "--region", "20,0,5,5", "-o", part, "-f"), 4)
+    for wrong in (["--region", "3,4", "-o", part, "-f"], ["--region", "0,0,1,1"]):
+        assert run("decode", packed, *wrong).exit_code == 2
+
+
 def test_options_of_images_are_wrong_usage_for_sound(tmp_path: Path) -> None:
     assert run("encode", recording(tmp_path), "--strip").exit_code == 2
 

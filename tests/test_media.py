@@ -16,7 +16,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from ardm_compress.errors import ArdmError, FormatError, LimitError, OutputExistsError, UnsupportedError
-from ardm_compress.media import SUPPORTED, WRITERS, Samples, _decode_image, _encode_image, read_image, write_image
+from ardm_compress.media import SUPPORTED, WRITERS, Samples, _decode_image, image_bytes, read_image, write_image
 
 RGB = np.random.default_rng(1).integers(0, 256, (20, 24, 3), dtype=np.uint8)
 GRAY = RGB[..., :1]
@@ -133,16 +133,16 @@ def test_hand_made_files_differ_from_good_ones_only_in_what_is_refused() -> None
 def test_pixels_survive_every_writer(suffix: str, samples: Samples) -> None:
     if suffix == ".webp" and samples.shape[2] == 1:
         with pytest.raises(UnsupportedError):
-            _encode_image(samples, suffix)
+            image_bytes(samples, suffix)
         return
-    again = _decode_image(_encode_image(samples, suffix))
+    again = _decode_image(image_bytes(samples, suffix))
     assert again.dtype == np.uint8
     assert np.array_equal(again, samples)
 
 
 @given(st.sampled_from([*WRITERS]), st.data())
 def test_damage_gives_our_errors_or_some_pixels(suffix: str, draws: st.DataObject) -> None:
-    data = bytearray(_encode_image(RGB, suffix))
+    data = bytearray(image_bytes(RGB, suffix))
     for _ in range(draws.draw(st.integers(1, 4))):
         data[draws.draw(st.integers(0, len(data) - 1))] = draws.draw(st.integers(0, 255))
     with contextlib.suppress(ArdmError):
@@ -151,7 +151,7 @@ def test_damage_gives_our_errors_or_some_pixels(suffix: str, draws: st.DataObjec
 
 @pytest.mark.parametrize("suffix", WRITERS)
 def test_files_cut_short_are_format_errors(suffix: str) -> None:
-    data = _encode_image(RGB, suffix)
+    data = image_bytes(RGB, suffix)
     for end in range(0, len(data) - 20, 13):  # all pixels of a PNG may be there before its last 20 bytes
         with pytest.raises(FormatError):
             _decode_image(data[:end])
@@ -159,7 +159,7 @@ def test_files_cut_short_are_format_errors(suffix: str) -> None:
 
 @pytest.mark.parametrize("bit", range(8))
 def test_a_flipped_bit_in_a_png_never_changes_pixels_unseen(bit: int) -> None:
-    data = _encode_image(RGB, ".png")
+    data = image_bytes(RGB, ".png")
     for position in range(0, len(data), 7):
         damaged = bytearray(data)
         damaged[position] ^= 1 << bit

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -197,6 +198,40 @@ def test_photographs_without_anything_else_are_left_to_the_model(photo: NDArray[
     assert same_picture(same, Picture(photo, png.plain(3)))
 
 
+REGIONS = [(0, 0, 33, 40), (0, 0, 1, 1), (15, 15, 2, 3), (32, 39, 1, 1), (3, 17, 20, 5)]
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_regions_touch_only_their_tiles(region: tuple[int, int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec, "TILE", 16)
+    samples, decoded = noise(40, 33, 1, 4), []
+    data = encode_picture(Picture(samples, Wrapper(0, 4, 1)), CODER)
+    unwatched = codec.decode_tile
+    monkeypatch.setattr(codec, "decode_tile", lambda *given: decoded.append(1) or unwatched(*given))
+    left, top, width, height = region
+    part = decode_picture(data, CODER, region).samples
+    np.testing.assert_array_equal(part, samples[top : top + height, left : left + width])
+    sides = [(14, 14, 12), (11, 11, 11)]  # of 40 rows and 33 columns
+    edges = [np.cumsum([0, *side]) for side in sides]
+    spans = zip((top, left), (height, width), edges, strict=True)
+    touched = [sum(a < first + count and b > first for a, b in pairwise(e)) for first, count, e in spans]
+    assert len(decoded) == touched[0] * touched[1]
+
+
+@pytest.mark.parametrize("region", [(0, 0, 0, 1), (-1, 0, 2, 2), (30, 0, 4, 1), (0, 40, 1, 1)])
+def test_regions_outside_are_refused(region: tuple[int, int, int, int]) -> None:
+    data = encode_picture(Picture(noise(40, 33, 1, 4), Wrapper(0, 4, 1)), CODER)
+    with pytest.raises(UnsupportedError, match="33 x 40"):
+        decode_picture(data, CODER, region)
+
+
+def test_regions_of_what_the_model_alone_coded(photo: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "TILE", 32)
+    data = api.encode(photo, budget=4)
+    part = api.decode_image(data, region=(20, 10, 30, 25))
+    assert same_picture(part, Picture(photo[10:35, 20:50], png.plain(3)))
+
+
 def test_large_pictures_are_cut_into_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codec, "TILE", 16)
     picture = Picture(noise(40, 33, 1, 4), Wrapper(0, 4, 1))
@@ -267,6 +302,16 @@ def test_conversion_is_refused_where_it_would_change_pixels() -> None:
         written_as(bmp, ".png")
     ppm = read_picture(RASTERS["ppm"])
     assert ppm is not None
+    dark = read_picture(RASTERS["pgm"].replace(b"5 255", b"5 99"))
+    assert dark is not None
+    with pytest.raises(UnsupportedError, match=r"\.ppm"):
+        written_as(dark, ".png")
+    with pytest.raises(UnsupportedError, match="all of it"):
+        decode_picture(encode_picture(dark, CODER), CODER, (0, 0, 2, 2))
+    keyed = read_picture(png_file(noise(4, 5, 1, 8), 8, 0, chunk(b"tRNS", b"\0\5")))
+    assert keyed is not None
+    with pytest.raises(UnsupportedError, match=r"\.png"):
+        written_as(keyed, ".pgm")
     made = read_picture(written_as(ppm, ".png"))
     assert made is not None
     assert made.wrapper == png.plain(3)

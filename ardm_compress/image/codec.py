@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ardm_compress.container import sample_checksum
+from ardm_compress.container import box_shape, paste, region_box, sample_checksum, shared
 from ardm_compress.errors import ChecksumError
 from ardm_compress.image import png
 from ardm_compress.image.container import PictureHeader, read_file, write_file
+from ardm_compress.image.files import cut_out
 from ardm_compress.image.methods import CLEAR, MODEL_CHANNELS, Coder, compared, decode_tile, encode_tile, of_model
 from ardm_compress.image.picture import Picture, read_wrapper, sample_type, write_wrapper
 
@@ -32,30 +33,41 @@ def encode_picture(picture: Picture, coder: Coder) -> bytes:
     rows, columns = samples.shape[:2]
     tile = ceil(rows / ceil(rows / TILE)), ceil(columns / ceil(columns / TILE))
     header = PictureHeader(shape=(rows, columns), tile=tile, wrapper=write_wrapper(wrapper), checksums=(), lengths=())
-    parts = [np.ascontiguousarray(samples[header.tile_box(index)]) for index in range(prod(header.grid))]
-    payloads = [encode_tile(part, wrapper.depth, coder) for part in parts]
+    payloads, checksums = [], []
+    for index in range(prod(header.grid)):
+        part = np.ascontiguousarray(samples[header.tile_box(index)])
+        payloads.append(encode_tile(part, wrapper.depth, coder))
+        checksums.append(_checksum(part))
     if bare and len(payloads) == 1 and (alone := of_model(payloads[0])):
         return alone
-    return write_file(replace(header, checksums=tuple(map(_checksum, parts))), payloads)
+    return write_file(replace(header, checksums=tuple(checksums)), payloads)
 
 
-def decode_picture(data: Data, coder: Coder) -> Picture:
+def decode_picture(data: Data, coder: Coder, region: tuple[int, int, int, int] | None = None) -> Picture:
     """Inverse of ``encode_picture``, unless that left it to the model.
+
+    Args:
+        data: a whole file.
+        coder: of the parts that the model has coded.
+        region: left, top, width and height of the part to decode, which has no metadata.
 
     Raises:
         FormatError, ChecksumError: damaged; LimitError: too large.
     """
     header, payloads = read_file(data)
     wrapper = read_wrapper(header.wrapper)
-    samples = np.empty((*header.shape, wrapper.channels), sample_type(wrapper.depth))
+    wanted = region_box(region, header.shape)
+    samples = np.empty((*box_shape(wanted), wrapper.channels), sample_type(wrapper.depth))
     for index in range(prod(header.grid)):
         box = header.tile_box(index)
-        rows, columns = samples[box].shape[:2]
+        if not shared(box, wanted):
+            continue
+        rows, columns = box_shape(box)
         part = decode_tile(payloads[index], (rows, columns, wrapper.channels), wrapper.depth, coder)
         if _checksum(part) != header.checksums[index]:
             raise ChecksumError(f"tile {index} decoded to other samples than were encoded", section=f"tile {index}")
-        samples[box] = part
-    return Picture(samples, wrapper)
+        paste(part, box, samples, wanted)
+    return Picture(samples, wrapper) if region is None else cut_out(samples, wrapper)
 
 
 def _checksum(samples: NDArray[Any]) -> int:

@@ -7,14 +7,15 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.image import png, raster, webp
-from ardm_compress.image.picture import PNG, RASTER, WEBP, Picture, same_picture
+from ardm_compress.image.picture import PNG, RASTER, WEBP, Picture, Wrapper, same_picture
 from ardm_compress.media import WRITERS, image_bytes
 
 MAX_PIXELS: Final = 1 << 29  # of a file that is read
@@ -99,7 +100,7 @@ def written_as(picture: Picture, suffix: str) -> bytes:
     own, wrapper, samples = own_suffixes(picture), picture.wrapper, picture.samples
     if suffix in own:
         return write_picture(picture)
-    visible = own[0] in (".ppm", ".webp") or (wrapper.kind == PNG and wrapper.form != png.PALETTE)
+    visible = shows_samples(wrapper)
     if visible and suffix == ".png":
         return png.write_png(Picture(samples, png.plain(wrapper.channels, wrapper.depth)))
     if visible and suffix in WRITERS and wrapper.depth == 8 and wrapper.channels in (1, 3):
@@ -107,6 +108,26 @@ def written_as(picture: Picture, suffix: str) -> bytes:
     raise UnsupportedError(
         f"cannot write this image as {suffix or 'a file without a suffix'}; choose {' or '.join(own)}"
     )
+
+
+def shows_samples(wrapper: Wrapper) -> bool:
+    """Whether samples are gray or colour from black to full scale, transparency last, and nothing else says more."""
+    if wrapper.kind == RASTER:
+        return raster.shows_samples(wrapper.head)
+    return wrapper.kind == WEBP or (wrapper.form != png.PALETTE and not png.has_colour_key(wrapper))
+
+
+def cut_out(samples: NDArray[Any], wrapper: Wrapper) -> Picture:
+    """A part of an image's samples, as an image without metadata.
+
+    Raises:
+        UnsupportedError: they would not look the same without the file that they are from.
+    """
+    if wrapper.kind == PNG:
+        return Picture(samples, png.stripped(wrapper))
+    if not shows_samples(wrapper):
+        raise UnsupportedError("parts of this kind of file cannot be decoded; decode all of it")
+    return Picture(samples, png.plain(wrapper.channels, wrapper.depth))
 
 
 def stripped(picture: Picture) -> Picture:

@@ -68,6 +68,11 @@ def stripped(wrapper: Wrapper) -> Wrapper:
     return Wrapper(PNG, wrapper.depth, wrapper.channels, wrapper.form, write_chunks(kept))
 
 
+def has_colour_key(wrapper: Wrapper) -> bool:
+    """Whether a colour or gray stands for transparency."""
+    return any(name == b"tRNS" for name, _ in read_chunks(wrapper.head))
+
+
 def check(wrapper: Wrapper) -> None:
     """Raise FormatError unless PNG files have such samples and chunks."""
     colour = wrapper.form

@@ -73,6 +73,14 @@ def write_raster(picture: Picture) -> bytes:
     return wrapper.head + np.pad(lines, ((0, 0), (0, padding))).tobytes() + wrapper.tail
 
 
+def shows_samples(head: bytes) -> bool:
+    """Whether samples are gray or colour from black to full scale, as far as is known of a file that begins so."""
+    if head[:2] == b"P7":
+        return b"MAXVAL 255\n" in head or b"MAXVAL 65535\n" in head
+    found = PNM.match(head)
+    return bool(found and found[4] in (b"255", b"65535"))
+
+
 def check(wrapper: Wrapper) -> None:
     """Raise FormatError unless there are such files."""
     if wrapper.depth < 8 or wrapper.form > 2 * PADDED - 1 or (wrapper.form & BLUE_FIRST and wrapper.channels < 3):

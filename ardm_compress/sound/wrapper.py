@@ -1,4 +1,4 @@
-"""What a sound file has besides its samples <-> bytes (docs/format.md section 13.2). Errors and container only."""
+"""What a sound file has besides its samples <-> bytes (docs/format.md section 13.7). Errors and container only."""
 
 from __future__ import annotations
 
