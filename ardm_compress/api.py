@@ -169,7 +169,9 @@ def encode_image(
     force_pixels: bool = False,
     progress: Progress | None = None,
 ) -> bytes:
-    """Compress an image file, by the model or by what else makes it smallest; some kinds are stored as they are.
+    """Compress an image file, by the model or by what else makes it smallest.
+
+    Some kinds are stored as they are, and so is a file that would become larger.
 
     Args:
         data: the whole file.
@@ -184,10 +186,15 @@ def encode_image(
     """
     picture = read_pixels(data) if force_pixels else read_picture(data)
     if picture is None:
-        with spool() as collected:
-            return write_stored(data, collected)[:]
+        return _stored(data)
     coder = Coder(lambda samples: encode(samples, budget=budget, model=model, progress=progress), decode)
-    return encode_picture(stripped(picture) if strip else picture, coder)
+    coded = encode_picture(stripped(picture) if strip else picture, coder)
+    return coded if strip or force_pixels or len(coded) <= len(data) else min(coded, _stored(data), key=len)
+
+
+def _stored(data: bytes) -> bytes:
+    with spool() as collected:
+        return write_stored(data, collected)[:]
 
 
 def decode_image(

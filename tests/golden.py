@@ -5,11 +5,13 @@ A golden file is never written again: a new model or format version adds files a
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pictures import TEXT, bmp_file, chunk, png_file
 from sounds import LIST, wave
 
 from ardm_compress.media import read_image
@@ -84,8 +86,41 @@ SOUNDS: dict[str, tuple[bytes, int]] = {
 }
 SOUND = "sound-1"
 
+
+def drawing(channels: int, depth: int) -> NDArray[np.int64]:
+    """Discs of a few values."""
+    rows, columns = np.mgrid[:30, :44]
+    discs = ((rows - 15) ** 2 + (columns - 20) ** 2) // 90 + columns // 30
+    return (discs[..., None] * np.arange(1, channels + 1) * (3 if depth > 4 else 1)) % (1 << depth)
+
+
+def transparent(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The right half is not seen."""
+    seen = np.where(np.arange(samples.shape[1]) < samples.shape[1] // 2, 255, 0).astype(np.uint8)
+    return np.concatenate([samples, np.broadcast_to(seen[None, :, None], (*samples.shape[:2], 1))], 2)
+
+
+DEEP = (photo(40, 50).astype(np.int64) * 257 + np.arange(50)[:, None]) % 65536
+
+# image files
+PICTURES: dict[str, bytes] = {
+    "palette": png_file(drawing(1, 4), 4, 3, TEXT, chunk(b"PLTE", bytes(range(48))), chunk(b"tRNS", b"\0\x80")),
+    "one-bit": png_file(drawing(1, 1), 1, 0),
+    "rgb-16": png_file(DEEP, 16, 2),
+    "rgba-drawing": png_file(drawing(4, 8), 8, 6, TEXT),
+    "rgba-photo": png_file(transparent(photo(48, 64)), 8, 6),
+    "gray-alpha": png_file(transparent(photo(48, 64)[..., :1]), 8, 4),
+    "photo-text": png_file(photo(48, 64), 8, 2, TEXT),
+    "flat": png_file(np.full((300, 500, 3), 77), 8, 2, TEXT),
+    "noise": png_file(np.frombuffer(hashlib.shake_256(b"noise").digest(480), np.uint8).reshape(24, 20, 1), 8, 0),
+    "bmp": bmp_file(photo(31, 33)),
+    "pgm": b"P5\n# of 16 bits\n50 40 65535\n" + DEEP[..., 0].astype(">u2").tobytes() + b"end",
+}
+PICTURE = "picture-1"
+
 NEWEST = "photo-3"  # the model that files are made with
 GOLDEN = {f"{model}-{name}": source for model in ("photo-1", "photo-2", NEWEST) for name, source in SOURCES.items()}
+GOLDEN_PICTURES = {f"{PICTURE}-{name}": source for name, source in PICTURES.items()}
 GOLDEN_SOUND = {f"{SOUND}-{name}": source for name, source in SOUNDS.items()}
 
 
@@ -102,5 +137,7 @@ if __name__ == "__main__":
             if name.endswith("spread"):
                 files.plan_period = lambda *_: 0  # the program itself never chooses it
             target.write_bytes(api.encode_sound(data, budget=budget))
+        elif name in GOLDEN_PICTURES:
+            target.write_bytes(api.encode_image(GOLDEN_PICTURES[name]))
         else:
             target.write_bytes(api.encode(GOLDEN[name][0], budget=GOLDEN[name][1]))

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from golden import FOLDER, GOLDEN, GOLDEN_SOUND, NEWEST, SOURCES
+from golden import FOLDER, GOLDEN, GOLDEN_PICTURES, GOLDEN_SOUND, NEWEST, SOURCES
 
 from ardm_compress import api
+from ardm_compress.image.container import METHODS
+from ardm_compress.image.files import same_image, write_picture
+from ardm_compress.image.picture import RASTER
+from ardm_compress.layout import describe
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -20,6 +24,19 @@ def test_golden_sound_decodes(name: str) -> None:
     assert api.decode_sound((FOLDER / f"{name}.ardm").read_bytes()) == GOLDEN_SOUND[name][0]
 
 
+@pytest.mark.parametrize("name", GOLDEN_PICTURES)
+def test_golden_picture_decodes(name: str) -> None:
+    picture = api.decode_image((FOLDER / f"{name}.ardm").read_bytes())
+    assert same_image(picture, GOLDEN_PICTURES[name], strip=False, force_pixels=False)
+    if picture.wrapper.kind == RASTER:
+        assert write_picture(picture) == GOLDEN_PICTURES[name]
+
+
+def test_golden_pictures_are_coded_in_every_way() -> None:
+    ways = {str(describe((FOLDER / f"{name}.ardm").read_bytes())["methods"])[:-2] for name in GOLDEN_PICTURES}
+    assert ways == set(METHODS)
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_golden_file_of_the_newest_model_is_written_again_byte_for_byte(name: str) -> None:
     samples, budget = SOURCES[name]
@@ -27,4 +44,4 @@ def test_golden_file_of_the_newest_model_is_written_again_byte_for_byte(name: st
 
 
 def test_no_golden_file_is_forgotten() -> None:
-    assert {path.stem for path in FOLDER.glob("*.ardm")} == {*GOLDEN, *GOLDEN_SOUND}
+    assert {path.stem for path in FOLDER.glob("*.ardm")} == {*GOLDEN, *GOLDEN_PICTURES, *GOLDEN_SOUND}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 import zlib
 from itertools import pairwise
 
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from pictures import TEXT, chunk, png_file
 from PIL import Image
 
 from ardm_compress import api
@@ -38,22 +38,7 @@ def noise(rows: int, columns: int, channels: int, depth: int, seed: int = 0) -> 
     return rng.integers(0, 1 << depth, (rows, columns, channels)).astype(np.uint16 if depth == 16 else np.uint8)
 
 
-def chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + zlib.crc32(name + body).to_bytes(4, "big")
-
-
-def png_file(samples: NDArray[np.uint16], depth: int, colour: int, *before: bytes, after: bytes = b"") -> bytes:
-    """A PNG file by hand, without filters."""
-    rows, columns = samples.shape[:2]
-    bits = np.unpackbits(samples.astype(">u2").view(np.uint8).reshape(rows, -1, 2), axis=2)[..., 16 - depth :]
-    lines = np.pad(np.packbits(bits.reshape(rows, -1), axis=1), ((0, 0), (1, 0)))
-    header = struct.pack(">IIBBBBB", columns, rows, depth, colour, 0, 0, 0)
-    pixels = chunk(b"IDAT", zlib.compress(lines.tobytes()))
-    return png.SIGNATURE + chunk(b"IHDR", header) + b"".join(before) + pixels + after + chunk(b"IEND", b"")
-
-
 PALETTE = chunk(b"PLTE", bytes(range(48)))
-TEXT = chunk(b"tEXt", b"Title\0kept")
 KINDS = [(depth, colour) for depth in (1, 2, 4, 8, 16) for colour in (0, 2, 3, 4, 6)
          if depth >= 8 or colour in (0, 3) if depth < 16 or colour != 3]  # fmt: skip
 

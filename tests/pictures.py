@@ -1,0 +1,38 @@
+"""Image files built byte by byte, for several test modules."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ardm_compress.image.png import SIGNATURE
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    """Of a PNG file."""
+    return struct.pack(">I", len(body)) + name + body + zlib.crc32(name + body).to_bytes(4, "big")
+
+
+def png_file(samples: NDArray[np.generic], depth: int, colour: int, *before: bytes, after: bytes = b"") -> bytes:
+    """A PNG file without filters, of samples (rows, columns, channels)."""
+    rows, columns = samples.shape[:2]
+    bits = np.unpackbits(samples.astype(">u2").view(np.uint8).reshape(rows, -1, 2), axis=2)[..., 16 - depth :]
+    lines = np.pad(np.packbits(bits.reshape(rows, -1), axis=1), ((0, 0), (1, 0)))
+    header = struct.pack(">IIBBBBB", columns, rows, depth, colour, 0, 0, 0)
+    pixels = chunk(b"IDAT", zlib.compress(lines.tobytes()))
+    return SIGNATURE + chunk(b"IHDR", header) + b"".join(before) + pixels + after + chunk(b"IEND", b"")
+
+
+def bmp_file(samples: NDArray[np.uint8]) -> bytes:
+    """A BMP file of red, green and blue (rows, columns, 3)."""
+    rows, columns = samples.shape[:2]
+    lines = np.pad(samples[::-1, :, ::-1].reshape(rows, -1), ((0, 0), (0, -columns * 3 % 4)))
+    head = struct.pack("<2sIIIIiiHHIIIIII", b"BM", 54 + lines.size, 0, 54, 40, columns, rows, 1, 24, 0, lines.size,
+                       2835, 2835, 0, 0)  # fmt: skip
+    return head + lines.tobytes()
+
+
+TEXT = chunk(b"tEXt", b"Title\0kept")
