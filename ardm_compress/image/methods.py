@@ -24,7 +24,7 @@ START: Final = MAGIC + bytes([VERSION])
 MODEL_CHANNELS: Final = (1, 3)
 TRIED: Final = 96  # side of the parts by which the model is compared with the others
 TRIED_PLACES: Final = (0.25, 0.75)  # of an axis, where they are
-HOPEFUL: Final = 1.3  # the model is tried on all of a tile unless it takes that many times more on the parts
+HOPEFUL: Final = 1.1  # the model is tried on all of a tile unless it takes that many times more on the parts
 CLEAR: Final = 0.8  # the others are not if it takes less than that
 SLOW: Final = 1 << 18  # pixels from which JPEG XL is not given its utmost effort
 
