@@ -35,15 +35,15 @@ from ardm_compress.exact.model import Model, load_model
 from ardm_compress.image import png
 from ardm_compress.image.codec import decode_picture, encode_picture
 from ardm_compress.image.container import is_picture
-from ardm_compress.image.files import read_picture, read_pixels, stripped
 from ardm_compress.image.files import suffix_of as image_suffix
+from ardm_compress.image.files import taken_apart
 from ardm_compress.image.methods import Coder
 from ardm_compress.image.picture import Picture
 from ardm_compress.layout import tile_steps
 from ardm_compress.models import AUTO, ModelFile, candidates, find_model, model_of_file
 from ardm_compress.progress import Counter, Progress
-from ardm_compress.sound.files import Sound, converted, read_sound, sound_parts
-from ardm_compress.sound.wrapper import suffix_of
+from ardm_compress.sound.files import Sound, converted, is_sound, read_sound, sound_parts
+from ardm_compress.sound.wrapper import suffix_of as sound_suffix
 from ardm_compress.stored import read_stored, write_stored
 
 if TYPE_CHECKING:
@@ -59,7 +59,13 @@ SECTIONS = 5  # levels 0 to 3 and the coarser ones together
 TRIED = 192  # side of the part of an image by which a model is chosen
 TRIED_FRAMES = 1 << 15  # of each part of a sound by which a model is chosen
 TRIED_PLACES = 4  # these parts are at quarters of the sound
-SUFFIXES = {".aif": ".aiff", ".aifc": ".aiff", ".wave": ".wav", ".tiff": ".tif"}  # of the same kinds of sound files
+SUFFIXES = {
+    ".aif": ".aiff",
+    ".aifc": ".aiff",
+    ".wave": ".wav",
+    ".tiff": ".tif",
+    ".dib": ".bmp",
+}  # of the same kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,17 +184,17 @@ def encode_image(
         budget: network calls, as for ``encode``.
         model: name of a model, as for ``encode``.
         strip: leave out metadata.
-        force_pixels: of lossy files, compress the pixels as those of a PNG file.
+        force_pixels: of files that are lossy or would be stored, compress the pixels as those of a PNG file.
         progress: called with the network calls done and their total, by every part of the image that the model codes.
 
     Raises:
         UnsupportedError: the file is lossy already; FormatError: it is no image, or damaged; LimitError: too large.
     """
-    picture = read_pixels(data) if force_pixels else read_picture(data)
+    picture = taken_apart(data, strip=strip, force_pixels=force_pixels)
     if picture is None:
         return _stored(data)
     coder = Coder(lambda samples: encode(samples, budget=budget, model=model, progress=progress), decode)
-    coded = encode_picture(stripped(picture) if strip else picture, coder)
+    coded = encode_picture(picture, coder)
     return coded if strip or force_pixels or len(coded) <= len(data) else min(coded, _stored(data), key=len)
 
 
@@ -335,7 +341,8 @@ def decoded_sound(
 def decoded_file(data: Data, *, suffix: str | None = None) -> Iterator[bytes]:
     """The parts of a file that is stored as it was; ``suffix`` as for ``decode_sound``."""
     start = b"".join(islice(read_stored(data), 1))
-    if suffix not in (None, "") and SUFFIXES.get(suffix, suffix) != (image_suffix(start) or suffix_of(start)):
+    known = sound_suffix(start) if is_sound(start) else image_suffix(start)
+    if suffix and known and SUFFIXES.get(suffix, suffix) != known:
         raise UnsupportedError("this file is stored as it was, so it can only be decoded as what it was")
     return read_stored(data)
 

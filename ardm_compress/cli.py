@@ -114,16 +114,17 @@ def encode(
     """Compress the image or sound FILE to FILE.ardm."""
     output = output or file.with_name(file.name + SUFFIX)
     _check_output(output, force)
-    sound = _is_sound(file)
-    if sound and (strip or force_pixels):
-        raise click.UsageError("--strip and --force-pixels are for images; this file is sound")
     options: dict[str, Any] = {"budget": budget} | ({"model": model} if model else {})
-    options |= {} if sound else {"strip": strip, "force_pixels": force_pixels}
-    with (_encode_sound if sound else _encode_image)(file, options) as encoded:
-        if verify and not _restores(encoded.restores):
-            raise ChecksumError("verification failed, nothing was written: decoding gives something else")
-        write_atomically(output, blocks(encoded.data), force=force)
-        click.echo(_summary(file, encoded), err=True)
+    with opened(file) as original:
+        sound = _is_sound(original)
+        if sound and (strip or force_pixels):
+            raise click.UsageError("--strip and --force-pixels are for images; this file is sound")
+        options |= {} if sound else {"strip": strip, "force_pixels": force_pixels}
+        with (_encode_sound if sound else _encode_image)(original, options) as encoded:
+            if verify and not _restores(encoded.restores):
+                raise ChecksumError("verification failed, nothing was written: decoding gives something else")
+            write_atomically(output, blocks(encoded.data), force=force)
+            click.echo(_summary(file, len(original), encoded), err=True)
 
 
 @main.command()
@@ -276,11 +277,10 @@ def _decoded_name(file: Path, picture: Picture) -> Path:
     return name if known else name.with_name(name.name + own[0])
 
 
-def _is_sound(file: Path) -> bool:
-    from ardm_compress.sound.files import MAGIC_BYTES, is_sound
+def _is_sound(data: Data) -> bool:
+    from ardm_compress.sound.files import is_sound
 
-    with file.open("rb") as start:
-        return is_sound(start.read(MAGIC_BYTES))
+    return is_sound(data)
 
 
 def _is_stored(data: Data) -> bool:
@@ -304,32 +304,32 @@ class Encoded(NamedTuple):
 
 
 @contextmanager
-def _encode_image(file: Path, options: dict[str, Any]) -> Iterator[Encoded]:
+def _encode_image(data: Data, options: dict[str, Any]) -> Iterator[Encoded]:
     """A compressed image; it restores the same samples and metadata, or the same bytes."""
     from ardm_compress import api
     from ardm_compress.image.files import same_image
 
-    original, start = file.read_bytes(), time.perf_counter()
+    original, start = data[:], time.perf_counter()
     with _progress("encode") as progress:
-        data = api.encode_image(original, progress=progress, **options)
+        coded = api.encode_image(original, progress=progress, **options)
     changes = {name: options[name] for name in ("strip", "force_pixels")}
 
     def restores() -> bool:
-        if _is_stored(data):
-            return b"".join(api.decoded_file(data)) == original
-        return same_image(_image(data, "verify"), original, **changes)
+        if _is_stored(coded):
+            return b"".join(api.decoded_file(coded)) == original
+        return same_image(_image(coded, "verify"), original, **changes)
 
-    yield Encoded(data, time.perf_counter() - start, restores)
+    yield Encoded(coded, time.perf_counter() - start, restores)
 
 
 @contextmanager
-def _encode_sound(file: Path, options: dict[str, Any]) -> Iterator[Encoded]:
+def _encode_sound(original: Data, options: dict[str, Any]) -> Iterator[Encoded]:
     """A compressed sound file; it restores the same bytes, or for FLAC the same samples and tags."""
     from ardm_compress import api
     from ardm_compress.sound.files import same_file
 
     start = time.perf_counter()
-    with opened(file) as original, ExitStack() as stack:
+    with ExitStack() as stack:
         with _progress("encode") as progress:
             data = stack.enter_context(api.encoded_sound(original, progress=progress, **options))
 
@@ -399,10 +399,10 @@ def _decode_sound(
         write_atomically(output, parts, force=force)
 
 
-def _summary(file: Path, encoded: Encoded) -> str:
+def _summary(file: Path, before: int, encoded: Encoded) -> str:
     from ardm_compress.layout import describe
 
-    before, after, facts = file.stat().st_size, len(encoded.data), describe(encoded.data)
+    after, facts = len(encoded.data), describe(encoded.data)
     size = f"{file}: {before} -> {after} bytes ({100 * after / max(1, before):.1f}%)"
     if facts["kind"] == "stored file":
         return f"{size}, stored as it is"

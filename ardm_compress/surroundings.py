@@ -32,6 +32,8 @@ def joined(head: bytes, tail: bytes) -> bytes:
 
 def parted(data: bytes) -> tuple[bytes, bytes]:
     """Inverse of ``joined``."""
+    if len(data) > MAX_SURROUNDINGS:
+        raise LimitError(f"what surrounds the samples has more than {MAX_SURROUNDINGS} bytes")
     reader = Reader(data)
     head = reader.take(reader.varint(0, 1 << 32, "the length of the head"))
     return head, data[reader.offset :]

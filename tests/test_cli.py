@@ -232,6 +232,18 @@ def test_a_region_is_decoded(photo: Path, packed: Path) -> None:
         assert run("decode", packed, *wrong).exit_code == 2
 
 
+def test_pipes_are_read_once(tmp_path: Path) -> None:
+    """The first bytes were lost to a look at what they are."""
+    original = recording(tmp_path)
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m ardm_compress encode <(cat {original}) -o {tmp_path}/x.ardm --budget 2"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert run("decode", tmp_path / "x.ardm", "-o", tmp_path / "y.wav").exit_code == 0
+    assert (tmp_path / "y.wav").read_bytes() == original.read_bytes()
+
+
 def test_options_of_images_are_wrong_usage_for_sound(tmp_path: Path) -> None:
     assert run("encode", recording(tmp_path), "--strip").exit_code == 2
 
@@ -255,10 +267,10 @@ def test_unknown_models_exit_4(photo: Path, command: str) -> None:
 
 
 def test_interruption_exits_130_and_leaves_nothing(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(_data: bytes) -> None:
+    def interrupted(*_data: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(api, "read_picture", interrupted)
+    monkeypatch.setattr(api, "taken_apart", interrupted)
     failed(run("encode", photo), 130)
     assert names(photo.parent) == [photo.name]
 

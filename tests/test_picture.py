@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import zlib
 from itertools import pairwise
 
+import imagecodecs
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,18 +18,29 @@ from PIL import Image
 
 from ardm_compress import api
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
-from ardm_compress.image import codec, png
+from ardm_compress.image import codec, png, webp
 from ardm_compress.image.codec import decode_picture, encode_picture
 from ardm_compress.image.container import (
+    JPEG_XL,
+    MODEL,
     PICTURE,
+    WEBP,
     PictureHeader,
     method_name,
     read_file,
     read_header,
     write_file,
 )
-from ardm_compress.image.files import own_suffixes, read_picture, same_image, stripped, write_picture, written_as
-from ardm_compress.image.methods import Coder, decode_tile, encode_tile
+from ardm_compress.image.files import (
+    own_suffixes,
+    read_picture,
+    read_pixels,
+    same_image,
+    stripped,
+    write_picture,
+    written_as,
+)
+from ardm_compress.image.methods import Coder, decode_tile, encode_tile, jpeg_xl_sides
 from ardm_compress.image.picture import Picture, Wrapper, read_wrapper, same_picture, write_wrapper
 
 CODER = Coder(lambda samples: api.encode(samples, budget=4), api.decode)
@@ -301,3 +314,108 @@ def test_conversion_is_refused_where_it_would_change_pixels() -> None:
     assert made is not None
     assert made.wrapper == png.plain(3)
     np.testing.assert_array_equal(made.samples, ppm.samples)
+
+
+def test_a_damaged_bitmap_is_refused() -> None:
+    """imagecodecs, asked after Pillow, crashed on it."""
+    data = bytearray(RASTERS["bmp"])
+    data[0x19] = 2  # of the height
+    with pytest.raises(FormatError):
+        read_picture(bytes(data))
+
+
+def test_damaged_deep_files_are_refused() -> None:
+    """libpng's errors came through."""
+    data = png_file(noise(5, 7, 3, 16), 16, 2)
+    at = data.index(b"IDAT") + 4
+    body = data[at : data.index(b"IEND") - 8]
+    for wrong in (
+        zlib.compress(zlib.decompress(body)[:-9]),
+        body[:-6],
+        zlib.compress(b"\7" + zlib.decompress(body)[1:]),
+    ):
+        with pytest.raises(FormatError):
+            read_picture(data[: at - 8] + chunk(b"IDAT", wrong) + chunk(b"IEND", b""))
+
+
+@pytest.mark.parametrize("change", ["filter", "behind", "end", "rows"])
+def test_unusual_png_files_are_not_made_usual(change: str) -> None:
+    samples = noise(5, 7, 1, 8)
+    body = zlib.compress(np.pad(samples[..., 0].astype(np.uint8), ((0, 0), (1, 0))).tobytes())
+    header, end = bytearray(png_file(samples, 8, 0)[16:29]), b""
+    if change == "filter":
+        header[11] = 64
+    elif change == "end":
+        end = b"more"
+    elif change == "rows":
+        body = zlib.compress(zlib.decompress(body) + bytes(8))
+    else:
+        body += b"behind"
+    data = png.SIGNATURE + chunk(b"IHDR", bytes(header)) + chunk(b"IDAT", body) + chunk(b"IEND", end)
+    with contextlib.suppress(FormatError):  # if Pillow refuses it
+        assert read_picture(data) is None
+
+
+def test_forced_pixels_keep_transparency_and_refuse_what_they_would_narrow() -> None:
+    samples = noise(9, 9, 4, 8)
+    lossy = saved(samples, "WEBP", quality=90)
+    assert read_pixels(lossy).samples.shape == (9, 9, 4)
+    deep = saved(noise(5, 7, 1, 16), "TIFF", compression="tiff_lzw")
+    with pytest.raises(UnsupportedError, match="I;16"):
+        api.encode_image(deep, force_pixels=True)
+    gray = saved(noise(5, 7, 1, 8), "TIFF", compression="tiff_lzw")
+    assert same_image(api.decode_image(api.encode_image(gray, force_pixels=True)), gray, strip=False, force_pixels=True)
+    plain = RASTERS["pgm of 16 bits"]
+    assert write_picture(api.decode_image(api.encode_image(plain, force_pixels=True))) == plain
+
+
+def test_opaque_webp_files_that_say_they_are_not_are_stored() -> None:
+    """They came back without transparency, so nothing was written."""
+    data = bytearray(saved(noise(9, 9, 3, 8), "WEBP", lossless=True))
+    data[24] |= 1 << 4
+    assert read_picture(bytes(data)) is None
+
+
+@pytest.mark.parametrize("method", [WEBP, JPEG_XL, MODEL])
+def test_tiles_that_claim_other_sides_are_refused_before_they_are_decoded(method: int) -> None:
+    flat = np.zeros((2048, 512, 3), np.uint8)
+    bodies = {WEBP: lambda: webp.pack(flat), JPEG_XL: lambda: imagecodecs.jpegxl_encode(flat, usecontainer=False),
+              MODEL: lambda: api.encode(flat[:16, :16], budget=2)[5:]}  # fmt: skip
+    with pytest.raises(FormatError, match="sides"):
+        decode_tile(bytes([method]) + bytes(bodies[method]()), (4, 4, 3), 8, CODER)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (8, 8), (16, 24), (300, 400), (1000, 1000), (1080, 1920), (7, 9000), (9, 12)]
+)
+def test_the_sides_of_jpeg_xl_streams_are_known(shape: tuple[int, int]) -> None:
+    stream = imagecodecs.jpegxl_encode(np.zeros(shape, np.uint8), usecontainer=False, effort=1)
+    assert jpeg_xl_sides(bytes(stream)) == shape
+
+
+def test_programs_are_not_run_for_images() -> None:
+    with pytest.raises(FormatError, match="identify"):
+        read_picture(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n")
+
+
+def test_stored_files_keep_their_own_suffix() -> None:
+    bits = api.encode_image(b"P4\n8 2\n\xaa\x55")
+    assert b"".join(api.decoded_file(bits, suffix=".pbm")) == b"P4\n8 2\n\xaa\x55"
+    gif = api.encode_image(saved(noise(5, 7, 1, 8), "GIF"))
+    with pytest.raises(UnsupportedError):
+        api.decoded_file(gif, suffix=".png")
+
+
+@pytest.mark.parametrize(("header", "plain"), [
+    (b"P7\nWIDTH 7\nHEIGHT 5\nDEPTH 4\nMAXVAL 255\nTUPLTYPE CMYK\nENDHDR\n", False),
+    (b"P7\nWIDTH 7\nHEIGHT 5\nDEPTH 4\n#MAXVAL 255\nMAXVAL 1\nTUPLTYPE RGB_ALPHA\nENDHDR\n", False),
+    (b"P7\nWIDTH 7\nHEIGHT 5\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n", True),
+])  # fmt: skip
+def test_only_what_looks_the_same_is_converted(header: bytes, plain: bool) -> None:
+    picture = read_picture(header + bytes(140))
+    if plain:
+        assert picture is not None
+        assert written_as(picture, ".png")
+    elif picture is not None:
+        with pytest.raises(UnsupportedError):
+            written_as(picture, ".png")

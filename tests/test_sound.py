@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import struct
 import zlib
@@ -252,3 +253,18 @@ def test_damaged_wrappers_are_refused() -> None:
     for bad in (b"\x10" + wrapper[1:], wrapper[:1] + b"\0" + wrapper[2:], wrapper[:-4], wrapper[:2], wrapper + b"x"):
         with pytest.raises(FormatError):
             read_wrapper(bad)
+
+
+def test_a_flac_file_without_samples_is_stored() -> None:
+    empty = flac(np.zeros(9, np.int16))
+    info = bytearray(empty[: 4 + 4 + 34])
+    info[4] |= 0x80
+    info[21] &= 0xF0
+    info[22:42] = bytes(4) + hashlib.md5(b"").digest()
+    with pytest.raises(UnsupportedError):
+        read_sound(bytes(info))
+
+
+def test_rates_that_flac_files_do_not_have_are_refused() -> None:
+    with pytest.raises(FormatError, match="rate"):
+        read_wrapper(bytes([FLAC, 2, 0]) + b"\xff\xff\xff\xff\x0f" + zlib.compress(b"\0"))

@@ -338,6 +338,11 @@ def test_parts_that_are_no_span_are_refused(small: bytes, part: dict[str, float]
         api.decode_sound(small, **part)
 
 
+def test_parts_far_beyond_the_end_are_empty(small: bytes) -> None:
+    assert read_sound(api.decode_sound(small, start=1e308)).samples.shape[0] == 0
+    assert read_sound(api.decode_sound(small, duration=1e306)).samples.shape[0] == 60
+
+
 def test_a_spectrum_that_no_sound_has_is_refused() -> None:
     """Its covariances overflow: casts of NaN differ between processors."""
     edge = Spectrum(np.full((64, 3), LARGEST), np.full(3, len(GAINS) - 1))

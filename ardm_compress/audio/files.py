@@ -126,9 +126,10 @@ def decode_sound(
     """
     header, payloads = read_file(data)
     model, wrapper = find_model(header.model_id), read_wrapper(header.wrapper)
-    first = min(header.frames, round(start * wrapper.rate))
-    stop = header.frames if duration is None else min(header.frames, first + round(duration * wrapper.rate))
-    return Sound(DecodedSamples(header, payloads, model, range(first, stop), progress), wrapper)
+    seconds = header.frames / max(1, wrapper.rate) + 1
+    first = min(header.frames, round(min(start, seconds) * wrapper.rate))
+    stop = header.frames if duration is None else first + round(min(duration, seconds) * wrapper.rate)
+    return Sound(DecodedSamples(header, payloads, model, range(first, min(stop, header.frames)), progress), wrapper)
 
 
 def _checksum(samples: NDArray[np.integer[Any]]) -> int:

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ardm_compress.errors import FormatError, UnsupportedError
+from ardm_compress.container import DEFAULT_LIMITS, MAX_SIDE
+from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.image import png, raster, webp
-from ardm_compress.image.picture import PNG, RASTER, WEBP, Picture, Wrapper, same_picture
+from ardm_compress.image.picture import MOST_CHANNELS, PNG, RASTER, WEBP, Picture, Wrapper, same_picture
 from ardm_compress.media import WRITERS, image_bytes
+from ardm_compress.surroundings import MAX_SURROUNDINGS
 
 MAX_PIXELS: Final = 1 << 29  # of a file that is read
 JPEG: Final = b"\xff\xd8\xff"
@@ -26,6 +28,10 @@ RASTER_SUFFIXES: Final = {
 }  # fmt: skip
 SUFFIXES: Final = {b"\x89PNG": ".png", b"RIFF": ".webp", b"GIF8": ".gif", b"BM": ".bmp", b"II": ".tif", b"MM": ".tif"}
 CHECKS: Final = {PNG: png.check, WEBP: webp.check, RASTER: raster.check}
+DAMAGE: Final = (UnsupportedError, FormatError, struct.error, ValueError, OSError, RuntimeError, SyntaxError,
+                 LookupError, TypeError)  # fmt: skip
+PIXELS: Final = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA"}  # modes of pixels that can be forced
+PROGRAMS: Final = ("EPS", "WMF")  # plugins of Pillow that run others, such as Ghostscript
 LOSSY: Final = (
     "this {} file is already lossily compressed and is best kept as it is: its pixels stored losslessly would only be "
     "larger; --force-pixels stores them all the same, as of a PNG file"
@@ -40,35 +46,56 @@ def read_picture(data: bytes) -> Picture | None:
     """
     if data[:3] == JPEG:
         raise UnsupportedError(LOSSY.format("JPEG"))
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and b"VP8 " in data[12:64] and b"VP8L" not in data[12:64]:
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and webp.is_lossy(data):
         raise UnsupportedError(LOSSY.format("WebP"))
     try:
         with _quiet():
             return _taken_apart(data)
-    except (UnsupportedError, FormatError, struct.error, ValueError, OSError, SyntaxError, LookupError, TypeError):
+    except DAMAGE:
         _check_readable(data)  # damaged files are refused, all others stored
         return None
 
 
+def taken_apart(data: bytes, *, strip: bool, force_pixels: bool) -> Picture | None:
+    """What is to be kept of a file: as ``read_picture``, or of lossy and other files their pixels, if these are forced.
+
+    Raises:
+        As ``read_picture`` and ``read_pixels``.
+    """
+    try:
+        picture = read_picture(data)
+    except UnsupportedError:
+        if not force_pixels:
+            raise
+        picture = None
+    if picture is None and force_pixels:
+        picture = read_pixels(data)
+    return stripped(picture) if picture and strip else picture
+
+
 def same_image(picture: Picture, original: bytes, *, strip: bool, force_pixels: bool) -> bool:
     """Whether a picture is what was to be kept of a file, and still is when its own file is made and read again."""
-    expected = read_pixels(original) if force_pixels else read_picture(original)
-    if expected is None:
-        return False
-    expected = stripped(expected) if strip else expected
+    expected = taken_apart(original, strip=strip, force_pixels=force_pixels)
     again = read_picture(write_picture(picture))
-    return same_picture(picture, expected) and again is not None and same_picture(again, expected)
+    if expected is None or again is None:
+        return False
+    return same_picture(picture, expected) and same_picture(again, expected)
 
 
 def read_pixels(data: bytes) -> Picture:
-    """The pixels of a lossy image, as of a PNG file without anything else.
+    """The pixels of an image, as of a PNG file without anything else.
 
     Raises:
-        FormatError: no image, or damaged.
+        FormatError: no image, or damaged; UnsupportedError: its pixels are not 8-bit gray or colour, or it has several.
     """
     _check_readable(data)
-    with _quiet(), Image.open(io.BytesIO(data)) as image:
-        pixels = np.array(image if image.mode in ("L", "RGB") else image.convert("RGB"))
+    with _quiet(), _opened(data) as image:
+        if getattr(image, "n_frames", 1) > 1:
+            raise UnsupportedError("animations and files of several pages have no one set of pixels")
+        mode = PIXELS.get(image.mode, "RGBA" if image.mode == "P" and "transparency" in image.info else "")
+        if not mode:
+            raise UnsupportedError(f"pixels of the kind {image.mode} cannot be those of an 8-bit PNG file")
+        pixels = np.array(image.convert(mode))
     samples = pixels.reshape(*pixels.shape[:2], -1)
     return Picture(samples, png.plain(samples.shape[2]))
 
@@ -79,7 +106,7 @@ def write_picture(picture: Picture) -> bytes:
     CHECKS[wrapper.kind](wrapper)
     try:
         return {PNG: png.write_png, WEBP: webp.write_webp, RASTER: raster.write_raster}[wrapper.kind](picture)
-    except (struct.error, ValueError, OSError) as error:
+    except (struct.error, ValueError, OSError, RuntimeError) as error:
         raise FormatError(f"the image file cannot be made again: {error}") from error
 
 
@@ -154,32 +181,30 @@ def _taken_apart(data: bytes) -> Picture:
         picture = raster.read_raster(data)
     else:
         raise UnsupportedError("a kind of image that is stored as it is")
-    CHECKS[picture.wrapper.kind](picture.wrapper)
+    wrapper, shape = picture.wrapper, picture.samples.shape
+    CHECKS[wrapper.kind](wrapper)
+    if max(shape[:2]) > MAX_SIDE or shape[0] * shape[1] * MOST_CHANNELS > DEFAULT_LIMITS.samples:
+        raise UnsupportedError("an image of more pixels than can be decoded again")
+    if len(wrapper.head) + len(wrapper.tail) > MAX_SURROUNDINGS - 8:
+        raise UnsupportedError(f"more than {MAX_SURROUNDINGS} bytes that are not samples")
     return picture
 
 
 def _check_readable(data: bytes) -> None:
-    """Raise FormatError unless Pillow or imagecodecs reads the file."""
+    """Raise FormatError unless Pillow reads the file."""
     try:
-        with _quiet(), Image.open(io.BytesIO(data)) as image:
+        with _quiet(), _opened(data) as image:
             image.load()
-    except MemoryError:
+    except (LimitError, MemoryError):
         raise
     except Exception as error:  # plugins raise SyntaxError, struct.error, IndexError, ... on damaged files
-        if not _imagecodecs_reads(data):
-            raise FormatError(f"not a readable image file, or a damaged one: {error}") from error
+        raise FormatError(f"not a readable image file, or a damaged one: {error}") from error
 
 
-def _imagecodecs_reads(data: bytes) -> bool:
-    import imagecodecs
-
-    for decode in (imagecodecs.bmp_decode, imagecodecs.tiff_decode, imagecodecs.gif_decode):
-        try:
-            decode(data)
-        except Exception:  # noqa: BLE001  # each has its own
-            continue
-        return True
-    return False
+def _opened(data: bytes) -> Image.Image:
+    """By all of Pillow's plugins but those that run other programs."""
+    Image.init()
+    return Image.open(io.BytesIO(data), formats=[name for name in Image.ID if name not in PROGRAMS])
 
 
 @contextmanager
@@ -192,6 +217,6 @@ def _quiet() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except Image.DecompressionBombError as error:
-        raise FormatError(str(error)) from error
+        raise LimitError(str(error)) from error
     finally:
         Image.MAX_IMAGE_PIXELS = before

@@ -5,13 +5,14 @@ docs/format.md section 15.2 is normative.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ardm_compress.container import MAGIC, VERSION, Reader, write_varint
+from ardm_compress.container import MAGIC, VERSION, Reader, read_header, write_varint
 from ardm_compress.errors import FormatError
 from ardm_compress.image import contexts, webp
 from ardm_compress.image.container import APART, CONTEXTS, JPEG_XL, MODEL, RAW, WEBP
@@ -26,6 +27,9 @@ TRIED: Final = 96  # side of the parts by which the model is compared with the o
 TRIED_PLACES: Final = (0.25, 0.75)  # of an axis, where they are
 HOPEFUL: Final = 1.1  # the model is tried on all of a tile unless it takes that many times more on the parts
 CLEAR: Final = 0.8  # the others are not if it takes less than that
+JPEG_XL_START: Final = b"\xff\x0a"
+JPEG_XL_BITS: Final = (9, 13, 18, 30)  # of a side
+JPEG_XL_RATIOS: Final = ((0, 1), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # of columns to rows
 SLOW: Final = 1 << 18  # pixels from which JPEG XL is not given its utmost effort
 
 
@@ -64,7 +68,10 @@ def decode_tile(stream: bytes, shape: tuple[int, int, int], depth: int, coder: C
     if method == bytes([RAW]):
         return _from_raw(body, shape, depth)
     if method == bytes([MODEL]) and depth == 8:
-        return _of_shape(coder.decode(_whole(body)), shape)
+        header, _ = read_header(_whole(body))
+        if (*header.shape, header.channels) != shape:
+            raise FormatError("a tile has other sides than its file says", section="payload")
+        return coder.decode(_whole(body))
     if method == bytes([WEBP]) and depth <= 8:
         return _of_depth(webp.unpack(body, shape), depth)
     if method == bytes([JPEG_XL]):
@@ -133,17 +140,53 @@ def _jpeg_xl(samples: NDArray[Any]) -> bytes:
 
     effort = 9 if samples.shape[0] * samples.shape[1] <= SLOW else 7
     pixels = samples[..., 0] if samples.shape[2] == 1 else samples
-    return bytes(imagecodecs.jpegxl_encode(pixels, lossless=True, effort=effort, usecontainer=False))
+    return _codestream(bytes(imagecodecs.jpegxl_encode(pixels, lossless=True, effort=effort, usecontainer=False)))
+
+
+def _codestream(data: bytes) -> bytes:
+    """Out of the container that libjxl makes for deep samples all the same (ISO/IEC 18181-2)."""
+    if data[:2] == JPEG_XL_START:
+        return data
+    at, stream = 0, b""
+    while at < len(data):
+        size, name = struct.unpack_from(">I4s", data, at)
+        stop = at + size if size else len(data)
+        stream += data[at + 8 : stop] if name == b"jxlc" else data[at + 12 : stop] if name == b"jxlp" else b""
+        at = stop
+    return stream
 
 
 def _from_jpeg_xl(body: bytes, shape: tuple[int, int, int]) -> NDArray[Any]:
     import imagecodecs
 
+    if jpeg_xl_sides(body) != shape[:2]:
+        raise FormatError("a tile has other sides than its file says", section="payload")
     try:
         samples: NDArray[Any] = imagecodecs.jpegxl_decode(body)
-    except (imagecodecs.JpegxlError, ValueError, MemoryError) as error:
+    except (RuntimeError, ValueError) as error:  # JpegxlError is one
         raise FormatError(f"a tile is damaged: {error}", section="payload") from error
     return _of_shape(samples if samples.ndim == 3 else samples[..., None], shape)
+
+
+def jpeg_xl_sides(stream: bytes) -> tuple[int, int]:
+    """Rows and columns that a JPEG XL codestream says it has (ISO/IEC 18181-1, SizeHeader); 0, 0 if it is none."""
+    if stream[:2] != JPEG_XL_START:
+        return 0, 0
+    bits = int.from_bytes(stream[2:12], "little")
+
+    def take(count: int) -> int:
+        nonlocal bits
+        value, bits = bits & (1 << count) - 1, bits >> count
+        return value
+
+    small = take(1)
+
+    def side() -> int:
+        return 8 * (take(5) + 1) if small else take(JPEG_XL_BITS[take(2)]) + 1
+
+    rows = side()
+    ratio = take(3)
+    return rows, rows * JPEG_XL_RATIOS[ratio][0] // JPEG_XL_RATIOS[ratio][1] if ratio else side()
 
 
 def _apart(samples: NDArray[Any], depth: int, coder: Coder) -> bytes:

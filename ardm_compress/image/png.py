@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 PALETTE: Final = 3
-NEEDED: Final = (b"PLTE", b"tRNS")  # chunks without which pixels would be others
+NEEDED: Final = (b"PLTE", b"tRNS", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP")  # chunks that pixels look as they do by
+OWN: Final = (b"IHDR", b"IDAT", b"IEND")  # chunks that are made anew
+PASSES: Final = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 MOVING: Final = (b"acTL", b"fcTL", b"fdAT")  # of animations
 HEADER: Final = ">IIBBBBB"
 TYPES_16: Final = {0: 4, 4: 6}  # colour types of 8 bits that have the bytes of one of 16
@@ -41,12 +43,16 @@ def read_png(data: bytes) -> Picture:
     names = [name for name, _ in chunks]
     if not names or names[0] != b"IHDR" or names[-1] != b"IEND" or set(names) & set(MOVING):
         raise UnsupportedError("an animated PNG file, or one that does not begin and end as they do")
-    columns, rows, depth, colour, *_, interlace = struct.unpack(HEADER, chunks[0][1])
+    columns, rows, depth, colour, *methods, interlace = struct.unpack(HEADER, chunks[0][1])
+    if methods != [0, 0] or chunks[-1][1] or names.count(b"IHDR") + names.count(b"IEND") != 2:
+        raise UnsupportedError("a PNG file of an unusual form")
     first = names.index(b"IDAT")
     behind = first + names.count(b"IDAT")
     if b"IDAT" in names[behind:]:
         raise UnsupportedError("a PNG file with other chunks between its pixels")
     packed = b"".join(body for _, body in chunks[first:behind])
+    if colour not in CHANNELS or len(_inflated(packed)) != _size(rows, columns, depth * CHANNELS[colour], interlace):
+        raise UnsupportedError("a PNG file with more or fewer pixels than it should have")
     palette = [chunk for chunk in chunks if chunk[0] == b"PLTE"] if colour == PALETTE else []
     samples = _unpacked(rows, columns, depth, colour, interlace, palette, packed)
     head, tail = (write_chunks(part) for part in (chunks[1:first], chunks[behind:-1]))
@@ -79,6 +85,8 @@ def check(wrapper: Wrapper) -> None:
     depths = DEPTHS if colour == 0 else DEPTHS[:4] if colour == PALETTE else DEPTHS[3:]
     if CHANNELS.get(colour) != wrapper.channels or wrapper.depth not in depths:
         raise FormatError("no PNG file is like that", section="header")
+    if any(name in OWN for part in (wrapper.head, wrapper.tail) for name, _ in read_chunks(part)):
+        raise FormatError("a PNG file would have chunks twice", section="header")
 
 
 def plain(channels: int, depth: int = 8) -> Wrapper:
@@ -101,6 +109,26 @@ def _chunks(data: bytes) -> Iterator[Chunk]:
 
 def _chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + zlib.crc32(name + body).to_bytes(4, "big")
+
+
+def _inflated(packed: bytes) -> bytes:
+    unpacker = zlib.decompressobj()
+    try:
+        lines = unpacker.decompress(packed)
+    except zlib.error as error:
+        raise FormatError(f"damaged image file: {error}") from error
+    if not unpacker.eof or unpacker.unused_data:
+        raise UnsupportedError("a PNG file with something behind its pixels, or cut short")
+    return lines
+
+
+def _size(rows: int, columns: int, bits: int, interlace: int) -> int:
+    """Bytes of all lines of an image of so many bits a pixel."""
+    total = 0
+    for left, top, right, down in PASSES if interlace else ((0, 0, 1, 1),):
+        width, height = -(-(columns - left) // right), -(-(rows - top) // down)
+        total += max(0, height) * (1 + -(-width * bits // 8)) if width > 0 else 0
+    return total
 
 
 def _unpacked(

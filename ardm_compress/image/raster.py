@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 BIG_ENDIAN, BLUE_FIRST, UPWARDS, PADDED = 1, 2, 4, 8  # flags of a wrapper's form; PADDED: rows of whole four bytes
 PNM: Final = re.compile(rb"P([56])" + 3 * rb"(?:\s|#[^\r\n]*[\r\n])+(\d+)" + rb"\s")
 PAM: Final = re.compile(rb"P7\n(?:[^\n]*\n)*?ENDHDR\n")
+FULL_SCALE: Final = (b"255", b"65535")
+PAM_KINDS: Final = {b"1": b"GRAYSCALE", b"2": b"GRAYSCALE_ALPHA", b"3": b"RGB", b"4": b"RGB_ALPHA"}  # by channels
 BMP_CHANNELS: Final = {8: 1, 24: 3, 32: 4}  # by bits of a pixel
 BMP_PLAIN: Final = (0, 3)  # compressions: none, and none with masks
 TIFF_TAGS: Final = {"bits": 258, "packing": 259, "offsets": 273, "channels": 277, "sizes": 279, "planar": 284,
@@ -76,9 +78,11 @@ def write_raster(picture: Picture) -> bytes:
 def shows_samples(head: bytes) -> bool:
     """Whether samples are gray or colour from black to full scale, as far as is known of a file that begins so."""
     if head[:2] == b"P7":
-        return b"MAXVAL 255\n" in head or b"MAXVAL 65535\n" in head
+        fields = _fields(head)
+        kind = fields.get(b"TUPLTYPE", b"").strip()
+        return fields.get(b"MAXVAL", b"").strip() in FULL_SCALE and kind == PAM_KINDS.get(fields[b"DEPTH"].strip())
     found = PNM.match(head)
-    return bool(found and found[4] in (b"255", b"65535"))
+    return bool(found and found[4] in FULL_SCALE)
 
 
 def check(wrapper: Wrapper) -> None:
@@ -123,14 +127,19 @@ def _depth_of(most: int) -> tuple[int, int]:
 
 
 def _pam(data: bytes) -> _Layout:
-    found = PAM.match(data)
-    lines = found[0].split(b"\n") if found else []
-    fields = dict(line.split(maxsplit=1) for line in lines if len(line.split(maxsplit=1)) == 2)
+    found, fields = PAM.match(data), _fields(data)
     try:
         columns, rows, channels, most = (int(fields[name]) for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL"))
     except KeyError as error:
         raise UnsupportedError("a PAM file without sides") from error
     return _Layout(found.end() if found else 0, rows, columns, channels, *_depth_of(most))
+
+
+def _fields(data: bytes) -> dict[bytes, bytes]:
+    """Of the header of a PAM file."""
+    found = PAM.match(data)
+    lines = [line.split(maxsplit=1) for line in (found[0].split(b"\n") if found else []) if line[:1] != b"#"]
+    return {line[0]: line[1] for line in lines if len(line) == 2}
 
 
 def _bmp(data: bytes) -> _Layout:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 PIXELS: Final = b"VP8L"
 CHANNELS: Final = (3, 4)
 MAX_SIDE: Final = 16383
+OPAQUE: Final = 255
+OTHER_METADATA: Final = 0b1100  # flags in VP8X: there is EXIF, XMP
+SIDE_BITS: Final = 14
 BEST: Final = {"lossless": True, "exact": True, "quality": 100, "method": 6}
 
 
@@ -35,9 +38,19 @@ def read_webp(data: bytes) -> Picture:
         raise UnsupportedError("a WebP file of an unusual form")
     with Image.open(io.BytesIO(data)) as image:
         samples = np.array(image)
+    if samples.shape[2] == 4 and samples[..., 3].min() == OPAQUE:
+        raise UnsupportedError("a WebP file that says it is transparent but is not, which libwebp does not write")
     at = names.index(PIXELS)
     head, tail = (write_chunks(part) for part in (chunks[:at], chunks[at + 1 :]))
     return Picture(samples, Wrapper(WEBP, 8, samples.shape[2], 0, head, tail))
+
+
+def is_lossy(data: bytes) -> bool:
+    """Whether a file, unless it is an animation, holds a lossy image; False as well if it is cut short."""
+    try:
+        return any(name == b"VP8 " for name, _ in _chunks(data))
+    except struct.error:
+        return False
 
 
 def write_webp(picture: Picture) -> bytes:
@@ -48,7 +61,11 @@ def write_webp(picture: Picture) -> bytes:
 
 def stripped(wrapper: Wrapper) -> Wrapper:
     """Without what is not needed to show the image."""
-    return Wrapper(WEBP, 8, wrapper.channels)
+    chunks = dict(read_chunks(wrapper.head))
+    if b"ICCP" not in chunks or len(chunks.get(b"VP8X", b"")) < 1:
+        return Wrapper(WEBP, 8, wrapper.channels)
+    extended = bytes([chunks[b"VP8X"][0] & ~OTHER_METADATA]) + chunks[b"VP8X"][1:]
+    return Wrapper(WEBP, 8, wrapper.channels, 0, write_chunks([(b"VP8X", extended), (b"ICCP", chunks[b"ICCP"])]))
 
 
 def check(wrapper: Wrapper) -> None:
@@ -73,10 +90,12 @@ def unpack(stream: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     Raises:
         FormatError: not such a bitstream.
     """
+    sides = int.from_bytes(stream[1:5], "little")
+    width, height = ((sides >> shift & (1 << SIDE_BITS) - 1) + 1 for shift in (0, SIDE_BITS))
+    if (height, width) != shape[:2]:
+        raise FormatError("a tile has other sides than its file says", section="payload")
     try:
         with Image.open(io.BytesIO(_riff([(PIXELS, stream)]))) as image:
-            if image.size != (shape[1], shape[0]):
-                raise FormatError("a tile has other sides than its file says", section="payload")
             samples = np.array(image.convert("RGBA" if shape[2] in (2, 4) else "RGB"))
     except (OSError, ValueError, SyntaxError) as error:
         raise FormatError(f"a tile is damaged: {error}", section="payload") from error

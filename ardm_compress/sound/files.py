@@ -17,7 +17,7 @@ from ardm_compress.data import Data, OnDisk, blocks, spool
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.sound.chunks import find_samples, shortest_head
 from ardm_compress.sound.pcm import FLAC, UNSIGNED, VERBATIM, Packed, Samples, pack, spans
-from ardm_compress.sound.wrapper import Wrapper
+from ardm_compress.sound.wrapper import FLAC_RATE, Wrapper
 from ardm_compress.surroundings import MAX_SURROUNDINGS
 
 MAGICS: Final = (b"RIFF", b"RIFX", b"RF64", b"FORM")
@@ -115,13 +115,13 @@ def converted(sound: Sound, suffix: str) -> Sound:
 
 
 def _check_flac(sound: Sound) -> None:
-    from ardm_compress.sound.flac import CHANNELS, RATE, WIDTHS
+    from ardm_compress.sound.flac import CHANNELS, WIDTHS
 
     if sound.wrapper.width > max(WIDTHS.values()):
         raise UnsupportedError("FLAC files cannot hold samples of 32 bits here; choose .wav")
     frames, channels = sound.samples.shape
-    if not (frames and channels <= CHANNELS and 0 < sound.wrapper.rate <= RATE):
-        raise UnsupportedError(f"FLAC files have samples, up to {CHANNELS} channels and {RATE} Hz; choose .wav")
+    if not (frames and channels <= CHANNELS and 0 < sound.wrapper.rate <= FLAC_RATE):
+        raise UnsupportedError(f"FLAC files have samples, up to {CHANNELS} channels and {FLAC_RATE} Hz; choose .wav")
 
 
 def _same_bytes(parts: Iterable[bytes], original: Data) -> bool:

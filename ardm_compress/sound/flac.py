@@ -20,7 +20,6 @@ MAGIC: Final = b"fLaC"
 STREAMINFO: Final = 0
 MADE_ANEW: Final = (STREAMINFO, 1, 3)  # metadata blocks that are not kept; PADDING and SEEKTABLE too
 CHANNELS: Final = 8
-RATE: Final = 655350
 WIDTHS: Final = {"PCM_S8": 1, "PCM_16": 2, "PCM_24": 3}  # bytes of a sample
 MD5: Final = slice(22, 38)  # of STREAMINFO with its header
 FAILURES: Final = (soundfile.LibsndfileError, RuntimeError)
@@ -44,6 +43,8 @@ class FlacSamples:
                 raise UnsupportedError(f"FLAC samples of {file.subtype}")
             self.rate, self.width = int(file.samplerate), WIDTHS[file.subtype]
             self.shape = self._measured(file)
+        if not self.shape[0]:
+            raise UnsupportedError("a FLAC file without samples, which libsndfile does not write")
 
     def without(self, shift: int) -> FlacSamples:
         """The same, without some low bits."""
@@ -56,7 +57,10 @@ class FlacSamples:
         if start < self._at:
             self._restart()
         while self._at < start:
-            self._at += len(self._read(self._file, min(READ, start - self._at)))
+            passed = len(self._read(self._file, min(READ, start - self._at)))
+            if not passed:
+                raise UnsupportedError("a FLAC file that became shorter while it was read")
+            self._at += passed
         self._at = max(start, stop)
         return self._read(self._file, max(0, stop - start)) >> self._shift
 

@@ -13,6 +13,7 @@ from ardm_compress.surroundings import read_surroundings, write_surroundings
 
 WIDEST: Final = 4  # bytes of a sample
 WIDEST_FLAC: Final = 3
+FLAC_RATE: Final = 655350
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ def read_wrapper(data: bytes) -> Wrapper:
     reader = Reader(data)
     kind, width, shift = reader.take(3)
     rate = reader.varint(0, (1 << 32) - 1, "the sample rate")
+    if kind == FLAC and not 0 < rate <= FLAC_RATE:
+        raise FormatError(f"the sample rate is not within 1..{FLAC_RATE}", section="header")
     if kind > FLAC or not 1 <= width <= (WIDEST_FLAC if kind == FLAC else WIDEST) or shift >= 8 * width:
         raise FormatError("the wrapper is not one that version 1 defines", section="header")
     if not kind & (VERBATIM | FLAC):
