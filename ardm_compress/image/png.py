@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from PIL import Image
 
+from ardm_compress.data import BLOCK
 from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.image.chunks import Chunk, read_chunks, write_chunks
 from ardm_compress.image.picture import DEPTHS, PNG, Picture, Wrapper
@@ -51,8 +52,9 @@ def read_png(data: bytes) -> Picture:
     if b"IDAT" in names[behind:]:
         raise UnsupportedError("a PNG file with other chunks between its pixels")
     packed = b"".join(body for _, body in chunks[first:behind])
-    if colour not in CHANNELS or len(_inflated(packed)) != _size(rows, columns, depth * CHANNELS[colour], interlace):
-        raise UnsupportedError("a PNG file with more or fewer pixels than it should have")
+    if colour not in CHANNELS:
+        raise FormatError("damaged image file: no such colour type")
+    _check_size(packed, _size(rows, columns, depth * CHANNELS[colour], interlace))
     palette = [chunk for chunk in chunks if chunk[0] == b"PLTE"] if colour == PALETTE else []
     samples = _unpacked(rows, columns, depth, colour, interlace, palette, packed)
     head, tail = (write_chunks(part) for part in (chunks[1:first], chunks[behind:-1]))
@@ -111,15 +113,19 @@ def _chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + zlib.crc32(name + body).to_bytes(4, "big")
 
 
-def _inflated(packed: bytes) -> bytes:
-    unpacker = zlib.decompressobj()
+def _check_size(packed: bytes, expected: int) -> None:
+    """Raise UnsupportedError unless so many bytes are packed, and nothing else."""
+    unpacker, found = zlib.decompressobj(), 0
     try:
-        lines = unpacker.decompress(packed)
+        while not unpacker.eof and found <= expected:
+            part = unpacker.decompress(unpacker.unconsumed_tail if found else packed, BLOCK)
+            if not part:
+                break
+            found += len(part)
     except zlib.error as error:
         raise FormatError(f"damaged image file: {error}") from error
-    if not unpacker.eof or unpacker.unused_data:
-        raise UnsupportedError("a PNG file with something behind its pixels, or cut short")
-    return lines
+    if found != expected or not unpacker.eof or unpacker.unused_data:
+        raise UnsupportedError("a PNG file with more or fewer pixels than it should have")
 
 
 def _size(rows: int, columns: int, bits: int, interlace: int) -> int:
