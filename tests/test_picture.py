@@ -19,6 +19,7 @@ from PIL import Image
 from ardm_compress import api
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.image import codec, png, webp
+from ardm_compress.image.chunks import write_chunks
 from ardm_compress.image.codec import decode_picture, encode_picture
 from ardm_compress.image.container import (
     JPEG_XL,
@@ -281,6 +282,14 @@ def test_wrappers_are_read_or_refused(data: bytes) -> None:
     except (FormatError, LimitError):
         return
     assert read_wrapper(write_wrapper(wrapper)) == wrapper
+
+
+def test_ramps_in_wrappers_take_little() -> None:
+    ramp = bytes(value for level in range(256) for value in (level, level, level))
+    for head in (bytes(range(255)), ramp, b"text " * 40):
+        wrapper = Wrapper(0, 8, 1, 3, write_chunks([(b"PLTE", head)]))
+        assert read_wrapper(write_wrapper(wrapper)) == wrapper
+        assert len(write_wrapper(wrapper)) < 40
 
 
 def test_headers_that_claim_too_much_are_refused_at_once() -> None:

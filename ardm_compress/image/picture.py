@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +20,8 @@ PNG, WEBP, RASTER = range(3)  # kinds of files
 KIND_NAMES: Final = ("png", "webp", "raster")
 DEPTHS: Final = (1, 2, 4, 8, 16)
 MOST_CHANNELS: Final = 4
-PLAIN, DEFLATED, MIXED = range(3)  # how what surrounds the samples is packed
+PLAIN, DEFLATED, MIXED = range(3)  # how what surrounds the samples is packed; MIXED and more: for STRIDES
+STRIDES: Final = (0, 1, 3)  # each byte less the one so many places before; 0: as it is. Palettes are often ramps
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,24 @@ def write_wrapper(wrapper: Wrapper) -> bytes:
     plain = joined(wrapper.head, wrapper.tail)
     ways = [bytes([PLAIN]) + plain, bytes([DEFLATED]) + write_surroundings(wrapper.head, wrapper.tail)]
     if len(plain) <= MOST_BYTES:
-        ways.append(bytes([MIXED]) + write_varint(len(plain)) + pack_bytes(plain))
+        stride = min(STRIDES, key=lambda stride: len(zlib.compress(_differences(plain, stride))))
+        packed = write_varint(len(plain)) + pack_bytes(_differences(plain, stride))
+        ways.append(bytes([MIXED + STRIDES.index(stride)]) + packed)
     return data + min(ways, key=len)
+
+
+def _differences(data: bytes, stride: int) -> bytes:
+    values = np.frombuffer(data, np.uint8)
+    before = np.pad(values, (stride, 0))[: len(values)] if stride else np.zeros_like(values)
+    return np.subtract(values, before).tobytes()
+
+
+def _sums(data: bytes, stride: int) -> bytes:
+    """Inverse of ``_differences``."""
+    values = np.frombuffer(data, np.uint8).copy()
+    for first in range(stride):
+        values[first::stride] = np.cumsum(values[first::stride], dtype=np.uint8)
+    return values.tobytes()
 
 
 def read_wrapper(data: bytes) -> Wrapper:
@@ -72,7 +90,7 @@ def read_wrapper(data: bytes) -> Wrapper:
         FormatError: no such wrapper; LimitError: it unpacks to too much.
     """
     kind, depth = (data[0] & 3, data[0] >> 2 & 7) if len(data) > 1 else (RASTER + 1, 0)
-    if kind > RASTER or depth >= len(DEPTHS) or data[0] >> 7 or (len(data) > 2 and data[2] > MIXED):
+    if kind > RASTER or depth >= len(DEPTHS) or data[0] >> 7 or (len(data) > 2 and data[2] >= MIXED + len(STRIDES)):
         raise FormatError("the wrapper is not one that version 1 defines", section="header")
     head, tail = _surroundings(data[2], data[3:]) if len(data) > 2 else (b"", b"")
     return Wrapper(kind, DEPTHS[depth], (data[0] >> 5 & 3) + 1, data[1], head, tail)
@@ -85,4 +103,4 @@ def _surroundings(way: int, data: bytes) -> tuple[bytes, bytes]:
         return parted(data)
     reader = Reader(data)
     count = reader.varint(0, MOST_BYTES, "the length of the wrapper")
-    return parted(unpack_bytes(data[reader.offset :], count))
+    return parted(_sums(unpack_bytes(data[reader.offset :], count), STRIDES[way - MIXED]))
