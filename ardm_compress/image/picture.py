@@ -71,8 +71,10 @@ def write_wrapper(wrapper: Wrapper) -> bytes:
 
 def _differences(data: bytes, stride: int) -> bytes:
     values = np.frombuffer(data, np.uint8)
-    before = np.pad(values, (stride, 0))[: len(values)] if stride else np.zeros_like(values)
-    return np.subtract(values, before).tobytes()
+    changed = values.copy()
+    if stride:
+        changed[stride:] -= values[:-stride]
+    return changed.tobytes()
 
 
 def _sums(data: bytes, stride: int) -> bytes:
