@@ -74,7 +74,7 @@ def _differences(data: bytes, stride: int) -> bytes:
     changed = values.copy()
     if stride:
         changed[stride:] -= values[:-stride]
-    return changed.tobytes()
+    return bytes(changed)
 
 
 def _sums(data: bytes, stride: int) -> bytes:
@@ -82,7 +82,7 @@ def _sums(data: bytes, stride: int) -> bytes:
     values = np.frombuffer(data, np.uint8).copy()
     for first in range(stride):
         values[first::stride] = np.cumsum(values[first::stride], dtype=np.uint8)
-    return values.tobytes()
+    return bytes(values)
 
 
 def read_wrapper(data: bytes) -> Wrapper:
