@@ -22,7 +22,7 @@ from ardm_compress.errors import UnsupportedError
 from ardm_compress.sound.files import Sound, converted, read_sound, write_sound
 
 COMMANDS = {
-    "flac -8": ["flac", "-s", "-8", "-f", "{source}", "-o", "{target}"],
+    "flac -8 --no-padding": ["flac", "-s", "-8", "--no-padding", "-f", "{source}", "-o", "{target}"],
     "wavpack -hhx4": ["wavpack", "-q", "-y", "-hhx4", "{source}", "-o", "{target}"],
 }
 
