@@ -56,6 +56,7 @@ TILE = 1024  # largest side of a tile
 SECTIONED_FROM = 1 << 14  # positions of a tile from which its stream is cut by level
 SECTIONS = 5  # levels 0 to 3 and the coarser ones together
 
+ESTIMATE_BUDGET = 16  # network calls
 TRIED = 192  # side of the part of an image by which a model is chosen
 TRIED_FRAMES = 1 << 15  # of each part of a sound by which a model is chosen
 TRIED_PLACES = 4  # these parts are at quarters of the sound
@@ -193,9 +194,23 @@ def encode_image(
     picture = taken_apart(data, strip=strip, force_pixels=force_pixels)
     if picture is None:
         return _stored(data)
-    coder = Coder(lambda samples: encode(samples, budget=budget, model=model, progress=progress), decode)
+    coder = Coder(
+        encode=lambda samples: encode(samples, budget=budget, model=model, progress=progress),
+        decode=decode,
+        estimate=lambda samples: _estimate(samples, model),
+    )
     coded = encode_picture(picture, coder)
     return coded if strip or force_pixels or len(coded) <= len(data) else min(coded, _stored(data), key=len)
+
+
+def _estimate(samples: NDArray[np.uint8], model: str) -> int:
+    """About how many bytes the model takes for a small image: in few steps, and without telling it what it is like."""
+    coder = _model_of(find_model("photo" if model == AUTO else model), 2)
+    shape = samples.shape[:2]
+    runs = _plan_runs(coder, (shape[0], shape[1]), ESTIMATE_BUDGET)
+    return sum(
+        map(len, codec.encode_tile(coder, samples, tile_steps(runs, coder.order, shape, shape), 1, lambda: None))
+    )
 
 
 def _stored(data: bytes) -> bytes:
@@ -217,7 +232,7 @@ def decode_image(
         As ``decode``.
     """
     if is_picture(data):
-        coder = Coder(lambda _: b"", lambda part: decode(part, progress=progress))
+        coder = Coder(encode, lambda part: decode(part, progress=progress), len)
         return decode_picture(data, coder, region)
     samples = decode(data[:], region=region, progress=progress)
     return Picture(samples, png.plain(samples.shape[2]))

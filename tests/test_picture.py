@@ -44,7 +44,9 @@ from ardm_compress.image.files import (
 from ardm_compress.image.methods import Coder, decode_tile, encode_tile, jpeg_xl_sides
 from ardm_compress.image.picture import Picture, Wrapper, read_wrapper, same_picture, write_wrapper
 
-CODER = Coder(lambda samples: api.encode(samples, budget=4), api.decode)
+CODER = Coder(
+    lambda samples: api.encode(samples, budget=4), api.decode, lambda samples: len(api.encode(samples, budget=4))
+)
 
 
 def noise(rows: int, columns: int, channels: int, depth: int, seed: int = 0) -> NDArray[np.uint16]:
@@ -185,13 +187,13 @@ def test_each_method_wins_somewhere(photo: NDArray[np.uint8]) -> None:
         "model": (photo, 8), "webp": (flat, 8), "jpeg xl": (soft, 16), "raw": (noise(8, 8, 1, 1), 1),
         "apart": (np.concatenate([photo, alpha], 2), 8),
     }  # fmt: skip
-    coder = Coder(api.encode, api.decode)
+    coder = Coder(api.encode, api.decode, len)
     for name in ("model", "jpeg xl", "raw", "apart"):
         assert method_name(encode_tile(*tiles[name], coder)) == name
 
 
 def test_photographs_without_anything_else_are_left_to_the_model(photo: NDArray[np.uint8]) -> None:
-    data = encode_picture(Picture(photo, png.plain(3)), Coder(api.encode, api.decode))
+    data = encode_picture(Picture(photo, png.plain(3)), Coder(api.encode, api.decode, len))
     assert data == api.encode(photo)
     same = api.decode_image(data)
     assert same_picture(same, Picture(photo, png.plain(3)))
