@@ -327,6 +327,14 @@ def test_conversion_is_refused_where_it_would_change_pixels() -> None:
     np.testing.assert_array_equal(made.samples, ppm.samples)
 
 
+def test_kinds_that_pillow_lacks_are_stored() -> None:
+    bitfields = bytearray(RASTERS["bmp rgba"])
+    bitfields[28:30] = (2).to_bytes(2, "little")  # bits of a pixel
+    floating = imagecodecs.tiff_encode(np.linspace(0, 1, 120, dtype=np.float32).reshape(5, 8, 3))
+    for data in (bytes(bitfields), bytes(floating)):
+        assert read_picture(data) is None
+
+
 def test_a_damaged_bitmap_is_refused() -> None:
     """imagecodecs, asked after Pillow, crashed on it."""
     data = bytearray(RASTERS["bmp"])

@@ -30,6 +30,7 @@ SUFFIXES: Final = {b"\x89PNG": ".png", b"RIFF": ".webp", b"GIF8": ".gif", b"BM":
 CHECKS: Final = {PNG: png.check, WEBP: webp.check, RASTER: raster.check}
 DAMAGE: Final = (UnsupportedError, FormatError, struct.error, ValueError, OSError, RuntimeError, SyntaxError,
                  LookupError, TypeError)  # fmt: skip
+TIFF: Final = (b"II*\0", b"MM\0*")
 PIXELS: Final = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA"}  # modes of pixels that can be forced
 PROGRAMS: Final = ("EPS", "WMF")  # plugins of Pillow that run others, such as Ghostscript
 LOSSY: Final = (
@@ -191,14 +192,30 @@ def _taken_apart(data: bytes) -> Picture:
 
 
 def _check_readable(data: bytes) -> None:
-    """Raise FormatError unless Pillow reads the file."""
+    """Raise FormatError unless Pillow reads the file, or it is of a kind that others read."""
     try:
         with _quiet(), _opened(data) as image:
             image.load()
     except (LimitError, MemoryError):
         raise
     except Exception as error:  # plugins raise SyntaxError, struct.error, IndexError, ... on damaged files
-        raise FormatError(f"not a readable image file, or a damaged one: {error}") from error
+        if not _others_read(data, error):
+            raise FormatError(f"not a readable image file, or a damaged one: {error}") from error
+
+
+def _others_read(data: bytes, error: Exception) -> bool:
+    """Whether a file that Pillow does not read, for this reason, is of a kind that it lacks and not damaged."""
+    if data[:2] == b"BM":  # imagecodecs cannot be asked: its reader crashes on damaged ones
+        return str(error).startswith("Unsupported BMP")
+    if data[:4] not in TIFF:
+        return False
+    import imagecodecs
+
+    try:
+        imagecodecs.tiff_decode(data)
+    except Exception:  # noqa: BLE001  # as Pillow's plugins, it raises many
+        return False
+    return True
 
 
 def _opened(data: bytes) -> Image.Image:
