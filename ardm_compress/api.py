@@ -20,7 +20,9 @@ from ardm_compress.audio import container, files
 from ardm_compress.container import (
     MAX_SIDE,
     Header,
+    Region,
     box_shape,
+    check_samples,
     paste,
     read_file,
     region_box,
@@ -30,7 +32,7 @@ from ardm_compress.container import (
 )
 from ardm_compress.data import Data, spool
 from ardm_compress.describe import describe_tiles
-from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
+from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.exact.model import Model, load_model
 from ardm_compress.image import png
 from ardm_compress.image.codec import decode_picture, encode_picture
@@ -131,9 +133,7 @@ def encode(
     return write_file(header, payloads)
 
 
-def decode(
-    data: bytes, *, region: tuple[int, int, int, int] | None = None, progress: Progress | None = None
-) -> NDArray[np.uint8]:
+def decode(data: bytes, *, region: Region | None = None, progress: Progress | None = None) -> NDArray[np.uint8]:
     """Inverse of ``encode``: the samples, (rows, columns, 1 or 3).
 
     Args:
@@ -161,8 +161,7 @@ def decode(
         decoded = codec.decode_tile(
             coder, shape, header.channels, steps, payloads[index::tiles], count.one, header.description(index)
         )
-        if sample_checksum(decoded.tobytes()) != header.checksums[index]:
-            raise ChecksumError(f"tile {index} decoded to other samples than were encoded", section=f"tile {index}")
+        check_samples(decoded.tobytes(), header.checksums[index], index)
         paste(decoded, box, samples, wanted)
     return samples
 
@@ -218,9 +217,7 @@ def _stored(data: bytes) -> bytes:
         return write_stored(data, collected)[:]
 
 
-def decode_image(
-    data: Data, *, region: tuple[int, int, int, int] | None = None, progress: Progress | None = None
-) -> Picture:
+def decode_image(data: Data, *, region: Region | None = None, progress: Progress | None = None) -> Picture:
     """Inverse of ``encode_image``, except of stored files: the image taken apart, for ``write_picture``.
 
     Args:

@@ -21,6 +21,7 @@ from ardm_compress.files import refuse_existing, write_atomically
 
 if TYPE_CHECKING:
     from ardm_compress.api import PlanRow
+    from ardm_compress.container import Region
     from ardm_compress.image.picture import Picture
 
 ProgressCallback: TypeAlias = Callable[[int, int], None]
@@ -71,7 +72,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
     ctx.exit()
 
 
-def _parse_region(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int, int, int] | None:
+def _parse_region(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Region | None:
     if value is None:
         return None
     numbers = value.split(",")
@@ -135,7 +136,7 @@ def encode(
 @click.option("--start", type=click.FloatRange(min=0), default=0.0, help="Of sound: seconds to leave out.")
 @click.option("--duration", type=click.FloatRange(min=0), help="Of sound: seconds to decode.")
 def decode(
-    file: Path, output: Path | None, force: bool, region: tuple[int, int, int, int] | None, start: float,
+    file: Path, output: Path | None, force: bool, region: Region | None, start: float,
     duration: float | None,
 ) -> None:  # fmt: skip
     """Restore the image or sound from FILE.
@@ -265,6 +266,11 @@ def _without_suffix(file: Path) -> Path:
     return file.with_suffix("") if file.suffix == SUFFIX else file
 
 
+def _original_name(file: Path) -> Path:
+    """FILE without .ardm, or another name than FILE."""
+    return _without_suffix(file) if file.suffix == SUFFIX else file.with_name(file.name + ".out")
+
+
 def _decoded_name(file: Path, picture: Picture) -> Path:
     """FILE without .ardm, with a suffix that is right."""
     from ardm_compress.image.files import own_suffixes
@@ -363,9 +369,7 @@ def _sound(data: Data, label: str, **options: Any) -> Iterator[Iterator[bytes]]:
         yield api.decoded_sound(data, progress=progress, **options)
 
 
-def _decode_image(
-    file: Path, data: Data, output: Path | None, force: bool, region: tuple[int, int, int, int] | None
-) -> None:
+def _decode_image(file: Path, data: Data, output: Path | None, force: bool, region: Region | None) -> None:
     from ardm_compress.image.files import written_as
 
     if region and output is None:
@@ -382,7 +386,7 @@ def _decode_stored(file: Path, data: Data, output: Path | None, force: bool) -> 
     from ardm_compress import api
 
     parts = api.decoded_file(data, suffix=output.suffix.lower() if output else None)
-    output = output or (_without_suffix(file) if file.suffix == SUFFIX else file.with_name(file.name + ".out"))
+    output = output or _original_name(file)
     _check_output(output, force)
     write_atomically(output, parts, force=force)
 
@@ -393,7 +397,7 @@ def _decode_sound(
     if (start or duration is not None) and output is None:
         raise click.UsageError("name the part with -o")
     suffix = output.suffix.lower() if output else None
-    output = output or (_without_suffix(file) if file.suffix == SUFFIX else file.with_name(file.name + ".out"))
+    output = output or _original_name(file)
     _check_output(output, force)
     with _sound(data, "decode", suffix=suffix, start=start, duration=duration) as parts:
         write_atomically(output, parts, force=force)

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import ceil, prod
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ardm_compress.data import Data
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
@@ -81,14 +81,17 @@ class Header:
         return tile_box(self.shape, self.tile, index)
 
 
+Region: TypeAlias = tuple[int, int, int, int]  # left, top, width, height
+
+
 def tile_box(shape: tuple[int, int], tile: tuple[int, int], index: int) -> tuple[slice, slice]:
     """Rows and columns of a tile of an image that is cut into tiles in raster order."""
     y, x = divmod(index, ceil(shape[1] / tile[1]))
     return _span(y, tile[0], shape[0]), _span(x, tile[1], shape[1])
 
 
-def region_box(region: tuple[int, int, int, int] | None, shape: tuple[int, int]) -> tuple[slice, slice]:
-    """Rows and columns of a region, given by its left, top, width and height; all of them if there is none.
+def region_box(region: Region | None, shape: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of a region; all of them if there is none.
 
     Raises:
         UnsupportedError: it is not inside the image.
@@ -130,6 +133,12 @@ def _span(index: int, size: int, limit: int) -> slice:
 def sample_checksum(samples: bytes) -> int:
     """CRC-32 (ISO 3309) of a tile's samples in raster order, channels innermost."""
     return zlib.crc32(samples)
+
+
+def check_samples(samples: bytes, expected: int, tile: int) -> None:
+    """Raise ChecksumError unless a decoded tile's samples, as ``sample_checksum`` takes them, are those encoded."""
+    if sample_checksum(samples) != expected:
+        raise ChecksumError(f"tile {tile} decoded to other samples than were encoded", section=f"tile {tile}")
 
 
 def crc(data: bytes) -> bytes:

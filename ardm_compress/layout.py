@@ -94,17 +94,13 @@ def describe(data: Data, limits: Limits = DEFAULT_LIMITS) -> dict[str, object]:
         "style": header.style,
         "mirror": header.mirror,
         "latents": max(map(len, header.latents), default=0),
-        "bytes": len(data),
-        "payload_bytes": sum(header.lengths) - CRC_BYTES * len(header.lengths),
-        "header_bytes": offset,
-        "bits_per_sample": 8 * len(data) / (prod(header.shape) * header.channels),
-    }
+    } | _sizes(data, offset, header.lengths, prod(header.shape) * header.channels)
 
 
 def _describe_picture(data: Data, limits: Limits) -> dict[str, object]:
     header, offset = picture_container.read_header(data, limits)
-    wrapper, starts = read_picture_wrapper(header.wrapper), accumulate(header.lengths, initial=offset)
-    methods = Counter(method_name(data[start : start + 1]) for start, _ in zip(starts, header.lengths, strict=False))
+    wrapper, starts = read_picture_wrapper(header.wrapper), accumulate(header.lengths[:-1], initial=offset)
+    methods = Counter(method_name(data[start : start + 1]) for start in starts)
     return {
         "format": VERSION,
         "kind": "image",
@@ -115,11 +111,7 @@ def _describe_picture(data: Data, limits: Limits) -> dict[str, object]:
         "file": KIND_NAMES[wrapper.kind],
         "tiles": prod(header.grid),
         "methods": ", ".join(f"{name} {count}" for name, count in sorted(methods.items())),
-        "bytes": len(data),
-        "payload_bytes": sum(header.lengths) - CRC_BYTES * len(header.lengths),
-        "header_bytes": offset,
-        "bits_per_sample": 8 * len(data) / (prod(header.shape) * wrapper.channels),
-    }
+    } | _sizes(data, offset, header.lengths, prod(header.shape) * wrapper.channels)
 
 
 def _describe_sound(data: Data) -> dict[str, object]:
@@ -140,10 +132,16 @@ def _describe_sound(data: Data) -> dict[str, object]:
         "order": order.name,
         "calls": len(tile_steps(None, order, (header.tile,), (header.tile,))),
         "tiles": header.tiles,
+    } | _sizes(data, offset, header.lengths, header.frames * header.channels)
+
+
+def _sizes(data: Data, offset: int, lengths: Sequence[int], samples: int) -> dict[str, object]:
+    """What every description ends with: ``lengths`` of the streams behind ``offset``, which hold so many samples."""
+    return {
         "bytes": len(data),
-        "payload_bytes": sum(header.lengths) - CRC_BYTES * len(header.lengths),
+        "payload_bytes": sum(lengths) - CRC_BYTES * len(lengths),
         "header_bytes": offset,
-        "bits_per_sample": 8 * len(data) / max(1, header.frames * header.channels),
+        "bits_per_sample": 8 * len(data) / max(1, samples),
     }
 
 

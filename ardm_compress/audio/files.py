@@ -10,8 +10,8 @@ import numpy as np
 
 from ardm_compress.audio.container import MAX_PERIOD_BITS, MAX_SAMPLES, SoundHeader, add_payload, read_file, write_file
 from ardm_compress.audio.tile import decode_tile, encode_tile
-from ardm_compress.container import Payloads, sample_checksum
-from ardm_compress.errors import ChecksumError, LimitError
+from ardm_compress.container import Payloads, check_samples, sample_checksum
+from ardm_compress.errors import LimitError
 from ardm_compress.layout import make_sound_order, tile_steps
 from ardm_compress.progress import Counter, Progress
 from ardm_compress.sound.files import Sound
@@ -62,7 +62,7 @@ def encode_sound(
     for index in range(header.tiles):
         part = sound.samples[header.span(index)].astype(np.int64)
         steps = tile_steps(None, order, (header.tile,), part.shape[:1])
-        checksums.append(_checksum(part))
+        checksums.append(sample_checksum(_serialised(part)))
         payloads = (encode_tile(model, part[:, pair], order, steps, count.one) for pair in header.pairs)
         lengths += [add_payload(payload, collected) for payload in payloads]
     return write_file(replace(header, checksums=tuple(checksums), lengths=tuple(lengths)), collected)
@@ -103,8 +103,7 @@ class DecodedSamples:
         for number, pair in enumerate(pairs):
             payload, shape = self._payloads[index * len(pairs) + number], samples[:, pair].shape
             samples[:, pair] = decode_tile(self._model, shape, self._order, steps, payload, self._count.one)
-        if _checksum(samples) != header.checksums[index]:
-            raise ChecksumError(f"tile {index} decoded to other samples than were encoded", section=f"tile {index}")
+        check_samples(_serialised(samples), header.checksums[index], index)
         return samples
 
 
@@ -132,5 +131,6 @@ def decode_sound(
     return Sound(DecodedSamples(header, payloads, model, range(first, min(stop, header.frames)), progress), wrapper)
 
 
-def _checksum(samples: NDArray[np.integer[Any]]) -> int:
-    return sample_checksum(samples.astype("<i4").tobytes())
+def _serialised(samples: NDArray[np.integer[Any]]) -> bytes:
+    """As checksums are taken over them."""
+    return samples.astype("<i4").tobytes()

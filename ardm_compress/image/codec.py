@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ardm_compress.container import box_shape, paste, region_box, sample_checksum, shared
-from ardm_compress.errors import ChecksumError
+from ardm_compress.container import Region, box_shape, check_samples, paste, region_box, sample_checksum, shared
 from ardm_compress.image import png
 from ardm_compress.image.container import PictureHeader, read_file, write_file
 from ardm_compress.image.files import cut_out
@@ -37,13 +36,13 @@ def encode_picture(picture: Picture, coder: Coder) -> bytes:
     for index in range(prod(header.grid)):
         part = np.ascontiguousarray(samples[header.tile_box(index)])
         payloads.append(encode_tile(part, wrapper.depth, coder))
-        checksums.append(_checksum(part))
+        checksums.append(sample_checksum(_serialised(part)))
     if bare and len(payloads) == 1 and (alone := of_model(payloads[0])):
         return alone
     return write_file(replace(header, checksums=tuple(checksums)), payloads)
 
 
-def decode_picture(data: Data, coder: Coder, region: tuple[int, int, int, int] | None = None) -> Picture:
+def decode_picture(data: Data, coder: Coder, region: Region | None = None) -> Picture:
     """Inverse of ``encode_picture``, unless that left it to the model.
 
     Args:
@@ -64,11 +63,11 @@ def decode_picture(data: Data, coder: Coder, region: tuple[int, int, int, int] |
             continue
         rows, columns = box_shape(box)
         part = decode_tile(payloads[index], (rows, columns, wrapper.channels), wrapper.depth, coder)
-        if _checksum(part) != header.checksums[index]:
-            raise ChecksumError(f"tile {index} decoded to other samples than were encoded", section=f"tile {index}")
+        check_samples(_serialised(part), header.checksums[index], index)
         paste(part, box, samples, wanted)
     return Picture(samples, wrapper) if region is None else cut_out(samples, wrapper)
 
 
-def _checksum(samples: NDArray[Any]) -> int:
-    return sample_checksum(samples.astype("<u2" if samples.dtype == np.uint16 else "u1").tobytes())
+def _serialised(samples: NDArray[Any]) -> bytes:
+    """As checksums are taken over them."""
+    return samples.astype("<u2" if samples.dtype == np.uint16 else "u1").tobytes()

@@ -19,6 +19,7 @@ from ardm_compress.errors import FormatError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+CONTEXTS: Final = 9  # of a sample
 MOST_PIXELS: Final = 1 << 14
 MOST_COLOURS: Final = 256
 MOST_BYTES: Final = 1 << 12
@@ -157,9 +158,6 @@ def _plane(mixer: Mixer, known: NDArray[Any] | None, rows: int, columns: int, si
             chosen = (west == north) + 2 * (north == corner) + 4 * (west == corner) + 8 * (north == east)
             line[x + 2] = mixer.number(0 if known is None else int(known[y, x]), size, contexts, chosen)
     return np.array([line[2 : columns + 2] for line in values[2:]], np.uint8).reshape(rows, columns)
-
-
-CONTEXTS: Final = 9
 
 
 def _palette(bits: Bits, known: NDArray[Any] | None, count: int, channels: int) -> NDArray[np.uint8]:
