@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from ardm_compress.data import Data
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
+from ardm_compress.limits import DEFAULT_LIMITS, Limits
 
 MAGIC: Final = b"ARDM"
 VERSION: Final = 1
@@ -18,6 +19,8 @@ MODEL_ID_BYTES: Final = 4
 CRC_BYTES: Final = 4
 MAX_SIDE: Final = 1 << 20
 STYLE_BITS: Final = 5
+MAX_SECTIONS: Final = 20
+PROGRESSIVE: Final = 1 << 5  # beside the number of sections
 LARGEST_LATENT: Final = 127
 
 EXPLICIT_SCHEDULE: Final = 1 << 2
@@ -26,18 +29,6 @@ SECTIONED: Final = 1 << 4
 STYLED: Final = 1 << 5
 LATENTS: Final = 1 << 6
 KNOWN_FLAGS: Final = 0b11 | EXPLICIT_SCHEDULE | TILED | SECTIONED | STYLED | LATENTS
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a reader accepts before it takes memory."""
-
-    samples: int = 1 << 30  # pixels times channels
-    tiles: int = 1 << 16
-    tile_pixels: int = 1 << 20  # of one tile, which is decoded in one piece
-
-
-DEFAULT_LIMITS: Final = Limits()
 
 
 class Description(NamedTuple):
@@ -60,6 +51,7 @@ class Header:
     model_id: bytes  # first MODEL_ID_BYTES of the model file's SHA-256
     tile: tuple[int, int]  # rows, columns; the last tile of an axis may be smaller
     sections: int  # the coarse levels together, then each finer one
+    progressive: bool = False  # whether payloads are in reverse, so that their beginning is decoded first
     style: int = 0  # of every tile's description
     mirror: int = 0
     latents: tuple[tuple[int, ...], ...] = ()  # of every tile; () if no tile has any
@@ -88,6 +80,14 @@ def tile_box(shape: tuple[int, int], tile: tuple[int, int], index: int) -> tuple
     """Rows and columns of a tile of an image that is cut into tiles in raster order."""
     y, x = divmod(index, ceil(shape[1] / tile[1]))
     return _span(y, tile[0], shape[0]), _span(x, tile[1], shape[1])
+
+
+def scaled(shape: tuple[int, int], tile: tuple[int, int], level: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Shapes of an image and its tiles of which only every 2**level-th row and column of each tile is there."""
+    small = -(-tile[0] >> level), -(-tile[1] >> level)
+    last = (shape[0] - 1) % tile[0] + 1, (shape[1] - 1) % tile[1] + 1
+    rows, columns = (ceil(n / t) - 1 for n, t in zip(shape, tile, strict=True))
+    return (rows * small[0] + -(-last[0] >> level), columns * small[1] + -(-last[1] >> level)), small
 
 
 def region_box(region: Region | None, shape: tuple[int, int]) -> tuple[slice, slice]:
@@ -179,7 +179,7 @@ def _write_header(header: Header) -> bytes:
         body += b"".join(write_varint(n) for n in header.tile)
     if header.sections > 1:
         flags |= SECTIONED
-        body += write_varint(header.sections)
+        body += write_varint(header.sections | PROGRESSIVE * header.progressive)
     if header.style or header.mirror:
         flags |= STYLED
         body += write_varint(header.style | header.mirror << STYLE_BITS)
@@ -225,11 +225,17 @@ class Reader:
             raise UnsupportedError(f"the file has format version {version}; this program reads version {VERSION}")
         return reader, flags
 
+    def check(self) -> None:
+        """Raise ChecksumError unless the checksum of all that was read follows."""
+        end = self.offset
+        if crc(self.data[:end]) != self.take(CRC_BYTES):
+            raise ChecksumError("the header is damaged", offset=end, section="header")
+
     def finish(self, streams: int, expected: bytes) -> None:
         """Check the header's checksum, or of a file of one stream that of all, and that only ``expected`` says it."""
         data, end = self.data, self.offset
-        if streams != 1 and crc(data[:end]) != self.take(CRC_BYTES):
-            raise ChecksumError("the header is damaged", offset=end, section="header")
+        if streams != 1:
+            self.check()
         if streams == 1 and (len(data) < end + CRC_BYTES or crc(data[:-CRC_BYTES]) != data[-CRC_BYTES:]):
             raise ChecksumError("the file is damaged or cut short", offset=end, section="payload")
         if expected != data[:end]:
@@ -274,6 +280,15 @@ def read_runs(data: bytes, offset: int) -> tuple[int, ...]:
     return tuple(runs)
 
 
+def _read_sections(reader: Reader) -> tuple[bool, int]:
+    """Whether payloads are in reverse, and the number of sections."""
+    start = reader.offset
+    progressive, sections = divmod(reader.varint(2, PROGRESSIVE + MAX_SECTIONS, "the number of sections"), PROGRESSIVE)
+    if not 2 <= sections <= MAX_SECTIONS:
+        raise FormatError(f"the number of sections is not within 2..{MAX_SECTIONS}", offset=start, section="header")
+    return bool(progressive), sections
+
+
 def _read_latents(reader: Reader) -> tuple[int, ...]:
     start = reader.offset
     count = reader.varint(0, 255, "the number of latents")
@@ -297,15 +312,14 @@ def read_header(data: Data, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, in
         raise FormatError("the header has flags that version 1 does not define", offset=5, section="header")
     channels = (flags & 3) + 1
     shape = reader.varint(1, MAX_SIDE, "the height"), reader.varint(1, MAX_SIDE, "the width")
-    if prod(shape) * channels > limits.samples:
-        raise LimitError(f"{shape[1]} x {shape[0]} pixels are over the limit of {limits.samples} samples")
+    limits.check_pixels(*shape)
     model_id = reader.take(MODEL_ID_BYTES)
     tile = shape
     if flags & TILED:
         tile = reader.varint(1, shape[0], "the tile height"), reader.varint(1, shape[1], "the tile width")
     if prod(tile) > limits.tile_pixels:
         raise LimitError(f"a tile of {tile[1]} x {tile[0]} pixels is over the limit of {limits.tile_pixels}")
-    sections = reader.varint(2, 20, "the number of sections") if flags & SECTIONED else 1
+    progressive, sections = _read_sections(reader) if flags & SECTIONED else (False, 1)
     mirror, style = divmod(reader.varint(1, 127, "the style") if flags & STYLED else 0, 1 << STYLE_BITS)
     tiles = ceil(shape[0] / tile[0]) * ceil(shape[1] / tile[1])
     if tiles > limits.tiles:
@@ -317,32 +331,31 @@ def read_header(data: Data, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, in
         runs = read_runs(reader.take(length), reader.offset)
     checksums, lengths = reader.ends(tiles, tiles * sections, "a section's length")
     header = Header(
-        shape=shape, channels=channels, model_id=model_id, tile=tile, sections=sections, style=style, mirror=mirror,
-        latents=latents, runs=runs, checksums=checksums, lengths=lengths,
+        shape=shape, channels=channels, model_id=model_id, tile=tile, sections=sections, progressive=progressive,
+        style=style, mirror=mirror, latents=latents, runs=runs, checksums=checksums, lengths=lengths,
     )  # fmt: skip
     end = reader.offset
     reader.finish(tiles * sections, _write_header(header))
     return (header if lengths else replace(header, lengths=(len(data) - end,))), reader.offset
 
 
-def read_file(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, list[bytes]]:
-    """Parse a whole file and check every section's bytes.
+def read_file(data: Data, limits: Limits = DEFAULT_LIMITS, *, whole: bool = True) -> tuple[Header, Payloads]:
+    """Parse a header, and find the streams behind it, of which the last may be missing unless the file is ``whole``.
 
     Raises:
-        As ``read_header``, and ChecksumError for damaged sections.
+        As ``read_header``; asking for a payload, ChecksumError if it is damaged.
     """
     header, offset = read_header(data, limits)
-    payloads = Payloads(data, offset, header.lengths)
-    return header, [payloads[number] for number in range(len(payloads))]
+    return header, Payloads(data, offset, header.lengths, whole=whole)
 
 
 class Payloads:
     """The payloads of streams; each is read, and its checksum checked unless it is the only one, when asked for."""
 
-    def __init__(self, data: Data, offset: int, lengths: tuple[int, ...]) -> None:
-        """Raises: FormatError: they do not fill the data from ``offset`` on."""
+    def __init__(self, data: Data, offset: int, lengths: tuple[int, ...], *, whole: bool = True) -> None:
+        """Raises: FormatError: they do not fill the data from ``offset`` on, although it should be ``whole``."""
         self._data, self._ends = data, list(accumulate(lengths, initial=offset))
-        if self._ends[-1] != len(data):
+        if self._ends[-1] != len(data) if whole else self._ends[-1] < len(data):
             message = f"the file has {len(data)} bytes but should have {self._ends[-1]}"
             raise FormatError(message, offset=min(self._ends[-1], len(data)))
 
@@ -354,6 +367,25 @@ class Payloads:
             raise IndexError(number)
         start, stop = self._ends[number : number + 2]
         payload = self._data[start:stop]
+        if len(payload) < stop - start:
+            raise FormatError("the file is cut short; --salvage decodes what there is", offset=len(self._data))
         if len(self) > 1 and crc(payload[:-CRC_BYTES]) != payload[-CRC_BYTES:]:
             raise ChecksumError(f"section {number} is damaged", offset=start, section=f"section {number}")
         return payload[:-CRC_BYTES]
+
+    def arrived(self, number: int) -> tuple[bytes, int]:
+        """What there is of a payload that may be cut short, and how many bytes are missing; of a damaged one, all."""
+        start, stop = self._ends[number : number + 2]
+        size = stop - start - CRC_BYTES
+        try:
+            return self[number], 0
+        except ChecksumError:
+            return b"", size
+        except FormatError:
+            payload = self.raw(number)
+            return payload, size - len(payload)
+
+    def raw(self, number: int) -> bytes:
+        """What there is of a payload, which may be cut short or damaged."""
+        start, stop = self._ends[number : number + 2]
+        return self._data[start : stop - CRC_BYTES]

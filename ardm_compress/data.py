@@ -59,6 +59,20 @@ class Joined:
         return self._head[start:stop] + self._body[max(0, start - size) : max(0, stop - size)]
 
 
+class Part:
+    """What is behind the first bytes of data."""
+
+    def __init__(self, data: Data, start: int) -> None:
+        self._data, self._start = data, start
+
+    def __len__(self) -> int:
+        return len(self._data) - self._start
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        start, stop, _ = part.indices(len(self))
+        return self._data[self._start + start : self._start + stop]
+
+
 class Stream(io.RawIOBase):
     """Data as a file to read from."""
 

@@ -7,7 +7,6 @@ differs too little between machines to change it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
@@ -16,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardm_compress.codec import Tile, groups, mirrored, replicated
 from ardm_compress.container import LARGEST_LATENT, Description
 from ardm_compress.network.config import INPUT_STEP
 from ardm_compress.network.features import Features
 from ardm_compress.network.model import mixture_bits
 from ardm_compress.network.styles import COSITED
+from ardm_compress.tile import Tile, groups, mirrored, replicated
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -117,27 +116,18 @@ def fit_latents(sample: Sample, style: int) -> tuple[int, ...]:
     return tuple(latents) if saved > 8 * (1 + len(latents)) else ()
 
 
-def choose_style(model: Model, sampled: Mapping[int, Sample]) -> tuple[int, int]:
-    """The style and mirror that code a tile, sampled in every mirror, in the fewest bits with the file's extra byte."""
+def choose_style(model: Model, samples: NDArray[np.uint8]) -> tuple[int, int]:
+    """The style and mirror that code a tile in the fewest bits with the file's extra byte; 0, 0 if it is tiny."""
+    if prod(samples.shape[:2]) < SMALLEST:
+        return 0, 0
     none, tried = torch.zeros(model.config.latents, dtype=torch.float64), candidates(model)
+    sampled = {mirror: take_sample(model, mirrored(samples, mirror)) for mirror in {mirror for _, mirror in tried}}
     bits = {(style, mirror): sampled[mirror].total(style, none) + 8 * any((style, mirror)) for style, mirror in tried}
     return min(tried, key=lambda choice: bits[choice])
 
 
-def describe_tiles(model: Model, tiles: Sequence[NDArray[np.uint8]]) -> list[Description]:
-    """Descriptions of a picture's tiles with which its file is expected to be smallest; all have the same style."""
-    worthwhile = [prod(samples.shape[:2]) >= SMALLEST for samples in tiles]
-    middle, style, mirror = len(tiles) // 2, 0, 0
-    sampled: dict[int, Sample] = {}
-    if worthwhile[middle]:
-        mirrors = {mirror for _, mirror in candidates(model)}
-        sampled = {mirror: take_sample(model, mirrored(tiles[middle], mirror)) for mirror in mirrors}
-        style, mirror = choose_style(model, sampled)
-    described = []
-    for index, samples in enumerate(tiles):
-        latents: tuple[int, ...] = ()
-        if model.config.latents and worthwhile[index]:
-            sample = sampled[mirror] if index == middle else take_sample(model, mirrored(samples, mirror))
-            latents = fit_latents(sample, style)
-        described.append(Description(style, mirror, latents))
-    return described
+def describe_tile(model: Model, samples: NDArray[np.uint8], style: int, mirror: int) -> Description:
+    """The description, of that style and mirror, with which a tile is expected to be smallest."""
+    if not model.config.latents or prod(samples.shape[:2]) < SMALLEST:
+        return Description(style, mirror)
+    return Description(style, mirror, fit_latents(take_sample(model, mirrored(samples, mirror)), style))

@@ -48,6 +48,12 @@ class SymbolDecoder:
         padded = payload + bytes(-len(payload) % 4)
         self._coder = constriction.stream.stack.AnsCoder(np.frombuffer(padded, "<u4").astype(np.uint32))
 
+    @property
+    def words(self) -> int:
+        """32-bit words that have not been read, the first of the payload."""
+        position: int = self._coder.pos()[0]
+        return position
+
     def pop(self, frequencies: NDArray[np.float32]) -> NDArray[np.int32]:
         """Pop n symbols; frequencies (n, m)."""
         symbols: NDArray[np.int32] = self._coder.decode(_MODEL, frequencies)

@@ -16,13 +16,14 @@ import numpy as np
 from ardm_compress.ardm.order import make_order
 from ardm_compress.audio import container as sound_container
 from ardm_compress.audio.container import is_sound, is_stored
-from ardm_compress.container import CRC_BYTES, DEFAULT_LIMITS, VERSION, Limits, read_header
+from ardm_compress.container import CRC_BYTES, VERSION, read_header
 from ardm_compress.data import Data
 from ardm_compress.errors import FormatError
 from ardm_compress.image import container as picture_container
 from ardm_compress.image.container import method_name
 from ardm_compress.image.picture import KIND_NAMES
 from ardm_compress.image.picture import read_wrapper as read_picture_wrapper
+from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.models import model_of_file
 from ardm_compress.sound.wrapper import read_wrapper
 from ardm_compress.stored import stored_size
@@ -76,6 +77,14 @@ def describe(data: Data, limits: Limits = DEFAULT_LIMITS) -> dict[str, object]:
         return _describe_stored(data) if is_stored(data) else _describe_sound(data)
     if picture_container.is_picture(data):
         return _describe_picture(data, limits)
+    if picture_container.is_wrapped(data):
+        wrapper, file = picture_container.read_wrapped(data)
+        kind = KIND_NAMES[read_picture_wrapper(wrapper).kind]
+        return _describe_samples(file, limits) | {"file": kind, "bytes": len(data)}
+    return _describe_samples(data, limits)
+
+
+def _describe_samples(data: Data, limits: Limits) -> dict[str, object]:
     header, offset = read_header(data, limits)
     model = model_of_file(header.model_id)
     order = make_order(model.order, axes=2, period=model.period)
@@ -91,6 +100,7 @@ def describe(data: Data, limits: Limits = DEFAULT_LIMITS) -> dict[str, object]:
         "calls": len(tile_steps(header.runs, order, header.tile, header.tile)),
         "tiles": prod(header.grid),
         "sections": header.sections,
+        "progressive": header.progressive,
         "style": header.style,
         "mirror": header.mirror,
         "latents": max(map(len, header.latents), default=0),

@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 
 from ardm_compress.audio.container import SOUND, STORED
 from ardm_compress.container import CRC_BYTES, MAGIC, VERSION, Reader, write_varint
-from ardm_compress.data import BLOCK, Data, Joined, OnDisk, blocks
+from ardm_compress.data import BLOCK, Data, Joined, OnDisk, blocks, spool
 from ardm_compress.errors import ChecksumError, FormatError, LimitError
 
 PACKED: Final = 1  # flag; else the bytes are as they were
@@ -34,6 +34,12 @@ def write_stored(data: Data, collected: BinaryIO) -> Data:
     collected.seek(0, 2)
     collected.write(checksum)
     return Joined(head, OnDisk(collected))
+
+
+def stored(data: Data) -> bytes:
+    """The file that ``write_stored`` gives, in memory."""
+    with spool() as collected:
+        return write_stored(data, collected)[:]
 
 
 def stored_size(data: Data) -> int:

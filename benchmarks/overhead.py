@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardm_compress import api, codec
+from ardm_compress import api, tile
 from ardm_compress.exact import tables as grid
 from ardm_compress.exact.network import Channels, Parameters
 from ardm_compress.media import read_image
@@ -67,7 +67,7 @@ def main(image: Path, budget: int) -> None:
     ideal = (total[0] + root) / 8
     overhead = 100 * (len(data) / ideal - 1)
     click.echo(f"cross entropy {ideal:.0f} bytes, file {len(data)} bytes, overhead {overhead:.4f} %")
-    click.echo(f"calls: at most {budget}; positions interleaved in blocks of {codec.BLOCK}")
+    click.echo(f"calls: at most {budget}; positions interleaved in blocks of {tile.BLOCK}")
     assert np.array_equal(api.decode(data), samples)
 
 

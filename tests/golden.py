@@ -60,6 +60,8 @@ def three_bytes(samples: NDArray[np.int64]) -> bytes:
     return samples.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
 
 
+PROGRESSIVE = "rgb-progressive"  # as rgb-sections, which models before photo-3 and photo-3 at first had
+
 # sound files and budgets
 SOUNDS: dict[str, tuple[bytes, int]] = {
     "mono": (wave(walk(1500, 1, 40).astype("<i2").tobytes(), rate=8000), 64),
@@ -112,6 +114,7 @@ PICTURES: dict[str, bytes] = {
     "gray-alpha": png_file(transparent(photo(48, 64)[..., :1]), 8, 4),
     "photo-text": png_file(photo(48, 64), 8, 2, TEXT),
     "flat": png_file(np.full((300, 500, 3), 77), 8, 2, TEXT),
+    "progressive": png_file(photo(128, 136), 8, 2, TEXT),
     "noise": png_file(np.frombuffer(hashlib.shake_256(b"noise").digest(480), np.uint8).reshape(24, 20, 1), 8, 0),
     "bmp": bmp_file(photo(31, 33)),
     "pgm": b"P5\n# of 16 bits\n50 40 65535\n" + DEEP[..., 0].astype(">u2").tobytes() + b"end",
@@ -120,6 +123,7 @@ PICTURE = "picture-1"
 
 NEWEST = "photo-3"  # the model that files are made with
 GOLDEN = {f"{model}-{name}": source for model in ("photo-1", "photo-2", NEWEST) for name, source in SOURCES.items()}
+GOLDEN[f"{NEWEST}-{PROGRESSIVE}"] = SOURCES["rgb-sections"]
 GOLDEN_PICTURES = {f"{PICTURE}-{name}": source for name, source in PICTURES.items()}
 GOLDEN_SOUND = {f"{SOUND}-{name}": source for name, source in SOUNDS.items()}
 

@@ -83,7 +83,9 @@ def read_file(data: bytes) -> dict[str, Any]:
         tile = (source.leb128(1, height), source.leb128(1, width))
         if tile == (height, width):
             raise RefusedError("tile sides that need not be given")
-    sections = source.leb128(2, 20) if flags & 16 else 1
+    reverse, sections = divmod(source.leb128(2, 52), 32) if flags & 16 else (0, 1)
+    if flags & 16 and not 2 <= sections <= 20:
+        raise RefusedError("a number is out of range")
     mirror, style = divmod(source.leb128(1, 127) if flags & 32 else 0, 32)
     tiles = -(-height // tile[0]) * -(-width // tile[1])
     latents = [[source.number(1) for _ in range(source.leb128(0, 255))] for _ in range(tiles)] if flags & 64 else []
@@ -94,8 +96,8 @@ def read_file(data: bytes) -> dict[str, Any]:
     checksums = [source.number(4) for _ in range(tiles)]
     fields = {
         "height": height, "width": width, "channels": flags % 4 + 1, "model": model, "tile": tile,
-        "sections": sections, "style": style, "mirror": mirror, "latents": latents, "runs": runs,
-        "checksums": checksums,
+        "sections": sections, "reverse": bool(reverse), "style": style, "mirror": mirror, "latents": latents,
+        "runs": runs, "checksums": checksums,
     }  # fmt: skip
     if tiles * sections == 1:
         payload, check = data[source.at : -4], data[-4:]

@@ -305,7 +305,8 @@ def decode(data: bytes, model: Model) -> Array:
     corners = [(y, x) for y in range(0, height, rows) for x in range(0, width, columns)]
     for tile, (y, x) in enumerate(corners):
         part = image[y : y + rows, x : x + columns]
-        stacks = [AnsDecoder(payload) for payload in file["payloads"][tile :: len(corners)]]
+        payloads = file["payloads"][tile :: len(corners)]
+        stacks = [AnsDecoder(payload[::-1] if file["reverse"] else payload) for payload in payloads]
         decoded = decode_tile(
             model, tile, part.shape[:2], file, lambda section, left, stacks=stacks: stacks[section].pop(left)
         )

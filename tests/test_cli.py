@@ -14,8 +14,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from sounds import LIST, wave
 
-from ardm_compress import api
 from ardm_compress.cli import main
+from ardm_compress.image import codec
 from ardm_compress.media import Samples, read_image, write_image
 from ardm_compress.sound.files import read_sound
 
@@ -270,7 +270,7 @@ def test_interruption_exits_130_and_leaves_nothing(photo: Path, monkeypatch: pyt
     def interrupted(*_data: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(api, "taken_apart", interrupted)
+    monkeypatch.setattr(codec, "taken_apart", interrupted)
     failed(run("encode", photo), 130)
     assert names(photo.parent) == [photo.name]
 

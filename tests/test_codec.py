@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from ardm_compress import api, codec
+from ardm_compress import api, codec, loading, tile
 from ardm_compress.ardm.order import COARSER, make_order
 from ardm_compress.ardm.schedule import even_schedule
-from ardm_compress.ardm.upscaling import Upscaling
 from ardm_compress.container import MAX_SIDE, Description, Header, read_file, sample_checksum, write_file
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.exact.model import Model
+from ardm_compress.image import array
 from ardm_compress.layout import describe
 from ardm_compress.media import Samples, read_image
 from ardm_compress.models import find_model
@@ -34,7 +34,7 @@ PERIOD = 8
 @pytest.fixture(autouse=True)
 def loaded(monkeypatch: pytest.MonkeyPatch, model: Model) -> None:
     """All of this module's files share one loaded model."""
-    monkeypatch.setattr(api, "_model", lambda _: model)
+    monkeypatch.setattr(loading, "loaded", lambda _: model)
 
 
 def constant(shape: Sequence[int]) -> Samples:
@@ -132,9 +132,9 @@ def test_tiles_and_sections_round_trip(
 ) -> None:
     samples = np.resize(photo, (*shape, 3))
     with monkeypatch.context() as encoder:
-        encoder.setattr(api, "TILE", 16)
+        encoder.setattr(array, "TILE", 16)
         if sections > 1:
-            encoder.setattr(api, "SECTIONED_FROM", 1)
+            encoder.setattr(array, "SECTIONED_FROM", 1)
         data = api.encode(samples, budget=6)
     header = header_of(data)
     assert header.tile == (16, 16)
@@ -149,22 +149,22 @@ def test_an_image_in_sections_holds_the_same_in_each_as_its_levels_need(
 ) -> None:
     samples = np.ascontiguousarray(photo[..., :channels])
     whole = check(samples, budget=10)
-    monkeypatch.setattr(api, "SECTIONED_FROM", prod(samples.shape[:2]))
+    monkeypatch.setattr(array, "SECTIONED_FROM", prod(samples.shape[:2]))
     cut = check(samples, budget=10)
     lengths = header_of(cut).lengths
-    assert len(lengths) == api.SECTIONS
+    assert len(lengths) == array.SECTIONS
     assert lengths[1] < lengths[2] < lengths[3] < lengths[4]  # each level has four times the positions
     assert header_of(cut).checksums == header_of(whole).checksums
-    monkeypatch.setattr(api, "SECTIONED_FROM", prod(samples.shape[:2]) + 1)
+    monkeypatch.setattr(array, "SECTIONED_FROM", prod(samples.shape[:2]) + 1)
     assert api.encode(samples, budget=10) == whole
 
 
 def test_tiles_do_not_depend_on_each_other(monkeypatch: pytest.MonkeyPatch, photo: Samples) -> None:
-    monkeypatch.setattr(api, "TILE", 16)
+    monkeypatch.setattr(array, "TILE", 16)
     other = photo[:32, :32].copy()
     other[16:, 16:] = 255 - other[16:, 16:]
     (a, first), (b, second) = (read_file(api.encode(s, budget=5)) for s in (photo[:32, :32], other))
-    assert first[:3] == second[:3]
+    assert list(first)[:3] == list(second)[:3]
     assert first[3] != second[3]
     assert a.checksums[:3] == b.checksums[:3]
 
@@ -175,7 +175,7 @@ def test_batches_change_neither_the_file_nor_the_samples(
 ) -> None:
     samples = photo[:25, :40]
     data = api.encode(samples, budget=3)
-    monkeypatch.setattr(codec, "BATCH", batch)
+    monkeypatch.setattr(tile, "BATCH", batch)
     assert api.encode(samples, budget=3) == data
     np.testing.assert_array_equal(api.decode(data), samples)
 
@@ -183,12 +183,12 @@ def test_batches_change_neither_the_file_nor_the_samples(
 def test_steps_of_several_blocks_round_trip(monkeypatch: pytest.MonkeyPatch, photo: Samples) -> None:
     """A step of more than BLOCK positions takes an image of 150x150; smaller blocks show the same."""
     whole = api.encode(photo, budget=3)
-    monkeypatch.setattr(codec, "BLOCK", 100)
+    monkeypatch.setattr(tile, "BLOCK", 100)
     assert check(photo, budget=3) != whole
 
 
 def test_progress_counts_the_calls_of_all_tiles(monkeypatch: pytest.MonkeyPatch, photo: Samples) -> None:
-    monkeypatch.setattr(api, "TILE", 16)
+    monkeypatch.setattr(array, "TILE", 16)
     samples, told = photo[:20, :40], []
     data = api.encode(samples, budget=4, progress=lambda *call: told.append(call))
     assert told == [(i, 6 * 4) for i in range(1, 25)]
@@ -211,8 +211,7 @@ class Tally:
 
     bits = 0.0
 
-    def __init__(self, samples: NDArray[np.uint8], upscaling: Upscaling) -> None:
-        assert upscaling.stages() == 2
+    def __init__(self, samples: NDArray[np.uint8], _: Model) -> None:
         self._left = [digit for channel in samples.T for digit in (channel >> 4, channel & 15)]
 
     def take(self, rows: NDArray[np.float32]) -> NDArray[np.int32]:
@@ -251,10 +250,10 @@ def rewritten(data: bytes, payloads: dict[int, bytes] | None = None, **changes: 
 def small_files(model: Model, photo: Samples) -> dict[str, bytes]:
     """Files of 14x18 pixels: one section, and tiles and sections."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(api, "_model", lambda _: model)
+        patch.setattr(loading, "loaded", lambda _: model)
         files = {"whole": api.encode(photo[:14, :18], budget=3)}
-        patch.setattr(api, "TILE", 16)
-        patch.setattr(api, "SECTIONED_FROM", 1)
+        patch.setattr(array, "TILE", 16)
+        patch.setattr(array, "SECTIONED_FROM", 1)
         files["cut"] = api.encode(photo[:14, :18], budget=3)
     return files
 
@@ -368,7 +367,7 @@ def test_budgets_start_at_one(budget: int) -> None:
 
 def test_colours_under_a_model_of_gray_images_are_unsupported(monkeypatch: pytest.MonkeyPatch, model: Model) -> None:
     gray = replace(model, config=replace(model.config, channels=1))
-    monkeypatch.setattr(api, "_model", lambda _: gray)
+    monkeypatch.setattr(loading, "loaded", lambda _: gray)
     with pytest.raises(UnsupportedError, match="3 channels, its model only 1"):
         api.encode(constant((4, 4, 3)))
 
@@ -386,12 +385,13 @@ def test_the_style_that_suits_an_image_is_chosen(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(styles, "SHARES", np.eye(styles.STYLES)[styles.COSITED])
     whole = Image.fromarray(read_image(PHOTO)[100:200, 200:280])
     samples, style = styles.developed(whole, np.random.default_rng(2))
-    samples = codec.mirrored(samples[:-1, :-1], mirror)  # of even sides, so that colour lies on odd positions as well
+    samples = tile.mirrored(samples[:-1, :-1], mirror)  # of even sides, so that colour lies on odd positions as well
     data = api.encode(samples, budget=16)
     assert (header_of(data).style, header_of(data).mirror) == (style, mirror)
     np.testing.assert_array_equal(api.decode(data), samples)
-    unstyled = [header_of(data).description(0)._replace(style=0, mirror=0)]
-    monkeypatch.setattr(api, "describe_tiles", lambda *_: unstyled)
+    unstyled = header_of(data).description(0)._replace(style=0, mirror=0)
+    monkeypatch.setattr(array, "choose_style", lambda *_: (0, 0))
+    monkeypatch.setattr(array, "describe_tile", lambda *_: unstyled)
     assert len(data) < 0.97 * len(api.encode(samples, budget=16))
 
 
@@ -411,7 +411,7 @@ def test_latents_are_fitted_where_they_save_more_than_they_take(monkeypatch: pyt
     described = header_of(data).description(0)
     assert described.latents
     np.testing.assert_array_equal(api.decode(data), samples)
-    monkeypatch.setattr(api, "describe_tiles", lambda *_: [described._replace(latents=())])
+    monkeypatch.setattr(array, "describe_tile", lambda *_: described._replace(latents=()))
     assert len(data) < 0.98 * len(api.encode(samples, budget=16))
     monkeypatch.undo()
     assert not header_of(api.encode(samples[:7, :7], budget=16)).latents
@@ -460,7 +460,7 @@ def test_groups_take_every_position_once() -> None:
     for budget in (1, 5, order.ranks(shape)):
         seen = np.zeros(shape, int)
         for first, stop in even_schedule(order.ranks(shape), budget):
-            groups = codec.groups(order, shape, first, stop)
+            groups = tile.groups(order, shape, first, stop)
             assert [g.level for g in groups] == sorted((g.level for g in groups), reverse=True)
             for group in groups:
                 assert group.first == first
@@ -475,14 +475,14 @@ def test_groups_take_every_position_once() -> None:
 
 def test_a_step_sees_only_the_ranks_before_it(model: Model, photo: Samples) -> None:
     """Mixtures of a step do not change with the samples of its own and later ranks: the decoder has not got them."""
-    tiles = [codec.Tile(model, samples.copy(), Description(1)) for samples in (photo, photo)]
+    tiles = [tile.Tile(model, samples.copy(), Description(1)) for samples in (photo, photo)]
     order, shape = model.order, photo.shape[:2]
     first, stop = order.ranks(shape) - 60, order.ranks(shape) - 20
     unknown = order.rank_map(shape) >= first
     tiles[1].samples[unknown] = 255 - tiles[1].samples[unknown]
-    for group in codec.groups(order, shape, first, stop):
-        evaluated = (tile.channels(group, group.positions) for tile in tiles)
-        a, b = (channels.parameters(references[:, 0]) for channels, references in evaluated)
+    for group in tile.groups(order, shape, first, stop):
+        evaluated = (each.evaluate(group, group.positions) for each in tiles)
+        a, b = (block.channels().parameters(block.reference[:, 0]) for block in evaluated)
         for x, y in zip(a, b, strict=True):
             np.testing.assert_array_equal(x.numpy(), y.numpy())
 

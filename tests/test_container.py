@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ardm_compress import container
 from ardm_compress.ardm.order import COARSER, make_order
 from ardm_compress.container import (
     CRC_BYTES,
@@ -30,7 +31,6 @@ from ardm_compress.container import (
     Limits,
     Reader,
     crc,
-    read_file,
     read_header,
     read_runs,
     write_file,
@@ -43,6 +43,13 @@ from ardm_compress.models import find_model
 
 REFUSED = (FormatError, UnsupportedError, LimitError)
 
+
+def read_file(data: bytes) -> tuple[Header, list[bytes]]:
+    """A file's header and payloads, every checksum checked."""
+    header, payloads = container.read_file(data)
+    return header, list(payloads)
+
+
 crcs = st.integers(0, 2**32 - 1)
 all_runs = st.none() | st.lists(st.integers(1, 2**20), min_size=1, max_size=40).filter(lambda r: max(r) > 1).map(tuple)
 
@@ -53,6 +60,7 @@ def header_of(
     *,
     channels: int = 3,
     sections: int = 1,
+    progressive: bool = False,
     style: int = 0,
     mirror: int = 0,
     latents: tuple[tuple[int, ...], ...] = (),
@@ -62,7 +70,7 @@ def header_of(
     """A header for the payloads of ``payloads_of``."""
     header = Header(
         shape=shape, channels=channels, model_id=model_id, tile=tile or shape, sections=sections,
-        style=style, mirror=mirror, latents=latents, runs=runs, checksums=(), lengths=(),
+        progressive=progressive, style=style, mirror=mirror, latents=latents, runs=runs, checksums=(), lengths=(),
     )  # fmt: skip
     return replace(header, checksums=tuple(0x9E3779B1 * i % 2**32 for i in range(1, prod(header.grid) + 1)))
 
@@ -86,6 +94,7 @@ ONE_SECTION = {
 }
 MANY_SECTIONS = {
     "sections": header_of((40, 24), sections=3),
+    "payloads in reverse": header_of((40, 24), sections=20, progressive=True),
     "tiles": header_of((40, 24), (16, 24), channels=1),
     "tiles with latents": header_of((40, 24), (16, 24), latents=((), (127,), (1, -2))),
     "tiles, sections and a schedule": header_of((40, 30), (32, 16), sections=3, style=31, mirror=3, runs=(5, 1, 9)),
@@ -104,7 +113,8 @@ def files(draw: st.DrawFn) -> tuple[Header, list[bytes]]:
     tile = draw(st.just(shape) | st.tuples(*(st.integers(-(-n // 3), n) for n in shape)))
     header = Header(
         shape=shape, channels=channels, model_id=draw(st.binary(min_size=MODEL_ID_BYTES, max_size=MODEL_ID_BYTES)),
-        tile=tile, sections=draw(st.sampled_from([1, 2, 5, 20])), style=draw(st.integers(0, 31)),
+        tile=tile, sections=(sections := draw(st.sampled_from([1, 2, 5, 20]))),
+        progressive=sections > 1 and draw(st.booleans()), style=draw(st.integers(0, 31)),
         mirror=draw(st.integers(0, 3)), runs=draw(all_runs), checksums=(), lengths=(),
     )  # fmt: skip
     tiles = prod(header.grid)
@@ -250,11 +260,11 @@ def test_unknown_flags_are_refused() -> None:
     "head",
     [
         head_of(2, MAX_SIDE, MAX_SIDE),
-        head_of(2, 1 << 15, 1 << 15),  # within the limit if it were gray
-        head_of(TILED, 1 << 15, 1 << 15, 1, 1),
+        head_of(2, 1 << 14, (1 << 14) + 1),
+        head_of(TILED, 1 << 14, 1 << 14, 1, 1),
         head_of(TILED, 1, MAX_SIDE, 1, 15),
     ],
-    ids=["a huge image", "three channels", "a tile per pixel", "just too many tiles"],
+    ids=["a huge image", "just too many pixels", "a tile per pixel", "just too many tiles"],
 )
 def test_claims_over_the_limits_are_refused_at_once(head: bytes) -> None:
     started = time.process_time()
@@ -264,7 +274,7 @@ def test_claims_over_the_limits_are_refused_at_once(head: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "head", [head_of(TILED, 1 << 15, 1 << 15, 1 << 10, 1 << 10), head_of(TILED, 1, MAX_SIDE, 1, 16)]
+    "head", [head_of(TILED, 1 << 14, 1 << 14, 1 << 10, 1 << 10), head_of(TILED, 1, MAX_SIDE, 1, 16)]
 )
 def test_claims_just_within_the_limits_are_not_over_them(head: bytes) -> None:
     with pytest.raises(FormatError):  # and not LimitError
@@ -319,8 +329,8 @@ def test_endless_and_missing_numbers_are_refused(code: str) -> None:
 
 def test_a_reader_can_ask_for_lower_limits() -> None:
     data = FILES["tiles"]
-    assert read_header(data, Limits(samples=960, tiles=3, tile_pixels=384))
-    for limits in (Limits(samples=959), Limits(tiles=2), Limits(tile_pixels=383)):
+    assert read_header(data, Limits(pixels=960, tiles=3, tile_pixels=384))
+    for limits in (Limits(pixels=959), Limits(tiles=2), Limits(tile_pixels=383)):
         with pytest.raises(LimitError):
             read_header(data, limits)
 
@@ -399,6 +409,7 @@ def test_describe_tells_what_a_header_says(shape: tuple[int, int]) -> None:
         "calls": expected_calls(shape),
         "tiles": 1,
         "sections": 1,
+        "progressive": False,
         "style": 0,
         "mirror": 0,
         "bytes": len(data),

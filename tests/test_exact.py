@@ -625,15 +625,15 @@ def test_a_processor_that_saturates_pair_sums_computes_the_same(
 CHILD = """
 import hashlib, sys
 import numpy as np
-from ardm_compress import api, codec
+from ardm_compress import api, loading, tile
 from ardm_compress.exact.model import load_model
 from ardm_compress.exact.products import Path
 
 folder, path, batch = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 model = load_model(api.find_model("photo"), path=path)
 assert model.network.path is path
-api._model = lambda entry: model
-codec.BATCH = batch or codec.BATCH
+loading.loaded = lambda entry: model
+tile.BATCH = batch or tile.BATCH
 photo = np.load(folder + "/photo.npy")
 print(hashlib.sha256(api.encode(photo, budget=12)).hexdigest())
 with open(folder + "/photo.ardm", "rb") as file:

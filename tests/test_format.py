@@ -199,7 +199,7 @@ def files(draw: st.DrawFn) -> bytes:
     runs = draw(st.none() | st.lists(st.integers(1, 1 << 40) | st.integers(1, 9), min_size=1, max_size=12).map(tuple))
     header = Header(
         shape=shape, channels=draw(st.sampled_from([1, 3])), model_id=draw(st.binary(min_size=4, max_size=4)),
-        tile=tile, sections=sections, runs=runs, lengths=(),
+        tile=tile, sections=sections, progressive=sections > 1 and draw(st.booleans()), runs=runs, lengths=(),
         style=draw(st.integers(0, 31)), mirror=draw(st.integers(0, 3)),
         latents=tuple(draw(latents) for _ in range(tiles)) if draw(st.booleans()) else (),
         checksums=tuple(draw(st.lists(checksum, min_size=tiles, max_size=tiles))),
@@ -212,9 +212,10 @@ def package_reads(data: bytes) -> dict[str, object]:
     header, payloads = container.read_file(data)
     return {
         "height": header.shape[0], "width": header.shape[1], "channels": header.channels, "model": header.model_id,
-        "tile": header.tile, "sections": header.sections, "runs": None if header.runs is None else list(header.runs),
+        "tile": header.tile, "sections": header.sections, "reverse": header.progressive,
+        "runs": None if header.runs is None else list(header.runs),
         "style": header.style, "mirror": header.mirror, "latents": [list(given) for given in header.latents],
-        "checksums": list(header.checksums), "payloads": payloads,
+        "checksums": list(header.checksums), "payloads": list(payloads),
     }  # fmt: skip
 
 

@@ -14,10 +14,11 @@ import torch
 
 from ardm_compress.audio.features import ONE, WaveFeatures
 from ardm_compress.audio.wave import CENTRE_BITS, Cluster, Wave
-from ardm_compress.codec import BATCH, BLOCK, Progress
+from ardm_compress.codec import Progress
 from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
 from ardm_compress.exact.mixture import boundaries, cumulative, frequencies
 from ardm_compress.network.features import Features
+from ardm_compress.tile import BATCH, BLOCK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -130,11 +130,11 @@ def read_header(data: Data) -> tuple[SoundHeader, int]:
     return (replace(header, lengths=(len(data) - end,)) if tiles * pairs == 1 else header), reader.offset
 
 
-def read_file(data: Data) -> tuple[SoundHeader, Payloads]:
-    """Parse a header, and find the streams behind it.
+def read_file(data: Data, *, whole: bool = True) -> tuple[SoundHeader, Payloads]:
+    """Parse a header, and find the streams behind it, of which the last may be missing unless the file is ``whole``.
 
     Raises:
         As ``read_header``; asking for a payload, ChecksumError if it is damaged.
     """
     header, offset = read_header(data)
-    return header, Payloads(data, offset, header.lengths)
+    return header, Payloads(data, offset, header.lengths, whole=whole)

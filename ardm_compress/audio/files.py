@@ -11,7 +11,7 @@ import numpy as np
 from ardm_compress.audio.container import MAX_PERIOD_BITS, MAX_SAMPLES, SoundHeader, add_payload, read_file, write_file
 from ardm_compress.audio.tile import decode_tile, encode_tile
 from ardm_compress.container import Payloads, check_samples, sample_checksum
-from ardm_compress.errors import LimitError
+from ardm_compress.errors import FormatError, LimitError
 from ardm_compress.layout import make_sound_order, tile_steps
 from ardm_compress.progress import Counter, Progress
 from ardm_compress.sound.files import Sound
@@ -72,9 +72,11 @@ class DecodedSamples:
     """Samples that are decoded when asked for, fastest from the beginning to the end."""
 
     def __init__(
-        self, header: SoundHeader, payloads: Payloads, model: Model, frames: range, progress: Progress | None
-    ) -> None:
+        self, header: SoundHeader, payloads: Payloads, model: Model, frames: range, progress: Progress | None,
+        damaged: list[int] | None,
+    ) -> None:  # fmt: skip
         self.shape = len(frames), header.channels
+        self._damaged = damaged
         self._header, self._payloads, self._model, self._start = header, payloads, model, frames.start
         self._order, self._decoded = make_sound_order(header.period_bits), (-1, np.zeros((0, 0), np.int32))
         tiles = -(-frames.stop // header.tile) - frames.start // header.tile if frames else 0
@@ -92,8 +94,16 @@ class DecodedSamples:
 
     def _tile(self, index: int) -> NDArray[np.int32]:
         if self._decoded[0] != index:
-            self._decoded = index, self._decode(index)
+            self._decoded = index, self._decode(index) if self._damaged is None else self._salvage(index, self._damaged)
         return self._decoded[1]
+
+    def _salvage(self, index: int, damaged: list[int]) -> NDArray[np.int32]:
+        try:
+            return self._decode(index)
+        except FormatError:
+            damaged.append(index)
+            span = self._header.span(index)
+            return np.zeros((span.stop - span.start, self._header.channels), np.int32)
 
     def _decode(self, index: int) -> NDArray[np.int32]:
         header, pairs = self._header, self._header.pairs
@@ -109,7 +119,7 @@ class DecodedSamples:
 
 def decode_sound(
     data: Data, find_model: Callable[[bytes], Model], *, start: float = 0, duration: float | None = None,
-    progress: Progress | None = None,
+    damaged: list[int] | None = None, progress: Progress | None = None,
 ) -> Sound:  # fmt: skip
     """Inverse of ``encode_sound``; its samples are decoded when they are asked for, and fail then if damaged.
 
@@ -118,17 +128,19 @@ def decode_sound(
         find_model: gives the model that an id names.
         start: seconds to leave out at the beginning.
         duration: seconds to decode; by default to the end.
+        damaged: takes the numbers of damaged tiles, which are silent then; without it they are an error.
         progress: called with the network calls done and their total.
 
     Raises:
         FormatError, ChecksumError: damaged; LimitError: too large.
     """
-    header, payloads = read_file(data)
+    header, payloads = read_file(data, whole=damaged is None)
     model, wrapper = find_model(header.model_id), read_wrapper(header.wrapper)
     seconds = header.frames / max(1, wrapper.rate) + 1
     first = min(header.frames, round(min(start, seconds) * wrapper.rate))
     stop = header.frames if duration is None else first + round(min(duration, seconds) * wrapper.rate)
-    return Sound(DecodedSamples(header, payloads, model, range(first, min(stop, header.frames)), progress), wrapper)
+    frames = range(first, min(stop, header.frames))
+    return Sound(DecodedSamples(header, payloads, model, frames, progress, damaged), wrapper)
 
 
 def _serialised(samples: NDArray[np.integer[Any]]) -> bytes:

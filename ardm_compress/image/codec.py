@@ -1,19 +1,53 @@
-"""Pictures <-> compressed files, tile by tile."""
+"""Pictures and image files <-> compressed files, tile by tile. Imports torch."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from math import ceil, prod
-from typing import TYPE_CHECKING, Any, Final
+from math import prod
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from ardm_compress.container import Region, box_shape, check_samples, paste, region_box, sample_checksum, shared
-from ardm_compress.image import png
-from ardm_compress.image.container import PictureHeader, read_file, write_file
-from ardm_compress.image.files import cut_out
-from ardm_compress.image.methods import CLEAR, MODEL_CHANNELS, Coder, compared, decode_tile, encode_tile, of_model
-from ardm_compress.image.picture import Picture, read_wrapper, sample_type, write_wrapper
+from ardm_compress.container import (
+    Region,
+    box_shape,
+    check_samples,
+    paste,
+    region_box,
+    sample_checksum,
+    scaled,
+    shared,
+    tile_box,
+)
+from ardm_compress.errors import FormatError
+from ardm_compress.image import array, png
+from ardm_compress.image.array import check_level, tile_side
+from ardm_compress.image.container import (
+    PictureHeader,
+    is_picture,
+    is_wrapped,
+    read_file,
+    read_wrapped,
+    write_file,
+    write_wrapped,
+)
+from ardm_compress.image.files import cut_out, taken_apart
+from ardm_compress.image.methods import (
+    CLEAR,
+    DEFAULT_SETTINGS,
+    Settings,
+    compared,
+    decode_tile,
+    encode_tile,
+    is_for_model,
+    of_model,
+    salvage_tile,
+)
+from ardm_compress.image.picture import Picture, Wrapper, read_wrapper, sample_type, write_wrapper
+from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.parallel import ordered
+from ardm_compress.progress import Progress
+from ardm_compress.stored import stored
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,49 +57,182 @@ if TYPE_CHECKING:
 TILE: Final = 1024  # largest side of a tile
 
 
-def encode_picture(picture: Picture, coder: Coder) -> bytes:
-    """Compress. What a PNG file of nothing but a gray or RGB photograph holds is left to the model alone."""
-    samples, wrapper = picture.samples, picture.wrapper
-    bare = wrapper == png.plain(wrapper.channels) and wrapper.channels in MODEL_CHANNELS
-    if bare and compared(np.asarray(samples, np.uint8), coder) < CLEAR:
-        return coder.encode(np.asarray(samples, np.uint8))
-    rows, columns = samples.shape[:2]
-    tile = ceil(rows / ceil(rows / TILE)), ceil(columns / ceil(columns / TILE))
-    header = PictureHeader(shape=(rows, columns), tile=tile, wrapper=write_wrapper(wrapper), checksums=(), lengths=())
-    payloads, checksums = [], []
-    for index in range(prod(header.grid)):
-        part = np.ascontiguousarray(samples[header.tile_box(index)])
-        payloads.append(encode_tile(part, wrapper.depth, coder))
-        checksums.append(sample_checksum(_serialised(part)))
-    if bare and len(payloads) == 1 and (alone := of_model(payloads[0])):
-        return alone
-    return write_file(replace(header, checksums=tuple(checksums)), payloads)
+class Salvaged(NamedTuple):
+    """What a damaged file still held."""
+
+    picture: Picture
+    inexact: list[int]  # numbers of the tiles, in raster order, that are not what was encoded
+    tiles: int
 
 
-def decode_picture(data: Data, coder: Coder, region: Region | None = None) -> Picture:
-    """Inverse of ``encode_picture``, unless that left it to the model.
+def encode_image(
+    data: bytes,
+    *,
+    budget: int | None = None,
+    model: str = "photo",
+    strip: bool = False,
+    force_pixels: bool = False,
+    jobs: int = 1,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+) -> bytes:
+    """Compress an image file, by the model or by what else makes it smallest.
+
+    Some kinds are stored as they are, and so is a file that would become larger.
 
     Args:
-        data: a whole file.
-        coder: of the parts that the model has coded.
-        region: left, top, width and height of the part to decode, which has no metadata.
+        data: the whole file.
+        budget: network calls, as for ``encode``.
+        model: name of a model, as for ``encode``.
+        strip: leave out metadata.
+        force_pixels: of files that are lossy or would be stored, compress the pixels as those of a PNG file.
+        jobs: processes, as for ``encode``.
+        limits: as for ``encode``.
+        progress: as for ``encode``, or of the tiles if not all of them are left to the model.
 
     Raises:
-        FormatError, ChecksumError: damaged; LimitError: too large.
+        UnsupportedError: the file is lossy already; FormatError: it is no image, or damaged; LimitError: too large.
     """
-    header, payloads = read_file(data)
+    picture = taken_apart(data, strip=strip, force_pixels=force_pixels, limits=limits)
+    if picture is None:
+        return stored(data)
+    coded = encode_picture(picture, Settings(budget, model), jobs=jobs, limits=limits, progress=progress)
+    return coded if strip or force_pixels or len(coded) <= len(data) else min(coded, stored(data), key=len)
+
+
+def decode_image(
+    data: Data,
+    *,
+    region: Region | None = None,
+    level: int = 0,
+    jobs: int = 1,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+) -> Picture:
+    """Inverse of ``encode_image``, except of stored files: the image taken apart, for ``write_picture``.
+
+    Args:
+        data: a whole file, or for previews of what the model has coded the beginning of one.
+        region: as for ``decode``; a part of an image has no metadata.
+        level: as for ``decode``; nor has a preview.
+        jobs: processes, as for ``decode``.
+        limits: as for ``decode``.
+        progress: as for ``encode_image``.
+
+    Raises:
+        As ``decode``.
+    """
+    if is_picture(data):
+        return _decode_tiles(data, region, level, jobs, limits, progress)
+    wrapper, file = _unwrapped(data)
+    samples = array.decode(file, region=region, level=level, jobs=jobs, limits=limits, progress=progress)
+    return _of_samples(samples, wrapper, whole=region is None and level == 0)
+
+
+def salvage_image(data: Data, *, limits: Limits = DEFAULT_LIMITS, progress: Progress | None = None) -> Salvaged:
+    """As ``decode_image``, of a damaged file: what the model codes is completed by it, other tiles are gray.
+
+    Raises:
+        As ``decode_image``, if the header is damaged or cut short.
+    """
+    if is_picture(data):
+        return _salvage_tiles(data, limits, progress)
+    wrapper, file = _unwrapped(data)
+    samples, inexact, tiles = array.salvage(file, limits=limits, progress=progress)
+    return Salvaged(_of_samples(samples, wrapper, whole=True), inexact, tiles)
+
+
+def encode_picture(
+    picture: Picture,
+    settings: Settings = DEFAULT_SETTINGS,
+    *,
+    jobs: int = 1,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+) -> bytes:
+    """Compress. What photographs hold is left to the model, of which a preview needs only the beginning of a file."""
+    samples, wrapper = picture.samples, picture.wrapper
+    shape = samples.shape[0], samples.shape[1]
+    limits.check_pixels(*shape)
+    limits.check_memory(samples.nbytes)
+    tile = tile_side(shape[0], TILE), tile_side(shape[1], TILE)
+    header = PictureHeader(shape=shape, tile=tile, wrapper=write_wrapper(wrapper), checksums=(), lengths=())
+    parts = [samples[header.tile_box(index)] for index in range(prod(header.grid))]
+    workers = limits.jobs(jobs, samples.nbytes, len(parts))
+    shares: list[float | None] = [None] * len(parts)
+    if is_for_model(wrapper.depth, wrapper.channels):
+        shares = list(ordered(compared, ((part, settings) for part in parts), workers))
+        if all(share is not None and share < CLEAR for share in shares):
+            model, budget = settings.model, settings.budget
+            file = array.encode(samples, budget=budget, model=model, jobs=jobs, limits=limits, progress=progress)
+            return _wrapped(wrapper, file)
+    tasks = ((part, wrapper.depth, settings, share) for part, share in zip(parts, shares, strict=True))
+    payloads = []
+    for payload in ordered(encode_tile, tasks, workers):
+        payloads.append(payload)
+        if progress:
+            progress(len(payloads), len(parts))
+    if len(payloads) == 1 and (alone := of_model(payloads[0])):
+        return _wrapped(wrapper, alone)
+    checksums = tuple(sample_checksum(_serialised(part)) for part in parts)
+    return write_file(replace(header, checksums=checksums), payloads)
+
+
+def _wrapped(wrapper: Wrapper, file: bytes) -> bytes:
+    """A file of the model; of a PNG file with nothing but gray or RGB samples, it alone."""
+    return file if wrapper == png.plain(wrapper.channels) else write_wrapped(write_wrapper(wrapper), file)
+
+
+def _unwrapped(data: Data) -> tuple[Wrapper | None, Data]:
+    if not is_wrapped(data):
+        return None, data
+    wrapper, file = read_wrapped(data)
+    return read_wrapper(wrapper), file
+
+
+def _of_samples(samples: NDArray[np.uint8], wrapper: Wrapper | None, *, whole: bool) -> Picture:
+    wrapper = wrapper or png.plain(samples.shape[2])
+    if not is_for_model(wrapper.depth, wrapper.channels) or wrapper.channels != samples.shape[2]:
+        raise FormatError("the wrapper is of other samples than the file has", section="header")
+    return Picture(samples, wrapper) if whole else cut_out(samples, wrapper)
+
+
+def _decode_tiles(
+    data: Data, region: Region | None, level: int, jobs: int, limits: Limits, progress: Progress | None
+) -> Picture:
+    check_level(level)
+    header, payloads = read_file(data, limits)
     wrapper = read_wrapper(header.wrapper)
-    wanted = region_box(region, header.shape)
+    shape, tile = scaled(header.shape, header.tile, level)
+    wanted = region_box(region, shape)
     samples = np.empty((*box_shape(wanted), wrapper.channels), sample_type(wrapper.depth))
-    for index in range(prod(header.grid)):
-        box = header.tile_box(index)
-        if not shared(box, wanted):
-            continue
-        rows, columns = box_shape(box)
-        part = decode_tile(payloads[index], (rows, columns, wrapper.channels), wrapper.depth, coder)
+    limits.check_memory(samples.nbytes)
+    touched = [index for index in range(prod(header.grid)) if shared(tile_box(shape, tile, index), wanted)]
+    shapes = [(*box_shape(header.tile_box(index)), wrapper.channels) for index in touched]
+    tasks = ((payloads[index], sides, wrapper.depth) for index, sides in zip(touched, shapes, strict=True))
+    jobs = limits.jobs(jobs, samples.nbytes, len(touched))
+    for done, (index, part) in enumerate(zip(touched, ordered(decode_tile, tasks, jobs), strict=True), 1):
         check_samples(_serialised(part), header.checksums[index], index)
-        paste(part, box, samples, wanted)
-    return Picture(samples, wrapper) if region is None else cut_out(samples, wrapper)
+        paste(part[:: 1 << level, :: 1 << level], tile_box(shape, tile, index), samples, wanted)
+        if progress:
+            progress(done, len(touched))
+    return Picture(samples, wrapper) if region is None and level == 0 else cut_out(samples, wrapper)
+
+
+def _salvage_tiles(data: Data, limits: Limits, progress: Progress | None) -> Salvaged:
+    header, payloads = read_file(data, limits, whole=False)
+    wrapper, tiles, inexact = read_wrapper(header.wrapper), prod(header.grid), []
+    samples = np.empty((*header.shape, wrapper.channels), sample_type(wrapper.depth))
+    limits.check_memory(samples.nbytes)
+    for index in range(tiles):
+        box = header.tile_box(index)
+        part = salvage_tile(payloads.raw(index), (*box_shape(box), wrapper.channels), wrapper.depth)
+        if part is None or sample_checksum(_serialised(part)) != header.checksums[index]:
+            inexact.append(index)
+        samples[box] = 1 << wrapper.depth - 1 if part is None else part
+        if progress:
+            progress(index + 1, tiles)
+    return Salvaged(Picture(samples, wrapper), inexact, tiles)
 
 
 def _serialised(samples: NDArray[Any]) -> bytes:

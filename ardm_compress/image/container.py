@@ -8,28 +8,28 @@ from typing import Final
 
 from ardm_compress.container import (
     CRC_BYTES,
-    DEFAULT_LIMITS,
     MAGIC,
     MAX_SIDE,
     VERSION,
-    Limits,
     Payloads,
     Reader,
+    crc,
     tile_box,
     write_ends,
     write_payloads,
     write_varint,
 )
-from ardm_compress.data import Data
+from ardm_compress.data import Data, Joined, Part
 from ardm_compress.errors import FormatError, LimitError
+from ardm_compress.limits import DEFAULT_LIMITS, Limits
 
 RAW, MODEL, WEBP, JPEG_XL, APART, CONTEXTS = range(6)  # first byte of a tile's stream: how it is coded
 METHODS: Final = ("raw", "model", "webp", "jpeg xl", "apart", "contexts")
 PICTURE: Final = 1  # flags
 TILED: Final = 1 << 2
-MOST_CHANNELS: Final = 4
+WRAPPED: Final = 1 << 3  # the model has coded all of it
+START: Final = MAGIC + bytes([VERSION])  # of all files; left out where one is inside another
 MAX_WRAPPER: Final = 1 << 28
-MAX_TILE: Final = 1 << 20  # pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,29 @@ class PictureHeader:
 def is_picture(data: Data) -> bool:
     """Whether a file, if it is one of this program's, is of a picture."""
     return data[: len(MAGIC)] == MAGIC and len(data) > 5 and data[5:6][0] & ~TILED == PICTURE
+
+
+def is_wrapped(data: Data) -> bool:
+    """Whether a file, if it is one of this program's, is one of the model with a wrapper before it."""
+    return data[: len(MAGIC)] == MAGIC and len(data) > 5 and data[5:6][0] == PICTURE | WRAPPED
+
+
+def write_wrapped(wrapper: bytes, file: bytes) -> bytes:
+    """A file of the model, with the wrapper of the picture of which it holds all samples."""
+    head = START + bytes([PICTURE | WRAPPED]) + write_varint(len(wrapper)) + wrapper
+    return head + crc(head) + file[len(START) :]
+
+
+def read_wrapped(data: Data) -> tuple[bytes, Data]:
+    """Inverse of ``write_wrapped``.
+
+    Raises:
+        FormatError: damaged.
+    """
+    reader, _ = Reader.start(data)
+    wrapper = reader.take(reader.varint(1, MAX_WRAPPER, "the length of the wrapper"))
+    reader.check()
+    return wrapper, Joined(START, Part(data, reader.offset))
 
 
 def method_name(first: bytes) -> str:
@@ -89,13 +112,12 @@ def read_header(data: Data, limits: Limits = DEFAULT_LIMITS) -> tuple[PictureHea
     if flags & ~TILED != PICTURE:
         raise FormatError("the header has flags that version 1 does not define", offset=5, section="header")
     shape = reader.varint(1, MAX_SIDE, "the height"), reader.varint(1, MAX_SIDE, "the width")
-    if prod(shape) * MOST_CHANNELS > limits.samples:
-        raise LimitError(f"{shape[1]} x {shape[0]} pixels are over the limit of {limits.samples} samples")
+    limits.check_pixels(*shape)
     tile = shape
     if flags & TILED:
         tile = reader.varint(1, shape[0], "the tile height"), reader.varint(1, shape[1], "the tile width")
-    if prod(tile) > MAX_TILE:
-        raise LimitError(f"a tile of {tile[1]} x {tile[0]} pixels is over the limit of {MAX_TILE}")
+    if prod(tile) > limits.tile_pixels:
+        raise LimitError(f"a tile of {tile[1]} x {tile[0]} pixels is over the limit of {limits.tile_pixels}")
     wrapper = reader.take(reader.varint(1, MAX_WRAPPER, "the length of the wrapper"))
     header = PictureHeader(shape=shape, tile=tile, wrapper=wrapper, checksums=(), lengths=())
     tiles = prod(header.grid)
@@ -108,7 +130,7 @@ def read_header(data: Data, limits: Limits = DEFAULT_LIMITS) -> tuple[PictureHea
     return (header if lengths else replace(header, lengths=(len(data) - end,))), reader.offset
 
 
-def read_file(data: Data) -> tuple[PictureHeader, Payloads]:
-    """Parse a header, and find the streams behind it."""
-    header, offset = read_header(data)
-    return header, Payloads(data, offset, header.lengths)
+def read_file(data: Data, limits: Limits = DEFAULT_LIMITS, *, whole: bool = True) -> tuple[PictureHeader, Payloads]:
+    """Parse a header, and find the streams behind it, of which the last may be missing unless the file is ``whole``."""
+    header, offset = read_header(data, limits)
+    return header, Payloads(data, offset, header.lengths, whole=whole)

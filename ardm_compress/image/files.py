@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ardm_compress.container import DEFAULT_LIMITS, MAX_SIDE
+from ardm_compress.container import MAX_SIDE
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.image import png, raster, webp
-from ardm_compress.image.picture import MOST_CHANNELS, PNG, RASTER, WEBP, Picture, Wrapper, same_picture
+from ardm_compress.image.picture import PNG, RASTER, WEBP, Picture, Wrapper, same_picture
+from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.media import WRITERS, image_bytes
 from ardm_compress.surroundings import MAX_SURROUNDINGS
 
-MAX_PIXELS: Final = 1 << 29  # of a file that is read
 JPEG: Final = b"\xff\xd8\xff"
 RASTERS: Final = (b"BM", b"P5", b"P6", b"P7", b"II", b"MM")
 RASTER_SUFFIXES: Final = {
@@ -39,7 +39,7 @@ LOSSY: Final = (
 )
 
 
-def read_picture(data: bytes) -> Picture | None:
+def read_picture(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture | None:
     """Take an image file apart; None if it is one that must be stored as it is.
 
     Raises:
@@ -50,47 +50,49 @@ def read_picture(data: bytes) -> Picture | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and webp.is_lossy(data):
         raise UnsupportedError(LOSSY.format("WebP"))
     try:
-        with _quiet():
-            return _taken_apart(data)
+        with _quiet(limits):
+            return _taken_apart(data, limits)
     except DAMAGE:
-        _check_readable(data)  # damaged files are refused, all others stored
+        _check_readable(data, limits)  # damaged files are refused, all others stored
         return None
 
 
-def taken_apart(data: bytes, *, strip: bool, force_pixels: bool) -> Picture | None:
+def taken_apart(data: bytes, *, strip: bool, force_pixels: bool, limits: Limits = DEFAULT_LIMITS) -> Picture | None:
     """What is to be kept of a file: as ``read_picture``, or of lossy and other files their pixels, if these are forced.
 
     Raises:
         As ``read_picture`` and ``read_pixels``.
     """
     try:
-        picture = read_picture(data)
+        picture = read_picture(data, limits)
     except UnsupportedError:
         if not force_pixels:
             raise
         picture = None
     if picture is None and force_pixels:
-        picture = read_pixels(data)
+        picture = read_pixels(data, limits)
     return stripped(picture) if picture and strip else picture
 
 
-def same_image(picture: Picture, original: bytes, *, strip: bool, force_pixels: bool) -> bool:
+def same_image(
+    picture: Picture, original: bytes, *, strip: bool, force_pixels: bool, limits: Limits = DEFAULT_LIMITS
+) -> bool:
     """Whether a picture is what was to be kept of a file, and still is when its own file is made and read again."""
-    expected = taken_apart(original, strip=strip, force_pixels=force_pixels)
-    again = read_picture(write_picture(picture))
+    expected = taken_apart(original, strip=strip, force_pixels=force_pixels, limits=limits)
+    again = read_picture(write_picture(picture), limits)
     if expected is None or again is None:
         return False
     return same_picture(picture, expected) and same_picture(again, expected)
 
 
-def read_pixels(data: bytes) -> Picture:
+def read_pixels(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """The pixels of an image, as of a PNG file without anything else.
 
     Raises:
         FormatError: no image, or damaged; UnsupportedError: its pixels are not 8-bit gray or colour, or it has several.
     """
-    _check_readable(data)
-    with _quiet(), _opened(data) as image:
+    _check_readable(data, limits)
+    with _quiet(limits), _opened(data) as image:
         if getattr(image, "n_frames", 1) > 1:
             raise UnsupportedError("animations and files of several pages have no one set of pixels")
         mode = PIXELS.get(image.mode, "RGBA" if image.mode == "P" and "transparency" in image.info else "")
@@ -173,9 +175,9 @@ def suffix_of(data: bytes) -> str:
     return next((suffix for magic, suffix in SUFFIXES.items() if data.startswith(magic)), "")
 
 
-def _taken_apart(data: bytes) -> Picture:
+def _taken_apart(data: bytes, limits: Limits) -> Picture:
     if data.startswith(png.SIGNATURE):
-        picture = png.read_png(data)
+        picture = png.read_png(data, limits)
     elif data[:4] == b"RIFF":
         picture = webp.read_webp(data)
     elif data[:2] in RASTERS:
@@ -184,17 +186,17 @@ def _taken_apart(data: bytes) -> Picture:
         raise UnsupportedError("a kind of image that is stored as it is")
     wrapper, shape = picture.wrapper, picture.samples.shape
     CHECKS[wrapper.kind](wrapper)
-    if max(shape[:2]) > MAX_SIDE or shape[0] * shape[1] * MOST_CHANNELS > DEFAULT_LIMITS.samples:
-        raise UnsupportedError("an image of more pixels than can be decoded again")
+    if max(shape[:2]) > MAX_SIDE:
+        raise UnsupportedError("an image of longer sides than can be coded")
     if len(wrapper.head) + len(wrapper.tail) > MAX_SURROUNDINGS - 8:
         raise UnsupportedError(f"more than {MAX_SURROUNDINGS} bytes that are not samples")
     return picture
 
 
-def _check_readable(data: bytes) -> None:
+def _check_readable(data: bytes, limits: Limits) -> None:
     """Raise FormatError unless Pillow reads the file, or it is of a kind that others read."""
     try:
-        with _quiet(), _opened(data) as image:
+        with _quiet(limits), _opened(data) as image:
             image.load()
     except (LimitError, MemoryError):
         raise
@@ -225,15 +227,16 @@ def _opened(data: bytes) -> Image.Image:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without Pillow's limit of pixels, which is lower than ours, and its warnings, which are about metadata."""
+def _quiet(limits: Limits) -> Iterator[None]:
+    """With our limit of pixels in place of Pillow's, and without its warnings, which are about metadata."""
     before = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    Image.MAX_IMAGE_PIXELS = limits.pixels // 2  # of twice as many it makes an error
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     except Image.DecompressionBombError as error:
-        raise LimitError(str(error)) from error
+        message = f"this image has more than {limits.pixels} pixels; --max-pixels (Limits(pixels=...)) allows more"
+        raise LimitError(message) from error
     finally:
         Image.MAX_IMAGE_PIXELS = before

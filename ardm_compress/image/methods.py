@@ -6,22 +6,20 @@ docs/format.md section 15.2 is normative.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ardm_compress.container import MAGIC, VERSION, Reader, read_header, write_varint
-from ardm_compress.errors import FormatError
-from ardm_compress.image import contexts, webp
-from ardm_compress.image.container import APART, CONTEXTS, JPEG_XL, MODEL, RAW, WEBP
+from ardm_compress.container import Reader, read_header, write_varint
+from ardm_compress.errors import FormatError, LimitError, UnsupportedError
+from ardm_compress.image import array, contexts, webp
+from ardm_compress.image.container import APART, CONTEXTS, JPEG_XL, MODEL, RAW, START, WEBP
 from ardm_compress.image.picture import sample_type
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-START: Final = MAGIC + bytes([VERSION])
 MODEL_CHANNELS: Final = (1, 3)
 TRIED: Final = 96  # side of the parts by which the model is compared with the others
 TRIED_PLACES: Final = (0.25, 0.75)  # of an axis, where they are
@@ -34,32 +32,48 @@ SLOW: Final = 1 << 18  # pixels from which JPEG XL is not given its utmost effor
 
 
 @dataclass(frozen=True, slots=True)
-class Coder:
-    """The model of photographs, for samples (rows, columns, 1 or 3) of 8 bits."""
+class Settings:
+    """How the model codes."""
 
-    encode: Callable[[NDArray[np.uint8]], bytes]  # gives a whole file
-    decode: Callable[[bytes], NDArray[np.uint8]]
-    estimate: Callable[[NDArray[np.uint8]], int]  # about how many bytes ``encode`` would give, fast
+    budget: int | None = None  # network calls
+    model: str = "photo"  # name
 
 
-def encode_tile(samples: NDArray[Any], depth: int, coder: Coder) -> bytes:
-    """The shortest stream of samples (rows, columns, channels) of ``depth`` bits."""
-    streams = [_raw(samples, depth)]
-    channels, by_model = samples.shape[2], 1.0
-    if depth == 8 and channels in MODEL_CHANNELS:
-        by_model = compared(samples, coder)
+DEFAULT_SETTINGS: Final = Settings()
+
+
+def encode_tile(
+    samples: NDArray[Any], depth: int, settings: Settings = DEFAULT_SETTINGS, by_model: float | None = None
+) -> bytes:
+    """The shortest stream of a tile.
+
+    Args:
+        samples: (rows, columns, channels).
+        depth: their bits.
+        settings: of the model.
+        by_model: what ``compared`` gives, if that is known.
+    """
+    streams, channels = [_raw(samples, depth)], samples.shape[2]
+    if by_model is None:
+        by_model = compared(samples, settings) if is_for_model(depth, channels) else CLEAR
     if by_model >= CLEAR:
         streams += _others(samples, depth)
         mixed = contexts.pack(samples, depth)
         streams += [] if mixed is None else [bytes([CONTEXTS]) + mixed]
-    if depth == 8 and channels in MODEL_CHANNELS and by_model <= HOPEFUL:
-        streams.append(bytes([MODEL]) + coder.encode(samples)[len(START) :])
+    if is_for_model(depth, channels) and by_model <= HOPEFUL:
+        file = array.encode(np.asarray(samples, np.uint8), budget=settings.budget, model=settings.model)
+        streams.append(bytes([MODEL]) + file[len(START) :])
     if channels in (2, 4):
-        streams.append(_apart(samples, depth, coder))
+        streams.append(_apart(samples, depth, settings))
     return min(streams, key=len)
 
 
-def decode_tile(stream: bytes, shape: tuple[int, int, int], depth: int, coder: Coder) -> NDArray[Any]:
+def is_for_model(depth: int, channels: int) -> bool:
+    """Whether the model codes samples of that kind."""
+    return depth == 8 and channels in MODEL_CHANNELS
+
+
+def decode_tile(stream: bytes, shape: tuple[int, int, int], depth: int) -> NDArray[Any]:
     """Inverse of ``encode_tile``; ``shape`` (rows, columns, channels).
 
     Raises:
@@ -72,7 +86,7 @@ def decode_tile(stream: bytes, shape: tuple[int, int, int], depth: int, coder: C
         header, _ = read_header(_whole(body))
         if (*header.shape, header.channels) != shape:
             raise FormatError("a tile has other sides than its file says", section="payload")
-        return coder.decode(_whole(body))
+        return array.decode(_whole(body))
     if method == bytes([WEBP]) and depth <= 8:
         return _of_depth(webp.unpack(body, shape), depth)
     if method == bytes([JPEG_XL]):
@@ -80,8 +94,35 @@ def decode_tile(stream: bytes, shape: tuple[int, int, int], depth: int, coder: C
     if method == bytes([CONTEXTS]):
         return contexts.unpack(body, shape, depth)
     if method == bytes([APART]) and shape[2] in (2, 4):
-        return _from_apart(body, shape, depth, coder)
+        return _from_apart(body, shape, depth)
     raise FormatError("a tile is coded in a way that version 1 does not define", section="payload")
+
+
+def salvage_tile(stream: bytes, shape: tuple[int, int, int], depth: int) -> NDArray[Any] | None:
+    """What a stream still holds that may be damaged or cut short; None if that is nothing. Arguments as above."""
+    method, body = stream[:1], stream[1:]
+    if method == bytes([APART]) and shape[2] in (2, 4):
+        return _salvaged_apart(body, shape, depth)
+    try:
+        if method == bytes([MODEL]) and depth == 8:
+            samples: NDArray[Any] = array.salvage(_whole(body))[0]
+            return _of_shape(samples, shape)
+        return decode_tile(stream, shape, depth)
+    except (FormatError, UnsupportedError, LimitError):
+        return None
+
+
+def _salvaged_apart(body: bytes, shape: tuple[int, int, int], depth: int) -> NDArray[Any] | None:
+    try:
+        first, rest = _parted(body)
+    except FormatError:
+        return None
+    found = np.full(shape, 1 << depth - 1, sample_type(depth))
+    for stream, channels in ((first, slice(0, -1)), (rest, slice(-1, None))):
+        part = salvage_tile(stream, found[..., channels].shape, depth)
+        if part is not None:
+            found[..., channels] = part
+    return found
 
 
 def _whole(body: bytes) -> bytes:
@@ -104,7 +145,7 @@ def _others(samples: NDArray[Any], depth: int) -> list[bytes]:
     return found
 
 
-def compared(samples: NDArray[np.uint8], coder: Coder) -> float:
+def compared(samples: NDArray[Any], settings: Settings) -> float:
     """How many times more the model takes than the others do, on parts of large tiles; HOPEFUL for small ones."""
     rows, columns = samples.shape[:2]
     if rows * columns <= len(TRIED_PLACES) ** 2 * TRIED**2:
@@ -114,7 +155,7 @@ def compared(samples: NDArray[np.uint8], coder: Coder) -> float:
         for x in TRIED_PLACES:
             top, left = (max(0, round(side * place) - TRIED // 2) for side, place in ((rows, y), (columns, x)))
             part = samples[top : top + TRIED, left : left + TRIED]
-            model += coder.estimate(part)
+            model += array.estimate(np.asarray(part, np.uint8), settings.model)
             others += min(map(len, _others(part, 8)))
     return model / others
 
@@ -190,17 +231,23 @@ def jpeg_xl_sides(stream: bytes) -> tuple[int, int]:
     return rows, rows * JPEG_XL_RATIOS[ratio][0] // JPEG_XL_RATIOS[ratio][1] if ratio else side()
 
 
-def _apart(samples: NDArray[Any], depth: int, coder: Coder) -> bytes:
+def _apart(samples: NDArray[Any], depth: int, settings: Settings) -> bytes:
     """The last channel, transparency, for itself."""
-    colour, rest = (encode_tile(part, depth, coder) for part in (samples[..., :-1], samples[..., -1:]))
+    colour, rest = (encode_tile(part, depth, settings) for part in (samples[..., :-1], samples[..., -1:]))
     return bytes([APART]) + write_varint(len(colour)) + colour + rest
 
 
-def _from_apart(body: bytes, shape: tuple[int, int, int], depth: int, coder: Coder) -> NDArray[Any]:
+def _from_apart(body: bytes, shape: tuple[int, int, int], depth: int) -> NDArray[Any]:
+    first, rest = _parted(body)
+    colour = decode_tile(first, (*shape[:2], shape[2] - 1), depth)
+    return np.concatenate([colour, decode_tile(rest, (*shape[:2], 1), depth)], 2)
+
+
+def _parted(body: bytes) -> tuple[bytes, bytes]:
+    """The streams of colour and of transparency; the first may be all there is, cut short."""
     reader = Reader(body)
-    colour = reader.take(reader.varint(1, len(body), "the length of a stream"))
-    first = decode_tile(colour, (*shape[:2], shape[2] - 1), depth, coder)
-    return np.concatenate([first, decode_tile(body[reader.offset :], (*shape[:2], 1), depth, coder)], 2)
+    length = reader.varint(1, 1 << 32, "the length of a stream")
+    return body[reader.offset : reader.offset + length], body[reader.offset + length :]
 
 
 def _of_shape(samples: NDArray[Any], shape: tuple[int, int, int]) -> NDArray[Any]:

@@ -19,6 +19,7 @@ from ardm_compress.data import BLOCK
 from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.image.chunks import Chunk, read_chunks, write_chunks
 from ardm_compress.image.picture import DEPTHS, PNG, Picture, Wrapper
+from ardm_compress.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,11 +35,12 @@ HEADER: Final = ">IIBBBBB"
 TYPES_16: Final = {0: 4, 4: 6}  # colour types of 8 bits that have the bytes of one of 16
 
 
-def read_png(data: bytes) -> Picture:
+def read_png(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """Take a file apart.
 
     Raises:
-        UnsupportedError: it is an animation, or one of few other kinds that must be stored as they are.
+        UnsupportedError: it is an animation, or one of few other kinds that must be stored as they are; LimitError:
+        too large.
     """
     chunks = list(_chunks(data))
     names = [name for name, _ in chunks]
@@ -47,6 +49,7 @@ def read_png(data: bytes) -> Picture:
     columns, rows, depth, colour, *methods, interlace = struct.unpack(HEADER, chunks[0][1])
     if methods != [0, 0] or chunks[-1][1] or names.count(b"IHDR") + names.count(b"IEND") != 2:
         raise UnsupportedError("a PNG file of an unusual form")
+    limits.check_pixels(rows, columns)
     first = names.index(b"IDAT")
     behind = first + names.count(b"IDAT")
     if b"IDAT" in names[behind:]:

@@ -1,0 +1,211 @@
+"""``decode`` and ``test``."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import click
+
+from ardm_compress.cli.group import (
+    FILE,
+    FORCE,
+    OUTPUT,
+    SUFFIX,
+    check_output,
+    coding_arguments,
+    coding_options,
+    is_packed_sound,
+    is_stored,
+    main,
+    progress_bar,
+)
+from ardm_compress.data import Data, opened
+from ardm_compress.errors import ChecksumError
+from ardm_compress.files import write_atomically
+
+if TYPE_CHECKING:
+    from ardm_compress.container import Region
+    from ardm_compress.image.picture import Picture
+
+COARSEST: Final = 4  # level of previews; that of ardm_compress.image.array, which imports torch
+
+
+def _parse_region(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Region | None:
+    if value is None:
+        return None
+    numbers = value.split(",")
+    if len(numbers) != 4 or not all(number.strip().isdecimal() for number in numbers):
+        raise click.BadParameter("four numbers are needed, such as 0,0,256,256")
+    left, top, width, height = map(int, numbers)
+    return left, top, width, height
+
+
+class Part(NamedTuple):
+    """What of a file to decode; by default all of it."""
+
+    region: Region | None
+    level: int
+    salvage: bool
+    start: float
+    duration: float | None
+
+    @property
+    def of_image(self) -> bool:
+        """Whether it is a part of an image."""
+        return self.region is not None or self.level > 0
+
+    @property
+    def of_sound(self) -> bool:
+        """Whether it is a part of sound."""
+        return bool(self.start) or self.duration is not None
+
+
+@main.command()
+@FILE
+@OUTPUT
+@FORCE
+@click.option("--region", metavar="LEFT,TOP,WIDTH,HEIGHT", callback=_parse_region, help="Of images: pixels to decode.")
+@click.option(
+    "--preview",
+    "level",
+    metavar="LEVEL",
+    type=click.IntRange(0, COARSEST),
+    default=0,
+    help=f"Of images: every 2nd, 4th, 8th or 16th row and column (1 to {COARSEST}); the beginning of a file "
+    "is enough where the model has coded all of it.",
+)
+@click.option("--salvage", is_flag=True, help="Decode what a damaged file, or the beginning of one, still holds.")
+@click.option("--start", type=click.FloatRange(min=0), default=0.0, help="Of sound: seconds to leave out.")
+@click.option("--duration", type=click.FloatRange(min=0), help="Of sound: seconds to decode.")
+@coding_options
+def decode(
+    file: Path, output: Path | None, force: bool, region: Region | None, level: int, salvage: bool, start: float,
+    duration: float | None, **coding: int,
+) -> None:  # fmt: skip
+    """Restore the image or sound from FILE.
+
+    The output is FILE without .ardm; for images its suffix is added if that is missing. Everything comes back as the
+    kind of file that it was, or with -o as another: images as .png and others, sound as .wav or .flac. Parts of sound,
+    and what is converted, have no tags.
+
+    With --salvage, tiles of an image that are not all there are completed by what the model expects, or gray; tiles
+    of sound are silent. The exit code is 3 if there are any.
+    """
+    part = Part(region, level, salvage, start, duration)
+    if (part.of_image or part.of_sound) and salvage:
+        raise click.UsageError("--salvage decodes all of a file")
+    if (part.of_image or part.of_sound) and output is None:
+        raise click.UsageError("name the part with -o")
+    with opened(file) as data:
+        if part.of_image and is_packed_sound(data):
+            raise click.UsageError("--region and --preview are for images of which samples are coded; this is none")
+        if is_stored(data) and not part.of_sound:
+            _decode_stored(file, data, output, force)
+        elif is_packed_sound(data):
+            _decode_sound(file, data, output, force, part)
+        elif part.of_sound:
+            raise click.UsageError("--start and --duration are for sound; this file is an image")
+        else:
+            _decode_image(file, data, output, force, part, coding)
+
+
+@main.command()
+@FILE
+@coding_options
+def test(file: Path, **coding: int) -> None:
+    """Decode FILE in memory and check every checksum."""
+    with opened(file) as data:
+        if is_packed_sound(data):
+            with progress_bar("test") as progress:
+                from ardm_compress import api
+
+                deque(api.decoded_sound(data, progress=progress), maxlen=0)
+        else:
+            decoded_image(data, "test", coding)
+    click.echo(f"{file}: ok")
+
+
+def decoded_image(data: Data, label: str, coding: dict[str, int], **part: Any) -> Picture:
+    """The image of a file, with a bar of that label; ``coding`` is what ``coding_options`` gave."""
+    from ardm_compress import api
+
+    with progress_bar(label) as progress:
+        return api.decode_image(data, progress=progress, **coding_arguments(coding), **part)
+
+
+def _without_suffix(file: Path) -> Path:
+    return file.with_suffix("") if file.suffix == SUFFIX else file
+
+
+def _original_name(file: Path) -> Path:
+    """FILE without .ardm, or another name than FILE."""
+    return _without_suffix(file) if file.suffix == SUFFIX else file.with_name(file.name + ".out")
+
+
+def _decoded_name(file: Path, picture: Picture) -> Path:
+    """FILE without .ardm, with a suffix that is right."""
+    from ardm_compress.image.files import own_suffixes
+    from ardm_compress.image.png import plain as plain_wrapper
+    from ardm_compress.media import WRITERS
+
+    name, own = _without_suffix(file), own_suffixes(picture)
+    anything = picture.wrapper == plain_wrapper(picture.wrapper.channels) and picture.wrapper.channels in (1, 3)
+    known = name.suffix.lower() in (WRITERS if anything else own)
+    return name if known else name.with_name(name.name + own[0])
+
+
+def _decode_image(file: Path, data: Data, output: Path | None, force: bool, part: Part, coding: dict[str, int]) -> None:
+    from ardm_compress.image.files import written_as
+
+    if output:
+        check_output(output, force)
+    note = ""
+    if part.salvage:
+        picture, note = _salvaged(data, coding)
+    else:
+        picture = decoded_image(data, "decode", coding, region=part.region, level=part.level)
+    output = output or _decoded_name(file, picture)
+    check_output(output, force)
+    write_atomically(output, written_as(picture, output.suffix.lower()), force=force)
+    _report(file, output, note)
+
+
+def _salvaged(data: Data, coding: dict[str, int]) -> tuple[Picture, str]:
+    """The image of a damaged file, and what is not exact."""
+    from ardm_compress import api
+
+    with progress_bar("salvage") as progress:
+        found = api.salvage_image(data, limits=coding_arguments(coding)["limits"], progress=progress)
+    return found.picture, f"{len(found.inexact)} of {found.tiles} tiles" if found.inexact else ""
+
+
+def _report(file: Path, output: Path, inexact: str) -> None:
+    """Raise ChecksumError if something that was written is not exact."""
+    if inexact:
+        raise ChecksumError(f"{file} is damaged or cut short: {inexact} of {output} are not exact")
+
+
+def _decode_stored(file: Path, data: Data, output: Path | None, force: bool) -> None:
+    from ardm_compress import api
+
+    parts = api.decoded_file(data, suffix=output.suffix.lower() if output else None)
+    output = output or _original_name(file)
+    check_output(output, force)
+    write_atomically(output, parts, force=force)
+
+
+def _decode_sound(file: Path, data: Data, output: Path | None, force: bool, part: Part) -> None:
+    from ardm_compress import api
+
+    suffix, damaged = output.suffix.lower() if output else None, list[int]()
+    output = output or _original_name(file)
+    check_output(output, force)
+    with progress_bar("decode") as progress:
+        parts = api.decoded_sound(
+            data, suffix=suffix, start=part.start, duration=part.duration,
+            damaged=damaged if part.salvage else None, progress=progress,
+        )  # fmt: skip
+        write_atomically(output, parts, force=force)
+    _report(file, output, f"tiles {', '.join(map(str, sorted(set(damaged))))}" if damaged else "")

@@ -1,0 +1,76 @@
+"""``sample`` and ``inpaint``: what the model knows, as images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ardm_compress.cli.group import BUDGET, FILE, FORCE, MODEL, check_output, main, progress_bar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the random bits.")
+TARGET = click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Image file to write.")
+
+
+@main.command()
+@TARGET
+@click.option("--width", type=click.IntRange(min=1), default=256, show_default=True, help="Columns of the image.")
+@click.option("--height", type=click.IntRange(min=1), default=256, show_default=True, help="Rows of the image.")
+@SEED
+@BUDGET
+@MODEL
+@FORCE
+def sample(output: Path, width: int, height: int, seed: int, budget: int | None, model: str, force: bool) -> None:
+    """Draw an image from the model: what it takes for likely, pixel by pixel.
+
+    A seed gives the same image on every machine.
+    """
+    _check_target(output, force)
+    from ardm_compress import api
+
+    with progress_bar("sample") as progress:
+        drawn = api.sample((height, width), seed=seed, budget=budget, model=model, progress=progress)
+    _write(output, drawn, force)
+
+
+@main.command()
+@FILE
+@TARGET
+@click.option("--mask", type=click.Path(path_type=Path), required=True,
+              help="Image of the same sides, not black where FILE is to be filled.")  # fmt: skip
+@SEED
+@BUDGET
+@MODEL
+@FORCE
+def inpaint(
+    file: Path, output: Path, mask: Path, seed: int, budget: int | None, model: str, force: bool
+) -> None:  # fmt: skip
+    """Fill holes of the image FILE with what the model takes for likely, given what is around them."""
+    _check_target(output, force)
+    from ardm_compress import api
+    from ardm_compress.image.files import read_pixels
+    from ardm_compress.media import read_image
+
+    samples, marks = read_image(file), read_pixels(mask.read_bytes()).samples
+    holes = marks[..., :3].max(2) > 0 if marks.shape[2] > 2 else marks[..., 0] > 0
+    with progress_bar("inpaint") as progress:
+        painted = api.inpaint(samples, holes, seed=seed, budget=budget, model=model, progress=progress)
+    _write(output, painted, force)
+
+
+def _check_target(output: Path, force: bool) -> None:
+    from ardm_compress.media import check_writable
+
+    check_output(output, force)
+    check_writable(output)
+
+
+def _write(output: Path, samples: NDArray[np.uint8], force: bool) -> None:
+    from ardm_compress.media import write_image
+
+    write_image(output, samples, force=force)

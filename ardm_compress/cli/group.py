@@ -1,0 +1,152 @@
+"""The command line's frame: errors into exit codes, and what commands share. Imports only click at first.
+
+Help and ``info`` must answer at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
+
+import click
+
+from ardm_compress.errors import ArdmError, FormatError, LimitError, UnsupportedError
+from ardm_compress.files import refuse_existing
+from ardm_compress.limits import DEFAULT_LIMITS, MIB, Limits
+from ardm_compress.parallel import processors
+
+if TYPE_CHECKING:
+    from ardm_compress.data import Data
+
+ProgressCallback: TypeAlias = Callable[[int, int], None]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+SUFFIX: Final = ".ardm"
+EXIT_GENERAL: Final = 1
+EXIT_CORRUPT: Final = 3
+EXIT_UNSUPPORTED: Final = 4
+EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
+
+
+class Commands(click.Group):
+    """A group whose commands end in one line on stderr and an exit code, never in a traceback, on expected errors."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; see the table of exit codes in the README."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _fail(ctx, "interrupted", EXIT_INTERRUPTED)
+        except FormatError as error:
+            _fail(ctx, str(error), EXIT_CORRUPT)
+        except (UnsupportedError, LimitError) as error:
+            _fail(ctx, str(error), EXIT_UNSUPPORTED)
+        except BrokenPipeError:
+            raise  # click ends quietly when the reader of a pipe has gone
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            _fail(ctx, f"{where}{error.strerror or error}", EXIT_GENERAL)
+        except (ArdmError, MemoryError) as error:
+            _fail(ctx, str(error) or "not enough memory", EXIT_GENERAL)
+
+
+def _fail(ctx: click.Context, message: str, code: int) -> NoReturn:
+    click.echo(f"ardm-compress: {message}", err=True)
+    ctx.exit(code)
+
+
+def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if not value:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        click.echo(f"ardm-compress {version('ardm-compress')}")
+    except PackageNotFoundError:
+        click.echo("ardm-compress (not installed)")
+    ctx.exit()
+
+
+FILE = click.argument("file", type=click.Path(path_type=Path))
+OUTPUT = click.option("-o", "--output", type=click.Path(path_type=Path), help="Output file.")
+FORCE = click.option("-f", "--force", is_flag=True, help="Overwrite an existing output file.")
+MODEL = click.option("--model", default="photo", show_default=True, help="Name of the model.")
+BUDGET = click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    help="Network calls, that is steps; a tiled image's tiles share them. More: smaller.",
+)
+
+
+def coding_options(command: Function) -> Function:
+    """What it may take to code an image: processes, pixels and memory."""
+    for option in (
+        click.option("--max-memory", type=click.IntRange(min=1), default=DEFAULT_LIMITS.memory // MIB,
+                     show_default=True, metavar="MIB", help="Of images: memory that coding one may take, about."),
+        click.option("--max-pixels", type=click.IntRange(min=1), default=DEFAULT_LIMITS.pixels,
+                     show_default=True, help="Of images: pixels that one may have."),
+        click.option("-j", "--jobs", type=click.IntRange(min=1), default=processors(), show_default="processors",
+                     help="Of images: processes for the tiles, as far as the memory allows."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def coding_arguments(given: dict[str, int]) -> dict[str, Any]:
+    """What ``coding_options`` gave, as arguments of functions that code images."""
+    return {"jobs": given["jobs"], "limits": Limits(pixels=given["max_pixels"], memory=given["max_memory"] * MIB)}
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Version.")
+def main() -> None:
+    """Lossless compression of photographs and sound with learned models."""
+
+
+def check_output(output: Path, force: bool) -> None:
+    """Say at once, not after minutes of work, that the output could not be written."""
+    if not force:
+        refuse_existing(output)
+    if not output.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(output.parent))
+
+
+def is_sound(data: Data) -> bool:
+    """Whether a file to encode is sound."""
+    from ardm_compress.sound.files import is_sound
+
+    return is_sound(data)
+
+
+def is_stored(data: Data) -> bool:
+    """Whether a compressed file holds another as it was."""
+    from ardm_compress.audio.container import is_sound, is_stored
+
+    return is_sound(data) and is_stored(data)
+
+
+def is_packed_sound(data: Data) -> bool:
+    """Whether a compressed file is one of sound, or holds another as it was."""
+    from ardm_compress.audio.container import is_sound
+
+    return is_sound(data)
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[ProgressCallback | None]:
+    """A bar in network calls on stderr; nothing where stderr is not a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,342 @@
+"""8-bit gray and RGB samples <-> files that the model alone codes, tile by tile. Imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import ceil, prod
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from ardm_compress import codec
+from ardm_compress.ardm.costs import conditional_bits
+from ardm_compress.ardm.schedule import plan_all, plan_steps, table_from_conditional
+from ardm_compress.container import (
+    MAX_SIDE,
+    Description,
+    Header,
+    Payloads,
+    Region,
+    box_shape,
+    check_samples,
+    paste,
+    read_file,
+    region_box,
+    sample_checksum,
+    scaled,
+    shared,
+    tile_box,
+    write_file,
+)
+from ardm_compress.describe import choose_style, describe_tile
+from ardm_compress.errors import FormatError, LimitError, UnsupportedError
+from ardm_compress.layout import tile_steps
+from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.loading import model_of
+from ardm_compress.models import AUTO, ModelFile, candidates, find_model, model_of_file
+from ardm_compress.parallel import ordered
+from ardm_compress.progress import Counter, Progress, ignored
+from ardm_compress.sources import Coded, Expected, Partial, Source
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ardm_compress.codec import Steps
+    from ardm_compress.data import Data
+    from ardm_compress.exact.model import Model
+
+DEFAULT_BUDGET: Final = 192  # network calls
+TILE: Final = 1024  # largest side of a tile
+SECTIONED_FROM: Final = 1 << 14  # positions of a tile from which its stream is cut by level
+SECTIONS: Final = 5  # levels 0 to 3 and the coarser ones together
+COARSEST: Final = SECTIONS - 1  # level that ``decode`` can stop at; a preview of it takes the first section
+ESTIMATE_BUDGET: Final = 16  # network calls
+TRIED: Final = 192  # side of the part of an image by which a model is chosen
+
+
+class PlanRow(NamedTuple):
+    """What a budget is expected to give."""
+
+    budget: int  # network calls
+    bits_per_sample: float
+    steps_per_level: tuple[int, ...]  # coarsest level first; a step counts where it starts
+
+
+class CodedTile(NamedTuple):
+    """What it takes to decode a tile by itself, in any process."""
+
+    entry: ModelFile
+    shape: tuple[int, int]  # rows, columns
+    channels: int
+    steps: Steps
+    progressive: bool
+    description: Description
+
+
+def encode(
+    samples: NDArray[np.uint8],
+    *,
+    budget: int | None = None,
+    model: str = "photo",
+    jobs: int = 1,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+) -> bytes:
+    """Compress an image.
+
+    Args:
+        samples: (rows, columns, 1 or 3), 8 bits.
+        budget: network calls, at least 1; more make a smaller file. Above the useful maximum, the maximum is used.
+        model: name of a model; ``auto`` is the one that makes the middle of the image smallest.
+        jobs: processes for the tiles, as far as the memory allows; the bytes do not depend on it.
+        limits: over which an image is refused.
+        progress: called with the network calls done and their total.
+
+    Returns:
+        A whole file.
+
+    Raises:
+        UnsupportedError: other shapes, depths or models; LimitError: too large; ValueError: budget below 1.
+    """
+    if samples.dtype != np.uint8 or samples.ndim != 3 or samples.shape[2] not in (1, 3):
+        raise UnsupportedError("only 8-bit arrays of shape (rows, columns, 1 or 3) are supported")
+    if min(samples.shape) == 0 or max(samples.shape[:2]) > MAX_SIDE:
+        raise LimitError(f"an image's sides must be 1 to {MAX_SIDE} pixels")
+    rows, columns = samples.shape[:2]
+    limits.check_pixels(rows, columns)
+    budget = DEFAULT_BUDGET if budget is None else budget
+    if budget < 1:
+        raise ValueError("the budget must be at least 1 network call")
+    entry = find_model(_best_model(samples, budget) if model == AUTO else model)
+    coder = model_of(entry, 2)
+    _check_channels(samples.shape[2], coder)
+    tile = tile_side(rows, TILE), tile_side(columns, TILE)
+    sections = SECTIONS if prod(tile) >= SECTIONED_FROM else 1
+    header = Header(
+        shape=(rows, columns), channels=samples.shape[2], model_id=coder.model_id, tile=tile, sections=sections,
+        progressive=sections > 1, runs=_plan_runs(coder, tile, budget), checksums=(), lengths=(),
+    )  # fmt: skip
+    tiles = prod(header.grid)
+    style, mirror = choose_style(coder, samples[header.tile_box(tiles // 2)])
+    header = replace(header, style=style, mirror=mirror)
+    jobs = limits.jobs(jobs, samples.nbytes, tiles)
+    count = Counter(progress, _calls(header, coder))
+    tasks = (
+        (_tile_of(header, entry, coder, index), samples[header.tile_box(index)], sections, count.inside(jobs))
+        for index in range(tiles)
+    )
+    coded, latents, checksums = [], [], []
+    for payloads, found, checksum in ordered(_encode_tile, tasks, jobs):
+        coded.append(payloads)
+        latents.append(found)
+        checksums.append(checksum)
+        count.tile(tiles)
+    header = replace(header, latents=tuple(latents), checksums=tuple(checksums))
+    return write_file(header, [payloads[section] for section in range(sections) for payloads in coded])
+
+
+def decode(
+    data: Data,
+    *,
+    region: Region | None = None,
+    level: int = 0,
+    jobs: int = 1,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+) -> NDArray[np.uint8]:
+    """Inverse of ``encode``: the samples, (rows, columns, 1 or 3).
+
+    Args:
+        data: a whole file; for a level above 0, as much of its beginning as holds it.
+        region: left, top, width and height, in pixels of the level, of what to decode; only its tiles are touched.
+        level: 0 is all; else every 2**level-th row and column of every tile, up to COARSEST.
+        jobs: as for ``encode``.
+        limits: as for ``encode``.
+        progress: as for ``encode``.
+
+    Raises:
+        FormatError, ChecksumError: the bytes are not a file of this format, or a damaged one; UnsupportedError: it
+        needs another version or model; LimitError: too large.
+    """
+    check_level(level)
+    header, payloads = read_file(data, limits, whole=level == 0)
+    entry, coder = _model_of_file(header)
+    shape, tile = scaled(header.shape, header.tile, level)
+    wanted = region_box(region, shape)
+    limits.check_memory(prod(box_shape(wanted)) * header.channels)
+    samples = np.empty((*box_shape(wanted), header.channels), np.uint8)
+    tiles = prod(header.grid)
+    touched = [index for index in range(tiles) if shared(tile_box(shape, tile, index), wanted)]
+    sections = max(1, header.sections - level)  # that hold it
+    jobs = limits.jobs(jobs, samples.nbytes, len(touched))
+    count = Counter(progress, _calls(header, coder) // tiles * len(touched))
+    tasks = (
+        (_tile_of(header, entry, coder, index), [payloads[index + tiles * section] for section in range(sections)],
+         header.sections, level, count.inside(jobs))
+        for index in touched
+    )  # fmt: skip
+    for index, part in zip(touched, ordered(_decode_tile, tasks, jobs), strict=True):
+        if level == 0:
+            check_samples(part.tobytes(), header.checksums[index], index)
+        paste(part, tile_box(shape, tile, index), samples, wanted)
+        count.tile(len(touched))
+    return samples
+
+
+def salvage(
+    data: Data, *, limits: Limits = DEFAULT_LIMITS, progress: Progress | None = None
+) -> tuple[NDArray[np.uint8], list[int], int]:
+    """What a damaged file, or the beginning of one, still holds; the rest is what the model expects.
+
+    Args:
+        data: at least the header of a file.
+        limits: as for ``decode``.
+        progress: as for ``decode``.
+
+    Returns:
+        The samples (rows, columns, 1 or 3), the numbers of the tiles that are not exact, and how many there are.
+
+    Raises:
+        As ``decode``, if the header is damaged or cut short.
+    """
+    header, payloads = read_file(data, limits, whole=False)
+    entry, coder = _model_of_file(header)
+    limits.check_memory(prod(header.shape) * header.channels)
+    samples = np.empty((*header.shape, header.channels), np.uint8)
+    tiles, inexact = prod(header.grid), []
+    count = Counter(progress, _calls(header, coder))
+    for index in range(tiles):
+        coded = _tile_of(header, entry, coder, index)
+        sources = list(_sources(payloads, index, tiles, header.progressive))
+        part = codec.draw_tile(coder, coded.shape, coded.channels, coded.steps, sources, count.one, coded.description)
+        samples[header.tile_box(index)] = part
+        if sample_checksum(part.tobytes()) != header.checksums[index]:
+            inexact.append(index)
+    return samples, inexact, tiles
+
+
+def estimate(samples: NDArray[np.uint8], model: str) -> int:
+    """About how many bytes the model takes for a small image: in few steps, and without telling it what it is like."""
+    coder = model_of(find_model("photo" if model == AUTO else model), 2)
+    shape = samples.shape[:2]
+    runs = _plan_runs(coder, (shape[0], shape[1]), ESTIMATE_BUDGET)
+    steps = tile_steps(runs, coder.order, shape, shape)
+    return sum(map(len, codec.encode_tile(coder, samples, steps, 1, ignored)))
+
+
+def plan(model: str, shape: tuple[int, int]) -> list[PlanRow]:
+    """What every budget from 1 to the maximum is expected to give for an image of ``shape`` (rows, columns)."""
+    coder = model_of(find_model(model), 2)
+    tile = tile_side(shape[0], TILE), tile_side(shape[1], TILE)
+    bits, ranks = conditional_bits(coder.order, tile, coder.costs)
+    if not len(ranks):
+        return []
+    plans = plan_all(table_from_conditional(bits))
+    levels = coder.order.levels(tile)
+    samples = prod(tile) * coder.config.channels
+    root = coder.config.bit_depth * coder.config.channels
+    rows = []
+    for budget in range(1, len(ranks) + 1):
+        starts = ranks[list(plans.schedule(budget).starts)] // coder.order.ranks_per_level
+        per_level = tuple(np.bincount(starts, minlength=levels).tolist())
+        rows.append(PlanRow(budget, (plans.cost(budget) + root) / samples, per_level))
+    return rows
+
+
+def planned_steps(coder: Model, shape: tuple[int, int], budget: int) -> Steps:
+    """First and stop rank of every step of a tile, of at most ``budget`` steps."""
+    return tile_steps(_plan_runs(coder, shape, budget), coder.order, shape, shape)
+
+
+def tile_side(side: int, most: int) -> int:
+    """An image's side cut evenly into tiles of at most ``most``, a multiple of 16 unless there is one."""
+    count = ceil(side / most)
+    return side if count == 1 else ceil(side / count / 16) * 16
+
+
+def check_level(level: int) -> None:
+    """Raise UnsupportedError unless there are previews of a level."""
+    if not 0 <= level <= COARSEST:
+        raise UnsupportedError(f"there are previews of levels 1 to {COARSEST}")
+
+
+def _encode_tile(
+    tile: CodedTile, samples: NDArray[np.uint8], sections: int, progress: codec.Progress
+) -> tuple[list[bytes], tuple[int, ...], int]:
+    """Payloads of every section, latents and checksum of a tile."""
+    coder = model_of(tile.entry, 2)
+    description = describe_tile(coder, samples, tile.description.style, tile.description.mirror)
+    payloads = codec.encode_tile(coder, samples, tile.steps, sections, progress, description)
+    payloads = [payload[::-1] if tile.progressive else payload for payload in payloads]
+    return payloads, description.latents, sample_checksum(samples.tobytes())
+
+
+def _decode_tile(
+    tile: CodedTile, payloads: list[bytes], sections: int, level: int, progress: codec.Progress
+) -> NDArray[np.uint8]:
+    """The samples of a tile, from the payloads of its first sections."""
+    coder = model_of(tile.entry, 2)
+    streams = [Coded(payload[::-1] if tile.progressive else payload) for payload in payloads]
+    sources: list[Source] = [*streams, *[Expected()] * (sections - len(streams))]  # those are not asked
+    samples = codec.draw_tile(
+        coder, tile.shape, tile.channels, tile.steps, sources, progress, tile.description, level=level
+    )
+    if len(streams) == sections - level:
+        for stream in streams:
+            stream.finish()
+    return samples
+
+
+def _sources(payloads: Payloads, index: int, tiles: int, progressive: bool) -> Iterator[Source]:
+    """Of the sections of a tile, as much as has arrived; what is behind a gap is worth nothing."""
+    whole = True
+    for number in range(index, len(payloads), tiles):
+        payload, missing = payloads.arrived(number) if whole else (b"", 1)
+        whole = missing == 0
+        if missing and not (payload and progressive):
+            yield Expected()
+        else:
+            yield Partial(bytes(missing) + payload[::-1] if progressive else payload, missing)
+
+
+def _tile_of(header: Header, entry: ModelFile, coder: Model, index: int) -> CodedTile:
+    shape = box_shape(header.tile_box(index))
+    steps = tile_steps(header.runs, coder.order, header.tile, shape)
+    return CodedTile(entry, shape, header.channels, steps, header.progressive, header.description(index))
+
+
+def _model_of_file(header: Header) -> tuple[ModelFile, Model]:
+    entry = model_of_file(header.model_id)
+    coder = model_of(entry, 2)
+    _check_channels(header.channels, coder)
+    config, latents = coder.config, max(map(len, header.latents), default=0)
+    if header.style >= config.styles or latents > config.latents:
+        message = f"style {header.style} and {latents} latents; its model has {config.styles} and {config.latents}"
+        raise FormatError(f"the file has {message}", section="header")
+    return entry, coder
+
+
+def _best_model(samples: NDArray[np.uint8], budget: int) -> str:
+    """The name of the model that makes the middle of an image smallest."""
+    rows, columns = (slice(max(0, side - TRIED) // 2, (side + TRIED) // 2) for side in samples.shape[:2])
+    part = samples[rows, columns]
+    return min(candidates(2, samples.shape[2]), key=lambda name: len(encode(part, budget=budget, model=name)))
+
+
+def _check_channels(channels: int, coder: Model) -> None:
+    if channels > coder.config.channels:
+        raise UnsupportedError(f"the image has {channels} channels, its model only {coder.config.channels}")
+
+
+def _plan_runs(coder: Model, tile: tuple[int, int], budget: int) -> tuple[int, ...] | None:
+    """Non-empty ranks per step; None if every rank has a step of its own."""
+    bits, ranks = conditional_bits(coder.order, tile, coder.costs)
+    if budget >= len(ranks):
+        return None
+    return tuple(stop - first for first, stop in plan_steps(table_from_conditional(bits), budget))
+
+
+def _calls(header: Header, coder: Model) -> int:
+    """Network calls of a whole file."""
+    return prod(header.grid) * len(tile_steps(header.runs, coder.order, header.tile, header.tile))

@@ -1,0 +1,48 @@
+"""What is accepted before memory and time are spent on it. Standard library and errors only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ardm_compress.errors import LimitError
+
+MIB: Final = 1 << 20
+CODING: Final = 420 * MIB  # of a process that codes a tile: Python, PyTorch, the model and its work
+COPIES: Final = 3  # of an image's samples: themselves, what they are read from or written to, and the pixels packed
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a reader or writer of images accepts."""
+
+    pixels: int = 1 << 28
+    tiles: int = 1 << 16
+    tile_pixels: int = 1 << 20  # of one tile, which is coded in one piece
+    memory: int = 1536 * MIB  # bytes, about, of all processes together
+
+    def check_pixels(self, rows: int, columns: int) -> None:
+        """Raise LimitError if an image has too many."""
+        if rows * columns > self.pixels:
+            raise LimitError(
+                f"{columns} x {rows} pixels are over the limit of {self.pixels}; --max-pixels {rows * columns} "
+                "(Limits(pixels=...)) allows them"
+            )
+
+    def check_memory(self, samples: int) -> None:
+        """Raise LimitError if coding an image whose samples take so many bytes takes too much."""
+        needed = CODING + COPIES * samples
+        if needed > self.memory:
+            raise LimitError(
+                f"this image takes about {-(-needed // MIB)} MiB of memory, the limit is {self.memory // MIB}; "
+                f"--max-memory {-(-needed // MIB)} (Limits(memory=...)) allows it"
+            )
+
+    def jobs(self, wanted: int, samples: int, tiles: int) -> int:
+        """How many processes, up to those wanted, can code an image's tiles within the memory; 1 is this process."""
+        spare = self.memory - CODING - COPIES * samples
+        workers = min(wanted, tiles, spare // CODING)
+        return max(1, workers)
+
+
+DEFAULT_LIMITS: Final = Limits()

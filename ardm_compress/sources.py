@@ -1,0 +1,97 @@
+"""Where the samples of a tile come from: a stream, the beginning of one, or the model alone. Imports torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+
+from ardm_compress.digits import PoppedDigits, code_block, code_root
+from ardm_compress.entropy import SymbolDecoder
+from ardm_compress.exact.tables import VALUE_BITS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ardm_compress.exact.model import Model
+    from ardm_compress.tile import Evaluated
+
+
+class Source(Protocol):
+    """Gives samples of the first channels, position by position."""
+
+    def root(self, model: Model, channels: int) -> NDArray[np.uint8]:
+        """The one position of which the network says nothing, (1, channels)."""
+
+    def block(self, model: Model, block: Evaluated, channels: int) -> NDArray[np.uint8]:
+        """The n positions of a block, (n, channels)."""
+
+
+class Coded:
+    """The samples that a stream holds."""
+
+    def __init__(self, payload: bytes) -> None:
+        self.decoder = SymbolDecoder(payload)
+        self._digits = PoppedDigits(self.decoder)
+
+    def root(self, model: Model, channels: int) -> NDArray[np.uint8]:
+        """See ``Source``."""
+        return code_root(model, channels, self._digits)
+
+    def block(self, model: Model, block: Evaluated, channels: int) -> NDArray[np.uint8]:
+        """See ``Source``."""
+        return code_block(model, block, channels, self._digits)
+
+    def finish(self) -> None:
+        """Raise FormatError unless every digit was taken."""
+        self.decoder.finish()
+
+
+class Expected:
+    """What the model expects on the average, each channel given those before it."""
+
+    exact = False  # whether all samples so far were those that were coded
+
+    def root(self, model: Model, channels: int) -> NDArray[np.uint8]:
+        """The middle value."""
+        self.exact = False
+        return np.full((1, channels), 1 << model.config.bit_depth - 1, np.uint8)
+
+    def block(self, model: Model, block: Evaluated, channels: int) -> NDArray[np.uint8]:
+        """See ``Source``; exact integers, so the same on every machine."""
+        self.exact = False
+        mixtures, top = block.channels(), (1 << model.config.bit_depth) - 1
+        samples = np.zeros((len(block.state), channels), np.uint8)
+        for channel in range(channels):
+            weights, means, _ = mixtures.parameters(block.reference[:, channel])
+            total = (weights.long() * means.long()).sum(1)
+            value = torch.div(2 * total, weights.long().sum(1) << VALUE_BITS, rounding_mode="floor").add_(1) >> 1
+            value = value.clamp_(0, top)
+            samples[:, channel] = value.cpu().numpy()
+            mixtures.observe(value)
+        return samples
+
+
+class Partial(Expected):
+    """The samples of the beginning of a stream, then what the model expects."""
+
+    exact = True
+
+    def __init__(self, payload: bytes, missing: int) -> None:
+        """Args: payload, of which the last ``missing`` bytes to be read have not arrived and are 0."""
+        self._coded = Coded(payload)
+        self._least = -(-missing // 4)  # words that remain as long as none of the missing was read
+
+    def root(self, model: Model, channels: int) -> NDArray[np.uint8]:
+        """See ``Source``."""
+        sample = self._coded.root(model, channels) if self._arrived() else None
+        return sample if sample is not None and self._arrived() else super().root(model, channels)
+
+    def block(self, model: Model, block: Evaluated, channels: int) -> NDArray[np.uint8]:
+        """See ``Source``."""
+        samples = self._coded.block(model, block, channels) if self._arrived() else None
+        return samples if samples is not None and self._arrived() else super().block(model, block, channels)
+
+    def _arrived(self) -> bool:
+        return self.exact and self._coded.decoder.words >= self._least

@@ -1,0 +1,163 @@
+"""The samples of a tile while they are coded, and the windows that the network sees. Imports torch.
+
+docs/format.md sections 4 and 6 are normative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ardm_compress.ardm.order import COARSER, level_shape
+from ardm_compress.container import PLAIN, Description
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ardm_compress.ardm.order import Order
+    from ardm_compress.exact.model import Model
+    from ardm_compress.exact.network import Channels, ExactNetwork
+    from ardm_compress.network.features import Features
+
+BLOCK = 1 << 14  # positions whose digits are interleaved; part of the format
+BATCH = 1 << 10  # positions evaluated at once; any number gives the same integers
+UNREACHED = 1 << 30  # rank of positions outside the tile
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What one step codes on one level."""
+
+    first: int  # first rank of the step: what is known lies before it
+    level: int
+    positions: NDArray[np.int64]  # (n, axes), the level's coordinates, by rank and then in raster order
+
+    def blocks(self) -> list[NDArray[np.int64]]:
+        """The positions in runs of at most BLOCK."""
+        return [self.positions[i : i + BLOCK] for i in range(0, len(self.positions), BLOCK)]
+
+
+def groups(order: Order, shape: Sequence[int], first: int, stop: int) -> list[Group]:
+    """The groups of the step that codes ranks first..stop-1, coarse level first; empty ones left out."""
+    levels = order.levels(shape)
+    by_level: dict[int, list[NDArray[np.int64]]] = {}
+    for rank in range(first, stop):
+        lattice = order.lattice(rank, levels)
+        sizes = level_shape(shape, lattice.level)
+        axes = [np.arange(s, n, lattice.period) for s, n in zip(lattice.start, sizes, strict=True)]
+        positions = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(axes))
+        if len(positions):
+            by_level.setdefault(lattice.level, []).append(positions)
+    return [Group(first, level, np.concatenate(parts)) for level, parts in by_level.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class PaddedLevel:
+    """Samples and ranks of a level with a margin as wide as the window's reach, flattened."""
+
+    level: int
+    samples: Tensor  # (padded positions, channels) uint8
+    ranks: Tensor  # (padded positions,) int32
+    pitch: NDArray[np.int64]  # flat distance of neighbours along each axis, (axes,)
+    margin: int
+
+    def flat(self, positions: NDArray[np.int64]) -> Tensor:
+        """Flat indices (n,) of positions (n, axes)."""
+        return torch.from_numpy((positions + self.margin) @ self.pitch)
+
+
+class Evaluated(NamedTuple):
+    """What the network makes of n positions."""
+
+    network: ExactNetwork
+    state: Tensor  # (n, hidden)
+    reference: Tensor  # (n, the model's channels)
+    scale: Tensor  # the same
+
+    def channels(self) -> Channels:
+        """Their channels, of which none is coded yet."""
+        return self.network.start(self.state, self.scale)
+
+
+class Tile:
+    """The samples of a tile, all (encoding) or those decoded so far, and the windows read from them."""
+
+    def __init__(
+        self, model: Model, samples: NDArray[np.uint8], description: Description = PLAIN,
+        known: NDArray[np.bool_] | None = None,
+    ) -> None:  # fmt: skip
+        """Samples are (rows, columns, the model's channels), written to while decoding, and mirrored already.
+
+        Those at positions ``known`` (rows, columns) are there from the beginning.
+        """
+        self.model, self.samples = model, samples
+        self._picture = model.network.described(description.style, description.latents)
+        self.shape = samples.shape[:-1]
+        self._ranks = model.order.rank_map(self.shape).astype(np.int32)
+        self._known = known
+        if known is not None:
+            self._ranks[known] = COARSER
+        self._padded: PaddedLevel | None = None
+
+    def padded(self, level: int) -> PaddedLevel:
+        """The level's padded copy; it holds what coarser groups have decoded, because it is made after them."""
+        if self._padded is None or self._padded.level != level:
+            margin = self.model.config.radius
+            every = (slice(None, None, 1 << level),) * len(self.shape)
+            widths = [(margin, margin)] * len(self.shape)
+            ranks = np.pad(self._ranks[every], widths, constant_values=UNREACHED)
+            samples = np.pad(self.samples[every], [*widths, (0, 0)]).reshape(-1, self.samples.shape[-1])
+            pitch = np.array([np.prod(ranks.shape[i + 1 :], dtype=np.int64) for i in range(ranks.ndim)])
+            flat_ranks = torch.from_numpy(ranks.ravel())
+            self._padded = PaddedLevel(level, torch.from_numpy(samples), flat_ranks, pitch, margin)
+        return self._padded
+
+    def features(self, group: Group, positions: NDArray[np.int64]) -> Features:
+        """What is known around positions of a group before its step."""
+        model, padded = self.model, self.padded(group.level)
+        offsets = torch.from_numpy(model.config.offsets @ padded.pitch)
+        index = padded.flat(positions).unsqueeze(1) + offsets
+        flat = index.flatten()
+        values = padded.samples.index_select(0, flat).view(*index.shape, -1).to(model.network.device)
+        known = (padded.ranks.index_select(0, flat) < group.first).view(index.shape).to(model.network.device)
+        return model.features(values, known)
+
+    def evaluate(self, group: Group, positions: NDArray[np.int64]) -> Evaluated:
+        """What the network makes of positions of a group, given the ranks before its step."""
+        network, parts = self.model.network, []
+        for start in range(0, len(positions), BATCH):
+            features = self.features(group, positions[start : start + BATCH])
+            hidden = network.hidden(features, group.level, self._picture)
+            parts.append((hidden, features.reference, features.scale))
+        state, reference, scale = (torch.cat(part) for part in zip(*parts, strict=True))
+        return Evaluated(network, state, reference, scale)
+
+    def missing(self, group: Group, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of the positions (n, axes) of a group that are not known from the beginning."""
+        return positions if self._known is None else positions[~self._known[tuple((positions << group.level).T)]]
+
+    def read(self, group: Group, positions: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Samples (n, channels) at positions of a group."""
+        samples: NDArray[np.uint8] = self.samples[tuple((positions << group.level).T)]
+        return samples
+
+    def write(self, group: Group, positions: NDArray[np.int64], samples: NDArray[np.uint8]) -> None:
+        """Set samples (n, 1 or channels) at positions of a group."""
+        self.samples[tuple((positions << group.level).T)] = samples
+        padded = self.padded(group.level)
+        padded.samples[padded.flat(positions)] = torch.from_numpy(samples)
+
+
+def replicated(model: Model, samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Gray samples once for each of the model's channels."""
+    return np.broadcast_to(samples, (*samples.shape[:-1], model.config.channels))
+
+
+def mirrored(samples: NDArray[np.uint8], mirror: int) -> NDArray[np.uint8]:
+    """Samples (rows, columns, channels) upside down if bit 0 of ``mirror`` is set, left to right if bit 1 is."""
+    return samples[:: -1 if mirror & 1 else 1, :: -1 if mirror & 2 else 1]
