@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,13 +16,12 @@ from ardm_compress.errors import UnsupportedError
 from ardm_compress.image.array import decode, encode, plan
 from ardm_compress.image.codec import decode_image, encode_image, salvage_image
 from ardm_compress.image.draw import inpaint, sample
-from ardm_compress.image.files import suffix_of as image_suffix
 from ardm_compress.loading import model_of
 from ardm_compress.models import AUTO, candidates, find_model, model_of_file
 from ardm_compress.progress import Progress
-from ardm_compress.sound.files import Sound, converted, is_sound, read_sound, sound_parts
-from ardm_compress.sound.wrapper import suffix_of as sound_suffix
-from ardm_compress.stored import read_stored, write_stored
+from ardm_compress.restoring import SAME, decoded_file
+from ardm_compress.sound.files import Sound, converted, read_sound, sound_parts
+from ardm_compress.stored import write_stored
 
 if TYPE_CHECKING:
     from ardm_compress.exact.model import Model
@@ -46,13 +44,6 @@ __all__ = [
 
 TRIED_FRAMES = 1 << 15  # of each part of a sound by which a model is chosen
 TRIED_PLACES = 4  # these parts are at quarters of the sound
-SUFFIXES = {
-    ".aif": ".aiff",
-    ".aifc": ".aiff",
-    ".wave": ".wav",
-    ".tiff": ".tif",
-    ".dib": ".bmp",
-}  # of the same kinds
 
 
 def encode_sound(
@@ -155,7 +146,7 @@ def decoded_sound(
     whole = start == 0 and duration is None
     if not all(math.isfinite(seconds) and seconds >= 0 for seconds in (start, duration or 0)):
         raise UnsupportedError("start and duration must be finite and not negative")
-    suffix = SUFFIXES.get(suffix, suffix) if suffix else None
+    suffix = SAME.get(suffix, suffix) if suffix else None
     if container.is_sound(data) and container.is_stored(data):
         if not whole:
             raise UnsupportedError("this file is stored as it was, so only all of it can be decoded")
@@ -167,15 +158,6 @@ def decoded_sound(
     if not whole or suffix not in (None, kind):
         sound = converted(sound, suffix or (".wav" if kind == ".aiff" else kind))
     return sound_parts(sound)
-
-
-def decoded_file(data: Data, *, suffix: str | None = None) -> Iterator[bytes]:
-    """The parts of a file that is stored as it was; ``suffix`` as for ``decode_sound``."""
-    start = b"".join(islice(read_stored(data), 1))
-    known = sound_suffix(start) if is_sound(start) else image_suffix(start)
-    if suffix and known and SUFFIXES.get(suffix, suffix) != known:
-        raise UnsupportedError("this file is stored as it was, so it can only be decoded as what it was")
-    return read_stored(data)
 
 
 def _coder_of_sound(model_id: bytes) -> Model:

@@ -357,6 +357,7 @@ class Payloads:
         self._data, self._ends = data, list(accumulate(lengths, initial=offset))
         if self._ends[-1] != len(data) if whole else self._ends[-1] < len(data):
             message = f"the file has {len(data)} bytes but should have {self._ends[-1]}"
+            message += "; --salvage decodes what there is" if len(data) < self._ends[-1] else ""
             raise FormatError(message, offset=min(self._ends[-1], len(data)))
 
     def __len__(self) -> int:
@@ -372,6 +373,11 @@ class Payloads:
         if len(self) > 1 and crc(payload[:-CRC_BYTES]) != payload[-CRC_BYTES:]:
             raise ChecksumError(f"section {number} is damaged", offset=start, section=f"section {number}")
         return payload[:-CRC_BYTES]
+
+    def check(self) -> None:
+        """Raise ChecksumError if any is damaged: better at once than after minutes of decoding those before it."""
+        for number in range(len(self)):
+            self[number]
 
     def arrived(self, number: int) -> tuple[bytes, int]:
         """What there is of a payload that may be cut short, and how many bytes are missing; of a damaged one, all."""

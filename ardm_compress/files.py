@@ -17,13 +17,14 @@ def refuse_existing(path: Path) -> None:
         raise OutputExistsError(f"{path} exists; use -f (force=True) to overwrite it")
 
 
-def write_atomically(path: Path, data: bytes | Iterable[bytes], *, force: bool) -> None:
+def write_atomically(path: Path, data: bytes | Iterable[bytes], *, force: bool, like: Path | None = None) -> None:
     """Write ``data`` so that ``path`` holds all of it or is as it was before, also if making a part of it fails.
 
     Args:
         path: the output; with ``force`` a link is followed and its target replaced.
         data: the whole content, or parts that together are.
         force: replace an existing file, keeping its permissions.
+        like: a file whose time, and permissions if there is none to replace, the output gets.
 
     Raises:
         OutputExistsError: ``path`` exists, or appeared meanwhile, and ``force`` is not set.
@@ -39,12 +40,31 @@ def write_atomically(path: Path, data: bytes | Iterable[bytes], *, force: bool) 
     temp = target.with_name(f".ardm-{secrets.token_hex(6)}.tmp")
     try:
         _write_synced(temp, parts)
+        if like and like.is_file():
+            _copy_attributes(like, temp)
         if force:
             _replace(temp, target)
         else:
             _move_to_new(temp, target)
+        _sync_folder(target.parent)
     finally:
         temp.unlink(missing_ok=True)
+
+
+def _copy_attributes(source: Path, target: Path) -> None:
+    shutil.copymode(source, target)
+    status = source.stat()
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name last through a crash, where folders can be synchronised: who removes the input relies on it."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _write_synced(path: Path, parts: Iterable[bytes]) -> None:

@@ -9,22 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from commands import failed, names, run, smooth
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from sounds import LIST, wave
 
-from ardm_compress.cli import main
 from ardm_compress.image import codec
-from ardm_compress.media import Samples, read_image, write_image
+from ardm_compress.media import read_image, write_image
 from ardm_compress.sound.files import read_sound
-
-
-def smooth(channels: int) -> Samples:
-    """A 24x20 picture with some structure."""
-    rows, columns, bands = np.mgrid[:20, :24, :channels]
-    noise = np.random.default_rng(2).integers(0, 6, (20, 24, channels))
-    return (3 * rows + 4 * columns + 20 * bands + noise).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -46,23 +38,6 @@ def photo(tmp_path: Path) -> Path:
 def packed(tmp_path: Path, encoded: bytes) -> Path:
     (tmp_path / "photo.png.ardm").write_bytes(encoded)
     return tmp_path / "photo.png.ardm"
-
-
-def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def failed(result: Result, code: int) -> str:
-    """Check that the command failed with one line and no traceback; return the line."""
-    assert result.exit_code == code, result.output
-    assert isinstance(result.exception, SystemExit)
-    assert result.stderr.startswith("ardm-compress: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -296,6 +271,14 @@ def imported(*arguments: str | Path) -> set[str]:
 
 def test_info_imports_no_torch(packed: Path) -> None:
     assert not imported("info", packed) & {"torch", "PIL", "constriction", "rich"}
+
+
+def test_decoding_what_the_model_has_not_coded_imports_no_torch(tmp_path: Path) -> None:
+    Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4)).save(tmp_path / "a.png")
+    Image.fromarray(smooth(1)[..., 0]).save(tmp_path / "b.gif")
+    for name in ("a.png", "b.gif"):
+        assert run("encode", tmp_path / name).exit_code == 0
+        assert "torch" not in imported("decode", tmp_path / f"{name}.ardm", "-f")
 
 
 def test_help_imports_no_torch() -> None:

@@ -135,6 +135,8 @@ def decode_sound(
         FormatError, ChecksumError: damaged; LimitError: too large.
     """
     header, payloads = read_file(data, whole=damaged is None)
+    if damaged is None and start == 0 and duration is None:
+        payloads.check()
     model, wrapper = find_model(header.model_id), read_wrapper(header.wrapper)
     seconds = header.frames / max(1, wrapper.rate) + 1
     first = min(header.frames, round(min(start, seconds) * wrapper.rate))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -12,6 +12,7 @@ from ardm_compress.cli.group import (
     FILE,
     FORCE,
     OUTPUT,
+    REMOVE,
     SUFFIX,
     check_output,
     coding_arguments,
@@ -24,12 +25,11 @@ from ardm_compress.cli.group import (
 from ardm_compress.data import Data, opened
 from ardm_compress.errors import ChecksumError
 from ardm_compress.files import write_atomically
+from ardm_compress.image.tiling import COARSEST
 
 if TYPE_CHECKING:
     from ardm_compress.container import Region
     from ardm_compress.image.picture import Picture
-
-COARSEST: Final = 4  # level of previews; that of ardm_compress.image.array, which imports torch
 
 
 def _parse_region(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Region | None:
@@ -52,6 +52,11 @@ class Part(NamedTuple):
     duration: float | None
 
     @property
+    def is_all(self) -> bool:
+        """Whether it is all of the file, exact."""
+        return not (self.of_image or self.of_sound or self.salvage)
+
+    @property
     def of_image(self) -> bool:
         """Whether it is a part of an image."""
         return self.region is not None or self.level > 0
@@ -66,6 +71,7 @@ class Part(NamedTuple):
 @FILE
 @OUTPUT
 @FORCE
+@REMOVE
 @click.option("--region", metavar="LEFT,TOP,WIDTH,HEIGHT", callback=_parse_region, help="Of images: pixels to decode.")
 @click.option(
     "--preview",
@@ -81,8 +87,8 @@ class Part(NamedTuple):
 @click.option("--duration", type=click.FloatRange(min=0), help="Of sound: seconds to decode.")
 @coding_options
 def decode(
-    file: Path, output: Path | None, force: bool, region: Region | None, level: int, salvage: bool, start: float,
-    duration: float | None, **coding: int,
+    file: Path, output: Path | None, force: bool, remove: bool, region: Region | None, level: int, salvage: bool,
+    start: float, duration: float | None, **coding: int,
 ) -> None:  # fmt: skip
     """Restore the image or sound from FILE.
 
@@ -94,6 +100,8 @@ def decode(
     of sound are silent. The exit code is 3 if there are any.
     """
     part = Part(region, level, salvage, start, duration)
+    if remove and (output or not part.is_all):
+        raise click.UsageError("--rm is only for what is decoded as a whole, to its own kind of file; leave out -o")
     if (part.of_image or part.of_sound) and salvage:
         raise click.UsageError("--salvage decodes all of a file")
     if (part.of_image or part.of_sound) and output is None:
@@ -109,6 +117,8 @@ def decode(
             raise click.UsageError("--start and --duration are for sound; this file is an image")
         else:
             _decode_image(file, data, output, force, part, coding)
+    if remove:
+        file.unlink()
 
 
 @main.command()
@@ -129,10 +139,10 @@ def test(file: Path, **coding: int) -> None:
 
 def decoded_image(data: Data, label: str, coding: dict[str, int], **part: Any) -> Picture:
     """The image of a file, with a bar of that label; ``coding`` is what ``coding_options`` gave."""
-    from ardm_compress import api
+    from ardm_compress.image.codec import decode_image  # without torch, unless the model has coded it
 
     with progress_bar(label) as progress:
-        return api.decode_image(data, progress=progress, **coding_arguments(coding), **part)
+        return decode_image(data, progress=progress, **coding_arguments(coding), **part)
 
 
 def _without_suffix(file: Path) -> Path:
@@ -168,16 +178,17 @@ def _decode_image(file: Path, data: Data, output: Path | None, force: bool, part
         picture = decoded_image(data, "decode", coding, region=part.region, level=part.level)
     output = output or _decoded_name(file, picture)
     check_output(output, force)
-    write_atomically(output, written_as(picture, output.suffix.lower()), force=force)
+    like = file if part.is_all else None
+    write_atomically(output, written_as(picture, output.suffix.lower()), force=force, like=like)
     _report(file, output, note)
 
 
 def _salvaged(data: Data, coding: dict[str, int]) -> tuple[Picture, str]:
     """The image of a damaged file, and what is not exact."""
-    from ardm_compress import api
+    from ardm_compress.image.codec import salvage_image
 
     with progress_bar("salvage") as progress:
-        found = api.salvage_image(data, limits=coding_arguments(coding)["limits"], progress=progress)
+        found = salvage_image(data, limits=coding_arguments(coding)["limits"], progress=progress)
     return found.picture, f"{len(found.inexact)} of {found.tiles} tiles" if found.inexact else ""
 
 
@@ -188,15 +199,19 @@ def _report(file: Path, output: Path, inexact: str) -> None:
 
 
 def _decode_stored(file: Path, data: Data, output: Path | None, force: bool) -> None:
-    from ardm_compress import api
+    from ardm_compress.restoring import decoded_file
 
-    parts = api.decoded_file(data, suffix=output.suffix.lower() if output else None)
+    parts = decoded_file(data, suffix=output.suffix.lower() if output else None)
     output = output or _original_name(file)
     check_output(output, force)
-    write_atomically(output, parts, force=force)
+    write_atomically(output, parts, force=force, like=file)
 
 
 def _decode_sound(file: Path, data: Data, output: Path | None, force: bool, part: Part) -> None:
+    from ardm_compress.audio.container import read_file
+    from ardm_compress.models import model_of_file
+
+    model_of_file(read_file(data, whole=not part.salvage)[0].model_id)  # refused before anything large is imported
     from ardm_compress import api
 
     suffix, damaged = output.suffix.lower() if output else None, list[int]()
@@ -207,5 +222,5 @@ def _decode_sound(file: Path, data: Data, output: Path | None, force: bool, part
             data, suffix=suffix, start=part.start, duration=part.duration,
             damaged=damaged if part.salvage else None, progress=progress,
         )  # fmt: skip
-        write_atomically(output, parts, force=force)
+        write_atomically(output, parts, force=force, like=file if part.is_all else None)
     _report(file, output, f"tiles {', '.join(map(str, sorted(set(damaged))))}" if damaged else "")

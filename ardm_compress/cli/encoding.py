@@ -16,6 +16,7 @@ from ardm_compress.cli.group import (
     FILE,
     FORCE,
     OUTPUT,
+    REMOVE,
     SUFFIX,
     check_output,
     coding_arguments,
@@ -41,12 +42,15 @@ MODELS = click.option("--model", help="Name of the model: by default photo or so
 @click.option("--strip", is_flag=True, help="Of images: leave out metadata.")
 @click.option("--force-pixels", is_flag=True, help="Of lossy images: code their pixels, as of a PNG file.")
 @FORCE
+@REMOVE
 @coding_options
 def encode(
     file: Path, output: Path | None, budget: int | None, model: str | None, verify: bool, strip: bool,
-    force_pixels: bool, force: bool, **coding: int,
+    force_pixels: bool, force: bool, remove: bool, **coding: int,
 ) -> None:  # fmt: skip
-    """Compress the image or sound FILE to FILE.ardm."""
+    """Compress the image or sound FILE to FILE.ardm, which gets its time and permissions."""
+    if remove and not verify:
+        raise click.UsageError("--rm is only for what is verified")
     output = output or file.with_name(file.name + SUFFIX)
     check_output(output, force)
     options: dict[str, Any] = {"budget": budget} | ({"model": model} if model else {})
@@ -58,8 +62,10 @@ def encode(
         with _encode_sound(original, options) if sound else _encode_image(original, options, coding) as encoded:
             if verify and not _restores(encoded.restores):
                 raise ChecksumError("verification failed, nothing was written: decoding gives something else")
-            write_atomically(output, blocks(encoded.data), force=force)
+            write_atomically(output, blocks(encoded.data), force=force, like=file)
             click.echo(_summary(file, len(original), encoded), err=True)
+    if remove:
+        file.unlink()
 
 
 class Encoded(NamedTuple):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,7 +40,8 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; see the table of exit codes in the README."""
         try:
-            return super().invoke(ctx)
+            with _terminable():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             _fail(ctx, "interrupted", EXIT_INTERRUPTED)
         except FormatError as error:
@@ -53,6 +55,24 @@ class Commands(click.Group):
             _fail(ctx, f"{where}{error.strerror or error}", EXIT_GENERAL)
         except (ArdmError, MemoryError) as error:
             _fail(ctx, str(error) or "not enough memory", EXIT_GENERAL)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM, too, lets what is half written be removed."""
+
+    def stop(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread, which alone is told of signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _fail(ctx: click.Context, message: str, code: int) -> NoReturn:
@@ -75,6 +95,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
 FILE = click.argument("file", type=click.Path(path_type=Path))
 OUTPUT = click.option("-o", "--output", type=click.Path(path_type=Path), help="Output file.")
 FORCE = click.option("-f", "--force", is_flag=True, help="Overwrite an existing output file.")
+REMOVE = click.option("--rm", "remove", is_flag=True, help="Remove FILE once the output is verified and written.")
 MODEL = click.option("--model", default="photo", show_default=True, help="Name of the model.")
 BUDGET = click.option(
     "--budget",

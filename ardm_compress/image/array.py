@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import ceil, prod
+from math import prod
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -31,6 +31,7 @@ from ardm_compress.container import (
 )
 from ardm_compress.describe import choose_style, describe_tile
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
+from ardm_compress.image.tiling import SECTIONS, TILE, check_level, tile_side
 from ardm_compress.layout import tile_steps
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.loading import model_of
@@ -47,10 +48,8 @@ if TYPE_CHECKING:
     from ardm_compress.exact.model import Model
 
 DEFAULT_BUDGET: Final = 192  # network calls
-TILE: Final = 1024  # largest side of a tile
 SECTIONED_FROM: Final = 1 << 14  # positions of a tile from which its stream is cut by level
-SECTIONS: Final = 5  # levels 0 to 3 and the coarser ones together
-COARSEST: Final = SECTIONS - 1  # level that ``decode`` can stop at; a preview of it takes the first section
+SHARED_FROM: Final = 1 << 17  # pixels of a tile from which other processes, which take seconds to start, are worth it
 ESTIMATE_BUDGET: Final = 16  # network calls
 TRIED: Final = 192  # side of the part of an image by which a model is chosen
 
@@ -120,7 +119,7 @@ def encode(
     tiles = prod(header.grid)
     style, mirror = choose_style(coder, samples[header.tile_box(tiles // 2)])
     header = replace(header, style=style, mirror=mirror)
-    jobs = limits.jobs(jobs, samples.nbytes, tiles)
+    jobs = limits.jobs(jobs, samples.nbytes, tiles) if prod(tile) >= SHARED_FROM else 1
     count = Counter(progress, _calls(header, coder))
     tasks = (
         (_tile_of(header, entry, coder, index), samples[header.tile_box(index)], sections, count.inside(jobs))
@@ -166,10 +165,12 @@ def decode(
     wanted = region_box(region, shape)
     limits.check_memory(prod(box_shape(wanted)) * header.channels)
     samples = np.empty((*box_shape(wanted), header.channels), np.uint8)
+    if region is None and level == 0:
+        payloads.check()
     tiles = prod(header.grid)
     touched = [index for index in range(tiles) if shared(tile_box(shape, tile, index), wanted)]
     sections = max(1, header.sections - level)  # that hold it
-    jobs = limits.jobs(jobs, samples.nbytes, len(touched))
+    jobs = limits.jobs(jobs, samples.nbytes, len(touched)) if prod(header.tile) >= SHARED_FROM else 1
     count = Counter(progress, _calls(header, coder) // tiles * len(touched))
     tasks = (
         (_tile_of(header, entry, coder, index), [payloads[index + tiles * section] for section in range(sections)],
@@ -247,18 +248,6 @@ def plan(model: str, shape: tuple[int, int]) -> list[PlanRow]:
 def planned_steps(coder: Model, shape: tuple[int, int], budget: int) -> Steps:
     """First and stop rank of every step of a tile, of at most ``budget`` steps."""
     return tile_steps(_plan_runs(coder, shape, budget), coder.order, shape, shape)
-
-
-def tile_side(side: int, most: int) -> int:
-    """An image's side cut evenly into tiles of at most ``most``, a multiple of 16 unless there is one."""
-    count = ceil(side / most)
-    return side if count == 1 else ceil(side / count / 16) * 16
-
-
-def check_level(level: int) -> None:
-    """Raise UnsupportedError unless there are previews of a level."""
-    if not 0 <= level <= COARSEST:
-        raise UnsupportedError(f"there are previews of levels 1 to {COARSEST}")
 
 
 def _encode_tile(

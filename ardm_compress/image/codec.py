@@ -1,13 +1,14 @@
-"""Pictures and image files <-> compressed files, tile by tile. Imports torch."""
+"""Pictures and image files <-> compressed files, tile by tile. Imports torch only for what the model codes."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ardm_compress import container
 from ardm_compress.container import (
     Region,
     box_shape,
@@ -20,9 +21,10 @@ from ardm_compress.container import (
     tile_box,
 )
 from ardm_compress.errors import FormatError
-from ardm_compress.image import array, png
-from ardm_compress.image.array import check_level, tile_side
+from ardm_compress.image import png
 from ardm_compress.image.container import (
+    APART,
+    MODEL,
     PictureHeader,
     is_picture,
     is_wrapped,
@@ -44,7 +46,9 @@ from ardm_compress.image.methods import (
     salvage_tile,
 )
 from ardm_compress.image.picture import Picture, Wrapper, read_wrapper, sample_type, write_wrapper
+from ardm_compress.image.tiling import TILE, check_level, tile_side
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.models import model_of_file
 from ardm_compress.parallel import ordered
 from ardm_compress.progress import Progress
 from ardm_compress.stored import stored
@@ -53,8 +57,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ardm_compress.data import Data
-
-TILE: Final = 1024  # largest side of a tile
 
 
 class Salvaged(NamedTuple):
@@ -125,6 +127,9 @@ def decode_image(
     if is_picture(data):
         return _decode_tiles(data, region, level, jobs, limits, progress)
     wrapper, file = _unwrapped(data)
+    _check_file(file, limits, whole=level == 0)
+    from ardm_compress.image import array
+
     samples = array.decode(file, region=region, level=level, jobs=jobs, limits=limits, progress=progress)
     return _of_samples(samples, wrapper, whole=region is None and level == 0)
 
@@ -138,6 +143,9 @@ def salvage_image(data: Data, *, limits: Limits = DEFAULT_LIMITS, progress: Prog
     if is_picture(data):
         return _salvage_tiles(data, limits, progress)
     wrapper, file = _unwrapped(data)
+    _check_file(file, limits, whole=False)
+    from ardm_compress.image import array
+
     samples, inexact, tiles = array.salvage(file, limits=limits, progress=progress)
     return Salvaged(_of_samples(samples, wrapper, whole=True), inexact, tiles)
 
@@ -164,6 +172,8 @@ def encode_picture(
         shares = list(ordered(compared, ((part, settings) for part in parts), workers))
         if all(share is not None and share < CLEAR for share in shares):
             model, budget = settings.model, settings.budget
+            from ardm_compress.image import array
+
             file = array.encode(samples, budget=budget, model=model, jobs=jobs, limits=limits, progress=progress)
             return _wrapped(wrapper, file)
     tasks = ((part, wrapper.depth, settings, share) for part, share in zip(parts, shares, strict=True))
@@ -190,6 +200,12 @@ def _unwrapped(data: Data) -> tuple[Wrapper | None, Data]:
     return read_wrapper(wrapper), file
 
 
+def _check_file(file: Data, limits: Limits, *, whole: bool) -> None:
+    """Refuse what is too large or cannot be decoded here before anything large is imported."""
+    header, _ = container.read_file(file, limits, whole=whole)
+    model_of_file(header.model_id)
+
+
 def _of_samples(samples: NDArray[np.uint8], wrapper: Wrapper | None, *, whole: bool) -> Picture:
     wrapper = wrapper or png.plain(samples.shape[2])
     if not is_for_model(wrapper.depth, wrapper.channels) or wrapper.channels != samples.shape[2]:
@@ -202,6 +218,8 @@ def _decode_tiles(
 ) -> Picture:
     check_level(level)
     header, payloads = read_file(data, limits)
+    if region is None:
+        payloads.check()
     wrapper = read_wrapper(header.wrapper)
     shape, tile = scaled(header.shape, header.tile, level)
     wanted = region_box(region, shape)
@@ -210,7 +228,8 @@ def _decode_tiles(
     touched = [index for index in range(prod(header.grid)) if shared(tile_box(shape, tile, index), wanted)]
     shapes = [(*box_shape(header.tile_box(index)), wrapper.channels) for index in touched]
     tasks = ((payloads[index], sides, wrapper.depth) for index, sides in zip(touched, shapes, strict=True))
-    jobs = limits.jobs(jobs, samples.nbytes, len(touched))
+    slow = sum(payloads.raw(index)[:1] in (bytes([MODEL]), bytes([APART])) for index in touched)
+    jobs = limits.jobs(jobs, samples.nbytes, slow)
     for done, (index, part) in enumerate(zip(touched, ordered(decode_tile, tasks, jobs), strict=True), 1):
         check_samples(_serialised(part), header.checksums[index], index)
         paste(part[:: 1 << level, :: 1 << level], tile_box(shape, tile, index), samples, wanted)

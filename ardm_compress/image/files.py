@@ -79,10 +79,11 @@ def same_image(
 ) -> bool:
     """Whether a picture is what was to be kept of a file, and still is when its own file is made and read again."""
     expected = taken_apart(original, strip=strip, force_pixels=force_pixels, limits=limits)
-    again = read_picture(write_picture(picture), limits)
-    if expected is None or again is None:
+    if expected is None or not same_picture(picture, expected):
         return False
-    return same_picture(picture, expected) and same_picture(again, expected)
+    del expected  # of large images two at a time are enough
+    again = read_picture(write_picture(picture), limits)
+    return again is not None and same_picture(picture, again)
 
 
 def read_pixels(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:

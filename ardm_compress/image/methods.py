@@ -5,6 +5,7 @@ docs/format.md section 15.2 is normative.
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,7 @@ import numpy as np
 
 from ardm_compress.container import Reader, read_header, write_varint
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
-from ardm_compress.image import array, contexts, webp
+from ardm_compress.image import contexts, webp
 from ardm_compress.image.container import APART, CONTEXTS, JPEG_XL, MODEL, RAW, START, WEBP
 from ardm_compress.image.picture import sample_type
 
@@ -24,6 +25,7 @@ MODEL_CHANNELS: Final = (1, 3)
 TRIED: Final = 96  # side of the parts by which the model is compared with the others
 TRIED_PLACES: Final = (0.25, 0.75)  # of an axis, where they are
 HOPEFUL: Final = 1.25  # the model is tried on all of a tile unless its estimate, 10 % too high, is more than that
+SIMPLE: Final = 16  # of what others make so many times smaller, the model takes more
 CLEAR: Final = 1.0  # the others are not if it is estimated to take less than that
 JPEG_XL_START: Final = b"\xff\x0a"
 JPEG_XL_BITS: Final = (9, 13, 18, 30)  # of a side
@@ -61,6 +63,8 @@ def encode_tile(
         mixed = contexts.pack(samples, depth)
         streams += [] if mixed is None else [bytes([CONTEXTS]) + mixed]
     if is_for_model(depth, channels) and by_model <= HOPEFUL:
+        from ardm_compress.image import array  # here, because it imports torch
+
         file = array.encode(np.asarray(samples, np.uint8), budget=settings.budget, model=settings.model)
         streams.append(bytes([MODEL]) + file[len(START) :])
     if channels in (2, 4):
@@ -86,6 +90,8 @@ def decode_tile(stream: bytes, shape: tuple[int, int, int], depth: int) -> NDArr
         header, _ = read_header(_whole(body))
         if (*header.shape, header.channels) != shape:
             raise FormatError("a tile has other sides than its file says", section="payload")
+        from ardm_compress.image import array
+
         return array.decode(_whole(body))
     if method == bytes([WEBP]) and depth <= 8:
         return _of_depth(webp.unpack(body, shape), depth)
@@ -105,6 +111,8 @@ def salvage_tile(stream: bytes, shape: tuple[int, int, int], depth: int) -> NDAr
         return _salvaged_apart(body, shape, depth)
     try:
         if method == bytes([MODEL]) and depth == 8:
+            from ardm_compress.image import array
+
             samples: NDArray[Any] = array.salvage(_whole(body))[0]
             return _of_shape(samples, shape)
         return decode_tile(stream, shape, depth)
@@ -150,14 +158,17 @@ def compared(samples: NDArray[Any], settings: Settings) -> float:
     rows, columns = samples.shape[:2]
     if rows * columns <= len(TRIED_PLACES) ** 2 * TRIED**2:
         return HOPEFUL
-    model = others = 0
+    parts = []
     for y in TRIED_PLACES:
         for x in TRIED_PLACES:
             top, left = (max(0, round(side * place) - TRIED // 2) for side, place in ((rows, y), (columns, x)))
-            part = samples[top : top + TRIED, left : left + TRIED]
-            model += array.estimate(np.asarray(part, np.uint8), settings.model)
-            others += min(map(len, _others(part, 8)))
-    return model / others
+            parts.append(np.asarray(samples[top : top + TRIED, left : left + TRIED], np.uint8))
+    others = sum(min(len(webp.pack(part, quick=True)), len(_jpeg_xl(part))) for part in parts)
+    if others * SIMPLE < sum(part.size for part in parts):
+        return math.inf
+    from ardm_compress.image import array
+
+    return sum(array.estimate(part, settings.model) for part in parts) / others
 
 
 def _raw(samples: NDArray[Any], depth: int) -> bytes:

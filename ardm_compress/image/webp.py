@@ -24,6 +24,7 @@ OPAQUE: Final = 255
 OTHER_METADATA: Final = 0b1100  # flags in VP8X: there is EXIF, XMP
 SIDE_BITS: Final = 14
 BEST: Final = {"lossless": True, "exact": True, "quality": 100, "method": 6}
+QUICK: Final = {"lossless": True, "exact": True, "quality": 50, "method": 3}
 
 
 def read_webp(data: bytes) -> Picture:
@@ -74,13 +75,16 @@ def check(wrapper: Wrapper) -> None:
         raise FormatError("no WebP file is like that", section="header")
 
 
-def pack(samples: NDArray[np.uint8]) -> bytes:
-    """The lossless bitstream of samples (rows, columns, 1 to 4); gray is coded as three equal channels."""
+def pack(samples: NDArray[np.uint8], *, quick: bool = False) -> bytes:
+    """The lossless bitstream of samples (rows, columns, 1 to 4); gray is coded as three equal channels.
+
+    ``quick`` takes a tenth of the time and some percent more bytes.
+    """
     channels = samples.shape[2]
     if channels < 3:
         samples = np.concatenate([np.repeat(samples[..., :1], 3, 2), samples[..., 1:]], 2)
     out = io.BytesIO()
-    Image.fromarray(samples).save(out, "WEBP", **BEST)
+    Image.fromarray(samples).save(out, "WEBP", **(QUICK if quick else BEST))
     return next(body for name, body in _chunks(out.getvalue()) if name == PIXELS)
 
 

@@ -1,0 +1,154 @@
+"""Damaged files of every kind. ``python tests/damage.py [--random N]`` counts what is found and prints a table.
+
+Every bit is flipped and every length is tried. Random damage is tried as it is, and with all checksums made right
+again, as an attacker would: then the file must end in a named error, or be another valid file.
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+import sys
+import time
+import zlib
+from collections import Counter, deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from pictures import TEXT, png_file
+
+from ardm_compress import api
+from ardm_compress.audio import container as sound_container
+from ardm_compress.audio.container import is_sound, is_stored
+from ardm_compress.container import CRC_BYTES, read_header
+from ardm_compress.errors import ArdmError
+from ardm_compress.image import array, codec
+from ardm_compress.image.codec import encode_picture
+from ardm_compress.image.container import START, is_picture, is_wrapped, read_wrapped, write_wrapped
+from ardm_compress.image.container import read_header as read_picture_header
+from ardm_compress.image.files import read_picture
+from ardm_compress.image.picture import Picture, Wrapper, write_wrapper
+from ardm_compress.limits import Limits
+
+FOLDER = Path(__file__).with_name("golden")
+GOLDEN = ("photo-3-gray", "photo-1-one-row", "picture-1-palette", "picture-1-gray-alpha", "sound-1-mono",
+          "sound-1-three-channels", "sound-1-stored")  # fmt: skip
+SMALL = Limits(pixels=1 << 12)
+MOST_BYTES = 8  # that random damage changes
+
+
+def files() -> dict[str, bytes]:
+    """A small file of every kind."""
+    found = {name: (FOLDER / f"{name}.ardm").read_bytes() for name in GOLDEN}
+    rows, columns = np.mgrid[:20, :18]
+    photo = (8 * rows[..., None] + 3 * columns[..., None] + np.arange(3) * 40).astype(np.uint8)
+    drawn = ((rows + columns) // 9 % 16).astype(np.uint8)[..., None]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(array, "SECTIONED_FROM", 1)
+        patch.setattr(array, "TILE", 16)
+        patch.setattr(codec, "TILE", 16)
+        found["tiles and sections"] = api.encode(photo, budget=3)
+        picture = read_picture(png_file(photo[:8, :8], 8, 2, TEXT))
+        assert picture is not None
+        found["wrapped"] = write_wrapped(write_wrapper(picture.wrapper), api.encode(photo[:8, :8], budget=3))
+        found["tiles of a picture"] = encode_picture(Picture(drawn, Wrapper(0, 4, 1)))
+    return found
+
+
+def decode(data: bytes, limits: Limits = SMALL) -> None:
+    """Decode a file of any kind, all of it."""
+    if is_sound(data):
+        deque(api.decoded_sound(data), maxlen=0)
+    else:
+        api.decode_image(data, limits=limits)
+
+
+def is_refused(data: bytes) -> bool:
+    """Whether a file ends in a named error; any other is a defect and passes through."""
+    try:
+        decode(data)
+    except ArdmError:
+        return True
+    return False
+
+
+def flips(data: bytes) -> Iterator[bytes]:
+    """The file with each of its bits flipped."""
+    for bit in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[bit >> 3] ^= 1 << (bit & 7)
+        yield bytes(damaged)
+
+
+def cuts(data: bytes) -> Iterator[bytes]:
+    """All beginnings of a file but itself, and itself with bytes behind its end."""
+    for size in range(len(data)):
+        yield data[:size]
+    for junk in (b"\0", b"\xff", b"ARDM", data):
+        yield data + junk
+
+
+def spans(data: bytes) -> list[tuple[bytes, int, int]]:
+    """What each checksum is of: bytes before, start and end; the checksum follows."""
+    if is_wrapped(data):
+        start = len(data) - len(read_wrapped(data)[1]) + len(START)
+        inner = spans(START + data[start:])
+        shifted = [(START if a == 0 else b"", max(start, a + start - len(START)), b + start - len(START))
+                   for _, a, b in inner]  # fmt: skip
+        return [(b"", 0, start - CRC_BYTES), *shifted]
+    if is_sound(data) and is_stored(data):
+        return [(b"", 0, len(data) - CRC_BYTES)]
+    find = sound_container.read_header if is_sound(data) else read_picture_header if is_picture(data) else read_header
+    header, offset = find(data)
+    if len(header.lengths) == 1:
+        return [(b"", 0, len(data) - CRC_BYTES)]
+    found, at = [(b"", 0, offset - CRC_BYTES)], offset
+    for length in header.lengths:
+        found.append((b"", at, at + length - CRC_BYTES))
+        at += length
+    return found
+
+
+def struck(data: bytes, noise: random.Random, *, repaired: bool) -> bytes:
+    """The file with some bytes changed; ``repaired``: with right checksums where the undamaged file has them."""
+    damaged = bytearray(data)
+    for _ in range(noise.randint(1, MOST_BYTES)):
+        damaged[noise.randrange(5, len(data))] = noise.randrange(256)
+    for before, start, stop in spans(data) if repaired else ():
+        damaged[stop : stop + CRC_BYTES] = zlib.crc32(before + damaged[start:stop]).to_bytes(4, "little")
+    return bytes(damaged)
+
+
+@click.command()
+@click.option("--random", "count", default=0, show_default=True, help="Random damages of each way, in all.")
+def main(count: int) -> None:
+    """Print how many damages were tried and how many were not found."""
+    tried, missed, slowest = Counter[str](), Counter[str](), 0.0
+    kinds = files()
+    for name, data in kinds.items():
+        decode(data)
+        for way, damaged in (("flipped bits", flips(data)), ("other lengths", cuts(data))):
+            for each in damaged:
+                tried[way] += 1
+                missed[way] += not is_refused(each)
+        click.echo(f"{name}: {len(data)} bytes", err=True)
+    noise, names = random.Random(1), list(kinds)
+    for number in range(2 * count):
+        data, repaired = kinds[names[number // 2 % len(names)]], bool(number % 2)
+        damaged = struck(data, noise, repaired=repaired)
+        way = "random bytes, checksums repaired" if repaired else "random bytes"
+        start = time.perf_counter()
+        tried[way] += damaged != data
+        missed[way] += damaged != data and not is_refused(damaged)
+        slowest = max(slowest, time.perf_counter() - start)
+    for way in tried:
+        click.echo(f"{way}: {tried[way]} tried, {missed[way]} decoded")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    click.echo(f"slowest {slowest:.1f} s; {peak} MiB; other errors than named ones: 0, or this would not be printed")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

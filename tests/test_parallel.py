@@ -1,0 +1,65 @@
+"""Tiles in several processes: the same bytes, errors that arrive, limits that hold."""
+
+from __future__ import annotations
+
+import operator
+
+import numpy as np
+import pytest
+from pictures import TEXT, png_file
+
+from ardm_compress import api
+from ardm_compress.errors import ChecksumError, LimitError
+from ardm_compress.image import array, codec
+from ardm_compress.limits import CODING, COPIES, MIB, Limits
+from ardm_compress.media import Samples
+from ardm_compress.parallel import ordered, processors
+
+
+def test_results_come_in_order_whoever_works() -> None:
+    tasks = [(n, 7) for n in range(20)]
+    for jobs in (1, 2):
+        assert list(ordered(operator.mul, tasks, jobs)) == [7 * n for n in range(20)]
+
+
+def test_tasks_are_not_all_taken_at_once() -> None:
+    taken = []
+    tasks = ((taken.append(n) or n, 1) for n in range(20))
+    results = ordered(operator.add, tasks, 2)
+    assert next(results) == 1
+    assert len(taken) == 3
+    results.close()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_errors_of_other_processes_arrive(jobs: int) -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(ordered(operator.floordiv, [(1, 1), (1, 0), (1, 1)], jobs))
+
+
+def test_processes_make_the_same_file(photo: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(array, "TILE", 32)
+    monkeypatch.setattr(array, "SHARED_FROM", 1)
+    monkeypatch.setattr(codec, "TILE", 32)
+    file, told = png_file(photo, 8, 2, TEXT), []
+    data = api.encode_image(file, budget=3)
+    assert api.encode_image(file, budget=3, jobs=2) == data
+    one = api.encode(photo, budget=3)
+    assert api.encode(photo, budget=3, jobs=2, progress=lambda *call: told.append(call)) == one
+    assert told == [(i, 4 * 3) for i in range(1, 13)]
+    np.testing.assert_array_equal(api.decode(one, jobs=2), photo)
+    damaged = bytearray(one)
+    damaged[-20] ^= 1
+    with pytest.raises(ChecksumError):
+        api.decode(bytes(damaged), jobs=2)
+
+
+def test_processes_are_as_many_as_the_memory_allows() -> None:
+    image = 100 * MIB
+    for spare, jobs in ((0, 1), (1, 1), (2, 2), (9, 4)):
+        limits = Limits(memory=CODING + COPIES * image + spare * CODING)
+        assert limits.jobs(4, image, 100) == jobs
+    assert Limits(memory=1 << 40).jobs(4, image, 3) == 3
+    with pytest.raises(LimitError, match="--max-memory 720 "):
+        Limits(memory=700 * MIB).check_memory(image)
+    assert processors() >= 1

@@ -1,0 +1,200 @@
+"""Nothing lost, nothing let in: damage, false claims, and processes that die. docs/reliability.md has the counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from damage import cuts, decode, files, flips, is_refused, struck
+from pictures import chunk
+from sounds import wave
+
+from ardm_compress import api
+from ardm_compress.audio.container import SOUND, STORED
+from ardm_compress.container import MAGIC, MAX_SIDE, VERSION, write_varint
+from ardm_compress.data import spool
+from ardm_compress.errors import ArdmError
+from ardm_compress.image.container import PICTURE, TILED, WRAPPED
+
+KINDS = files()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_flipped_bit_and_every_other_length_is_found(name: str) -> None:
+    decode(KINDS[name])
+    assert all(map(is_refused, flips(KINDS[name])))
+    assert all(map(is_refused, cuts(KINDS[name])))
+
+
+@pytest.mark.parametrize("repaired", [False, True])
+def test_random_damage_ends_in_a_named_error(repaired: bool) -> None:
+    """With right checksums a few are other valid files; those that are not must not end in any other error."""
+    noise, decoded = random.Random(7), 0
+    for name in KINDS:
+        for _ in range(10):
+            damaged = struck(KINDS[name], noise, repaired=repaired)
+            decoded += damaged != KINDS[name] and not is_refused(damaged)
+    assert decoded <= (10 if repaired else 0)
+
+
+# False claims
+
+
+def header(flags: int, *numbers: int, rest: bytes = bytes(40)) -> bytes:
+    return MAGIC + bytes([VERSION, flags]) + b"".join(map(write_varint, numbers)) + rest
+
+
+def checked(data: bytes) -> bytes:
+    return data + zlib.crc32(data).to_bytes(4, "little")
+
+
+def large_stored() -> bytes:
+    """2^28 zero bytes as one wrapper that is deflated, in a picture."""
+    packer = zlib.compressobj(9)
+    body = b"".join(packer.compress(bytes(1 << 20)) for _ in range(256)) + packer.flush()
+    return bytes([0b01100, 0, 1]) + write_varint(1 << 28) + body
+
+
+CLAIMS = {
+    "an image of 2^20 x 2^20": header(2, MAX_SIDE, MAX_SIDE),
+    "sides of 2^31": header(2, 1 << 31, 1 << 31),
+    "a tile for every pixel": header(2 | 8, 1 << 14, 1 << 14, rest=b"abcd\1\1" + bytes(40)),
+    "one tile of 2^28 pixels": checked(header(2, 1 << 14, 1 << 14)),
+    "latents for ever": header(2 | 64, 9, 9, rest=b"abcd" + b"\xff\x7f" * 50),
+    "a schedule of 4 GiB": header(2 | 4, 9, 9, rest=b"abcd\xff\xff\xff\xff\x0f"),
+    "sections of 4 GiB": checked(header(2 | 16, 256, 256, rest=b"abcd\5" + bytes(4) + b"\xff\xff\xff\xff\x0f" * 5)),
+    "a picture of 2^20 x 2^20": header(PICTURE, MAX_SIDE, MAX_SIDE),
+    "a picture of one tile": checked(header(PICTURE, 1 << 14, 1 << 14, 2)),
+    "a picture of tiles of one pixel": header(PICTURE | TILED, 1 << 14, 1 << 14, 1, 1),
+    "a wrapper of 256 MiB": header(PICTURE | WRAPPED, 1 << 28),
+    "a wrapper in a wrapper": checked(header(PICTURE | WRAPPED, 2, rest=b"\x4c\2"))
+    + bytes([PICTURE | WRAPPED])
+    + bytes(30),
+    "a wrapper that unpacks to 256 MiB": checked(
+        header(PICTURE | WRAPPED, len(large_stored()), rest=large_stored())
+    ) + header(2, 1, 1)[5:],
+    "sound of 2^34 samples": header(SOUND, 1 << 34, 64),
+    "sound of a tile of 2^30": checked(header(SOUND, 1 << 30, 1, rest=b"abcd\x0c\1\0")),
+    "a stored file of 2^34 bytes": checked(header(SOUND | STORED, 1 << 34, rest=b"a")),
+}  # fmt: skip
+
+CHILD = """
+import json, sys, time
+from pathlib import Path
+from ardm_compress.cli import main
+told = []
+for path in sorted(Path(sys.argv[1]).glob("*.ardm")):
+    start = time.process_time()
+    code = main(["decode", str(path), "-o", str(path) + ".out"], standalone_mode=False)
+    most = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) >> 10  # rusage is the parent's
+    told.append([path.stem, code, time.process_time() - start, most])
+print(json.dumps(told))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_false_claims_are_refused_before_they_take_memory_or_time(tmp_path: Path) -> None:
+    for name, data in CLAIMS.items():
+        (tmp_path / f"{name.replace(' ', '_')}.ardm").write_bytes(data)
+    done = subprocess.run([sys.executable, "-c", CHILD, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert len(told) == len(CLAIMS)
+    for name, code, seconds, mebibytes in told:
+        assert code in (3, 4), name
+        assert seconds < 1, name
+        assert mebibytes < 300, name
+    assert not list(tmp_path.glob("*.out"))
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_false_claims_are_refused_by_the_library(name: str) -> None:
+    with pytest.raises(ArdmError):
+        decode(CLAIMS[name])
+    for read in (api.salvage_image, lambda data: api.decode_image(data, level=2)):
+        if not CLAIMS[name][5] & SOUND:
+            with pytest.raises(ArdmError):
+                read(CLAIMS[name])
+
+
+def test_images_that_unpack_to_more_than_they_say_are_refused_or_stored() -> None:
+    """A PNG file of 9 x 9 pixels that holds 64 MiB."""
+    body = zlib.compress(bytes(1 << 26), 9)
+    ihdr = b"\0\0\0\x09\0\0\0\x09\x08\0\0\0\0"
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", ihdr) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    start = time.process_time()
+    with pytest.MonkeyPatch.context():
+        coded = api.encode_image(data)
+    assert b"".join(api.decoded_file(coded)) == data
+    assert time.process_time() - start < 5
+
+
+# Processes that die, and disks that are full
+
+
+def command(*arguments: str | Path, before: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
+    line = [sys.executable, "-m", "ardm_compress", *map(str, arguments)]
+    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=before)
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """A sound file that is stored, so that no time goes into networks: 2 MB that do not pack."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(wave(random.Random(1).randbytes(1 << 21), width=4, tag=3))
+    return path
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_process_that_dies_loses_nothing(recording: Path, end: signal.Signals, force: bool) -> None:
+    original, output, noise = recording.read_bytes(), recording.with_name("a.ardm"), random.Random(int(end))
+    with spool() as _:
+        whole = api.encode_sound(original)
+    for _ in range(4):
+        if force:
+            output.write_bytes(b"precious")
+        process = command("encode", recording, "-o", output, "--no-verify", *(["-f"] if force else []))
+        time.sleep(0.2 + noise.random() * 1.6)
+        process.send_signal(end)
+        process.communicate()
+        assert recording.read_bytes() == original
+        if output.exists():
+            assert output.read_bytes() in ([whole, b"precious"] if force else [whole])
+            output.unlink()
+        left = [path for path in recording.parent.iterdir() if path != recording]
+        assert end == signal.SIGKILL or not left
+        for path in left:
+            path.unlink()
+
+
+def full() -> None:
+    """What writing more than 1 MB does from now on is what a full disk does."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_full_disk_leaves_everything_as_it_was(recording: Path, force: bool) -> None:
+    packed, output = recording.with_name("packed"), recording.with_name("out")
+    packed.write_bytes(api.encode_sound(recording.read_bytes()))
+    for name, source in (("encode", recording), ("decode", packed)):
+        if force:
+            output.write_bytes(b"precious")
+        content = {path: path.read_bytes() for path in recording.parent.iterdir()}
+        arguments = [name, source, "-o", output, *(["--no-verify"] if name == "encode" else [])]
+        process = command(*arguments, *(["-f"] if force else []), before=full)
+        message = process.communicate()[1].decode()
+        assert process.returncode == 1, message
+        assert os.strerror(27) in message  # EFBIG
+        assert {path: path.read_bytes() for path in recording.parent.iterdir()} == content

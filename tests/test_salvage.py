@@ -1,0 +1,162 @@
+"""Salvage: what damaged files and the beginnings of files still hold is right, and the rest is told."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from golden import FOLDER, GOLDEN
+from pictures import TEXT, png_file
+from sounds import wave
+
+from ardm_compress import api
+from ardm_compress.audio import files
+from ardm_compress.container import CRC_BYTES, read_header
+from ardm_compress.errors import ChecksumError, FormatError
+from ardm_compress.image import array, codec, methods
+from ardm_compress.image.codec import encode_picture, salvage_image
+from ardm_compress.image.container import read_header as read_picture_header
+from ardm_compress.image.picture import Picture, Wrapper
+from ardm_compress.media import Samples
+
+
+@pytest.fixture
+def tiled(photo: Samples, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """A photograph of 40 x 56 pixels in six tiles of five sections."""
+    monkeypatch.setattr(array, "SECTIONED_FROM", 1)
+    monkeypatch.setattr(array, "TILE", 20)
+    monkeypatch.setattr(array, "tile_side", lambda *_: 20)
+    return api.encode(photo, budget=12)
+
+
+def error(samples: Samples, photo: Samples) -> float:
+    return float(((samples.astype(float) - photo) ** 2).mean())
+
+
+def test_every_beginning_of_a_file_gives_an_image_and_says_which_tiles_are_exact(tiled: bytes, photo: Samples) -> None:
+    header, offset = read_header(tiled)
+    for size in [*range(offset, len(tiled), 311), len(tiled) - 1, len(tiled)]:
+        samples, inexact, tiles = array.salvage(tiled[:size])
+        exact = [index for index in range(tiles) if (samples == photo)[header.tile_box(index)].all()]
+        assert sorted([*inexact, *exact]) == list(range(tiles))
+    assert inexact == []
+
+
+def test_an_image_gets_better_while_it_arrives(photo: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(array, "SECTIONED_FROM", 1)
+    data = api.encode(photo)
+    sizes = np.linspace(read_header(data)[1], len(data), 9).astype(int)
+    found = [array.salvage(data[:size])[0] for size in sizes]
+    right = [(samples == photo).all(2).mean() for samples in found]
+    assert right == sorted(right)
+    assert all(b > a for a, b in pairwise(right[2:]))
+    errors = [error(samples, photo) for samples in found]
+    assert all(b < a for a, b in pairwise(errors))
+    quarter = np.repeat(np.repeat(photo[::4, ::4], 4, 0), 4, 1)[: photo.shape[0], : photo.shape[1]]
+    assert errors[3] < error(quarter, photo) / 2  # 3 of 8 bytes, far better than one pixel of 16
+
+
+def test_payloads_that_are_not_in_reverse_count_only_whole() -> None:
+    samples, data = GOLDEN["photo-3-rgb-sections"][0], (FOLDER / "photo-3-rgb-sections.ardm").read_bytes()
+    header, offset = read_header(data)
+    start = offset + sum(header.lengths[:-1])
+    for size in (start, len(data) - CRC_BYTES - 1):
+        found, inexact, _ = array.salvage(data[:size])
+        assert inexact == [0]
+        np.testing.assert_array_equal(found[::2, ::2], samples[::2, ::2])
+    whole = array.salvage(data)
+    np.testing.assert_array_equal(whole[0], samples)
+    assert whole[1] == []
+
+
+def test_damage_in_a_tile_leaves_the_others(tiled: bytes, photo: Samples) -> None:
+    header, offset = read_header(tiled)
+    tiles = len(header.checksums)
+    for section in (0, 2, 4):
+        stream = tiles * section + 4
+        damaged = bytearray(tiled)
+        damaged[offset + sum(header.lengths[:stream]) + header.lengths[stream] // 2] ^= 4
+        with pytest.raises(ChecksumError):
+            api.decode(bytes(damaged))
+        samples, inexact, _ = array.salvage(bytes(damaged))
+        assert inexact == [4]
+        samples[header.tile_box(4)] = photo[header.tile_box(4)]
+        np.testing.assert_array_equal(samples, photo)
+
+
+def test_nothing_is_salvaged_without_the_header(tiled: bytes) -> None:
+    offset = read_header(tiled)[1]
+    for data in (tiled[: offset - 1], b"", tiled[:10] + b"?" + tiled[11:]):
+        with pytest.raises(FormatError):
+            array.salvage(data)
+
+
+def test_what_salvage_expects_is_the_same_in_any_batch(tiled: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ardm_compress import tile
+
+    part = tiled[: len(tiled) // 3]
+    before = array.salvage(part)[0]
+    monkeypatch.setattr(tile, "BATCH", 17)
+    np.testing.assert_array_equal(array.salvage(part)[0], before)
+
+
+def test_pictures_are_salvaged_tile_by_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec, "TILE", 16)
+    drawn = (np.indices((40, 33)).sum(0) // 9 % 16).astype(np.uint8)[..., None]
+    data = encode_picture(Picture(drawn, Wrapper(0, 4, 1)))
+    header, offset = read_picture_header(data)
+    stream = 4
+    start = offset + sum(header.lengths[:stream])
+    damaged = bytearray(data)
+    damaged[start : start + header.lengths[stream]] = bytes(header.lengths[stream])
+    found = salvage_image(bytes(damaged))
+    assert (found.inexact, found.tiles) == ([4], 9)
+    samples = found.picture.samples.copy()
+    samples[header.tile_box(4)] = drawn[header.tile_box(4)]
+    np.testing.assert_array_equal(samples, drawn)
+    cut = salvage_image(data[:start])
+    assert cut.inexact == list(range(4, 9))
+    assert salvage_image(data).inexact == []
+
+
+def test_colour_and_transparency_are_salvaged_apart(photo: Samples) -> None:
+    alpha = np.where(np.arange(photo.shape[1]) < 20, 255, 0).astype(np.uint8)
+    samples = np.concatenate([photo, np.broadcast_to(alpha[None, :, None], (*photo.shape[:2], 1))], 2)
+    stream = methods._apart(samples, 8, methods.Settings(budget=4))
+    for cut in (stream, stream[:-1], stream[:1] + stream[1:].replace(stream[-9:], b"")):
+        found = methods.salvage_tile(cut, samples.shape, 8)
+        assert found is not None
+        np.testing.assert_array_equal(found[..., :3], photo)
+    assert methods.salvage_tile(stream[:1], samples.shape, 8) is None
+    lost = methods.salvage_tile(stream[:9], samples.shape, 8)
+    assert lost is not None
+    assert (lost == 128).all()
+
+
+def test_what_surrounds_pixels_is_salvaged(photo: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(array, "SECTIONED_FROM", 1)
+    data = api.encode_image(png_file(photo, 8, 2, TEXT), budget=10)
+    found = salvage_image(data[: len(data) * 3 // 4])
+    assert found.inexact == [0]
+    assert TEXT[8:12] in found.picture.wrapper.head
+    assert error(np.asarray(found.picture.samples, np.uint8), photo) < 60
+
+
+def test_damaged_tiles_of_sound_are_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "TILE", 400)
+    samples = (np.arange(1000) * 7919 % 601 - 300).astype("<i2")
+    original = wave(samples.tobytes(), rate=8000)
+    data = bytearray(api.encode_sound(original, budget=4))
+    data[-300] ^= 1
+    damaged: list[int] = []
+    back = b"".join(api.decoded_sound(bytes(data), damaged=damaged))
+    assert len(back) == len(original)
+    decoded, (tile,) = np.frombuffer(back[-2000:], "<i2"), damaged
+    silent = slice(400 * tile, 400 * tile + 400)
+    assert not decoded[silent].any()
+    expected = samples.copy()
+    expected[silent] = 0
+    np.testing.assert_array_equal(decoded, expected)
+    with pytest.raises(ChecksumError):
+        b"".join(api.decoded_sound(bytes(data)))
