@@ -117,9 +117,15 @@ def struck(data: bytes, noise: random.Random, *, repaired: bool) -> bytes:
     damaged = bytearray(data)
     for _ in range(noise.randint(1, MOST_BYTES)):
         damaged[noise.randrange(5, len(data))] = noise.randrange(256)
-    for before, start, stop in spans(data) if repaired else ():
-        damaged[stop : stop + CRC_BYTES] = zlib.crc32(before + damaged[start:stop]).to_bytes(4, "little")
-    return bytes(damaged)
+    return with_checksums(bytes(damaged), data) if repaired else bytes(damaged)
+
+
+def with_checksums(damaged: bytes, original: bytes) -> bytes:
+    """Right checksums where the original has them."""
+    found = bytearray(damaged)
+    for before, start, stop in spans(original):
+        found[stop : stop + CRC_BYTES] = zlib.crc32(before + found[start:stop]).to_bytes(4, "little")
+    return bytes(found)
 
 
 @click.command()

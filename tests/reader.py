@@ -1,10 +1,11 @@
-"""A second reader of files, written from docs/format.md sections 1 to 4 and 9. Standard library only.
+"""A second reader of files, written from docs/format.md sections 1 to 4, 9 and 13 to 15. Standard library only.
 
 It shares no code with the package, so that a test that compares them tests the document.
 """
 
 from __future__ import annotations
 
+import lzma
 import zlib
 from bisect import bisect_right
 from itertools import accumulate
@@ -99,22 +100,98 @@ def read_file(data: bytes) -> dict[str, Any]:
         "sections": sections, "reverse": bool(reverse), "style": style, "mirror": mirror, "latents": latents,
         "runs": runs, "checksums": checksums,
     }  # fmt: skip
-    if tiles * sections == 1:
+    return fields | {"payloads": payloads(source, tiles * sections)}
+
+
+def payloads(source: Bytes, streams: int) -> list[bytes]:
+    """Section 2, behind the sample checksums."""
+    data = source.data
+    if streams == 1:
         payload, check = data[source.at : -4], data[-4:]
         if source.at + 4 > len(data) or zlib.crc32(data[:-4]) != int.from_bytes(check, "little"):
             raise RefusedError("the file is damaged")
-        return fields | {"payloads": [payload]}
-    lengths = [source.leb128(4, 1 << 32) for _ in range(tiles * sections)]
-    if zlib.crc32(data[: source.at]) != source.number(4):
-        raise RefusedError("the header is damaged")
-    payloads = []
+        return [payload]
+    lengths = [source.leb128(4, 1 << 32) for _ in range(streams)]
+    check_header(source)
+    found = []
     for length in lengths:
-        payloads.append(source.take(length - 4))
-        if zlib.crc32(payloads[-1]) != source.number(4):
+        found.append(source.take(length - 4))
+        if zlib.crc32(found[-1]) != source.number(4):
             raise RefusedError("a stream is damaged")
     if source.at != len(data):
         raise RefusedError("bytes follow the last stream")
-    return fields | {"payloads": payloads}
+    return found
+
+
+def check_header(source: Bytes) -> None:
+    if zlib.crc32(source.data[: source.at]) != source.number(4):
+        raise RefusedError("the header is damaged")
+
+
+def start(data: bytes, *flags: int) -> tuple[Bytes, int]:
+    """Behind the flags, which must be one of those given."""
+    source = Bytes(data)
+    if source.take(5) != b"ARDM\1":
+        raise RefusedError("not an ARDM file of version 1")
+    found = source.number(1)
+    if found not in flags:
+        raise RefusedError("unknown flags")
+    return source, found
+
+
+def read_sound(data: bytes) -> dict[str, Any]:
+    """Section 13.1."""
+    source, flags = start(data, 128, 129)
+    length, channels, model = source.leb128(0, 1 << 34), source.leb128(1, 64), source.take(4)
+    tile = source.leb128(1, 1 << 20) if flags & 1 else max(1, length)
+    if flags & 1 and tile >= length:
+        raise RefusedError("a tile length that need not be given")
+    order = source.number(1)
+    if order > 12:
+        raise RefusedError("an order that is not defined")
+    wrapper = source.take(source.leb128(1, 1 << 28))
+    tiles = -(-length // tile)
+    checksums = [source.number(4) for _ in range(tiles)]
+    return {
+        "length": length, "channels": channels, "model": model, "tile": tile, "order": order, "wrapper": wrapper,
+        "checksums": checksums, "payloads": payloads(source, tiles * -(-channels // 2)),
+    }  # fmt: skip
+
+
+def read_stored(data: bytes) -> bytes:
+    """Section 14: the file that is stored."""
+    source, flags = start(data, 192, 193)
+    size = source.leb128(0, 1 << 34)
+    (body,) = payloads(source, 1)
+    if flags & 1:
+        body = lzma.decompress(body, lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 23}])
+    if len(body) != size:
+        raise RefusedError("a file of another size")
+    return body
+
+
+def read_picture(data: bytes) -> dict[str, Any]:
+    """Section 15.1."""
+    source, flags = start(data, 1, 5)
+    height, width = source.leb128(1, 1 << 20), source.leb128(1, 1 << 20)
+    tile = (source.leb128(1, height), source.leb128(1, width)) if flags & 4 else (height, width)
+    if flags & 4 and tile == (height, width):
+        raise RefusedError("tile sides that need not be given")
+    wrapper = source.take(source.leb128(1, 1 << 28))
+    tiles = -(-height // tile[0]) * -(-width // tile[1])
+    checksums = [source.number(4) for _ in range(tiles)]
+    return {
+        "height": height, "width": width, "tile": tile, "wrapper": wrapper, "checksums": checksums,
+        "payloads": payloads(source, tiles),
+    }  # fmt: skip
+
+
+def read_wrapped(data: bytes) -> tuple[bytes, bytes]:
+    """Section 15.5: the wrapper, and the file of section 2."""
+    source, _ = start(data, 9)
+    wrapper = source.take(source.leb128(1, 1 << 28))
+    check_header(source)
+    return wrapper, data[:5] + data[source.at :]
 
 
 class AnsDecoder:

@@ -21,17 +21,27 @@ from safetensors.numpy import load_file
 from ardm_compress import codec, container
 from ardm_compress.api import decode, encode
 from ardm_compress.ardm.order import make_order
+from ardm_compress.audio import container as sound_container
 from ardm_compress.audio import side, spectrum
+from ardm_compress.audio.container import SoundHeader
 from ardm_compress.container import Header, write_file
+from ardm_compress.data import spool
 from ardm_compress.entropy import SymbolEncoder
 from ardm_compress.errors import ArdmError, LimitError
 from ardm_compress.exact import mixture, tables
 from ardm_compress.exact.model import Model, load_model, save_model
+from ardm_compress.image import container as image_container
+from ardm_compress.image import picture as image_picture
+from ardm_compress.image.chunks import write_chunks
+from ardm_compress.image.container import RAW, PictureHeader, write_wrapped
+from ardm_compress.image.picture import PNG, Wrapper
 from ardm_compress.layout import tile_steps
 from ardm_compress.models import ModelFile, find_model
 from ardm_compress.network import config as grids
 from ardm_compress.network.config import NetworkConfig
 from ardm_compress.network.defaults import sound_network
+from ardm_compress.sound import wrapper as sound_wrapper
+from ardm_compress.stored import read_stored, stored
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "format.md").read_text("utf-8")
@@ -82,14 +92,29 @@ def worked_examples() -> dict[str, bytes]:
     made_up = [bytes.fromhex(payload) for payload in ("a1", "a2a3", "b1b2b3b4b5", "")]
     skewed = SymbolEncoder()
     skewed.push(np.array([2, 3, 1, 0], np.int32), np.tile(np.float32([FULL - 8, 0, 1, 3]), (4, 1)))
+    white = PictureHeader(
+        shape=(2, 3), tile=(2, 3), wrapper=image_picture.write_wrapper(Wrapper(PNG, 1, 1)),
+        checksums=(container.sample_checksum(bytes([1, 1, 1, 0, 0, 0])),), lengths=(),
+    )  # fmt: skip
+    timed = image_picture.write_wrapper(Wrapper(PNG, 8, 3, 2, write_chunks([(b"tIME", b"")])))
+    silent = SoundHeader(
+        frames=0, channels=1, model_id=model_id, tile=1, period_bits=9,
+        wrapper=sound_wrapper.write_wrapper(sound_wrapper.Wrapper(0, 2, 0, 8000)), checksums=(), lengths=(),
+    )  # fmt: skip
+    with spool() as nothing:
+        sound = sound_container.write_file(silent, nothing)[:]
     return {
+        "12.4": stored(b"hello"),
+        "12.5": image_container.write_file(white, [bytes([RAW, 0b11100000])]),
+        "12.6": write_wrapped(timed, write_file(one_pixel, [stack.to_bytes()])),
+        "12.7": sound,
         "12.1": write_file(one_pixel, [stack.to_bytes()]),
         "12.2": write_file(every_field, made_up),
         "12.3": skewed.to_bytes(),
     }
 
 
-@pytest.mark.parametrize("number", ["12.1", "12.2", "12.3"])
+@pytest.mark.parametrize("number", [f"12.{n}" for n in range(1, 8)])
 def test_the_worked_examples_are_what_the_package_writes(number: str) -> None:
     shown = [re.split(" {2,}", line)[0] for line in fenced(f"hex {number}").splitlines()]
     assert " ".join(shown) == worked_examples()[number].hex(" ")
@@ -108,6 +133,37 @@ def test_the_one_pixel_file_decodes_by_hand() -> None:
 def test_the_example_with_every_field_has_the_steps_it_says() -> None:
     header, _ = container.read_file(worked_examples()["12.2"])
     assert tile_steps(header.runs, make_order("spread", axes=2), header.tile, (2, 150)) == [(0, 358), (358, 384)]
+
+
+def test_the_second_reader_reads_files_of_every_kind_as_the_package_does() -> None:
+    golden = [path.read_bytes() for path in (ROOT / "tests" / "golden").glob("*.ardm")]
+    seen = set()
+    for data in [*golden, *worked_examples().values()]:
+        if data[:4] != b"ARDM":
+            continue
+        seen.add(data[5] & 0b11000011 if data[5] & 3 != 1 else data[5])
+        if data[5] >= 192:
+            assert reader.read_stored(data) == b"".join(read_stored(data))
+        elif data[5] >= 128:
+            header, payloads = sound_container.read_file(data)
+            assert reader.read_sound(data) == {
+                "length": header.frames, "channels": header.channels, "model": header.model_id, "tile": header.tile,
+                "order": header.period_bits, "wrapper": header.wrapper, "checksums": list(header.checksums),
+                "payloads": list(payloads),
+            }  # fmt: skip
+        elif data[5] == 9:
+            wrapper, file = image_container.read_wrapped(data)
+            assert reader.read_wrapped(data) == (wrapper, file[:])
+            assert both_read(file[:])
+        elif data[5] & 3 == 1:
+            shown, payloads = image_container.read_file(data)
+            assert reader.read_picture(data) == {
+                "height": shown.shape[0], "width": shown.shape[1], "tile": shown.tile, "wrapper": shown.wrapper,
+                "checksums": list(shown.checksums), "payloads": list(payloads),
+            }  # fmt: skip
+        else:
+            assert both_read(data)
+    assert seen >= {0, 2, 1, 9, 128, 193}
 
 
 def test_the_states_of_the_example_stack() -> None:

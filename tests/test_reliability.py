@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import resource
 import signal
 import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from damage import cuts, decode, files, flips, is_refused, struck
+from dying import fill, kill
 from pictures import chunk
-from sounds import wave
 
 from ardm_compress import api
 from ardm_compress.audio.container import SOUND, STORED
 from ardm_compress.container import MAGIC, MAX_SIDE, VERSION, write_varint
-from ardm_compress.data import spool
 from ardm_compress.errors import ArdmError
 from ardm_compress.image.container import PICTURE, TILED, WRAPPED
 
@@ -142,59 +138,14 @@ def test_images_that_unpack_to_more_than_they_say_are_refused_or_stored() -> Non
 # Processes that die, and disks that are full
 
 
-def command(*arguments: str | Path, before: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
-    line = [sys.executable, "-m", "ardm_compress", *map(str, arguments)]
-    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=before)
-
-
-@pytest.fixture
-def recording(tmp_path: Path) -> Path:
-    """A sound file that is stored, so that no time goes into networks: 2 MB that do not pack."""
-    path = tmp_path / "a.wav"
-    path.write_bytes(wave(random.Random(1).randbytes(1 << 21), width=4, tag=3))
-    return path
-
-
 @pytest.mark.parametrize("force", [False, True])
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_process_that_dies_loses_nothing(recording: Path, end: signal.Signals, force: bool) -> None:
-    original, output, noise = recording.read_bytes(), recording.with_name("a.ardm"), random.Random(int(end))
-    with spool() as _:
-        whole = api.encode_sound(original)
+def test_a_process_that_dies_loses_nothing(tmp_path: Path, end: signal.Signals, force: bool) -> None:
+    noise = random.Random(int(end))
     for _ in range(4):
-        if force:
-            output.write_bytes(b"precious")
-        process = command("encode", recording, "-o", output, "--no-verify", *(["-f"] if force else []))
-        time.sleep(0.2 + noise.random() * 1.6)
-        process.send_signal(end)
-        process.communicate()
-        assert recording.read_bytes() == original
-        if output.exists():
-            assert output.read_bytes() in ([whole, b"precious"] if force else [whole])
-            output.unlink()
-        left = [path for path in recording.parent.iterdir() if path != recording]
-        assert end == signal.SIGKILL or not left
-        for path in left:
-            path.unlink()
-
-
-def full() -> None:
-    """What writing more than 1 MB does from now on is what a full disk does."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+        kill(tmp_path, noise, end, force=force)
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_full_disk_leaves_everything_as_it_was(recording: Path, force: bool) -> None:
-    packed, output = recording.with_name("packed"), recording.with_name("out")
-    packed.write_bytes(api.encode_sound(recording.read_bytes()))
-    for name, source in (("encode", recording), ("decode", packed)):
-        if force:
-            output.write_bytes(b"precious")
-        content = {path: path.read_bytes() for path in recording.parent.iterdir()}
-        arguments = [name, source, "-o", output, *(["--no-verify"] if name == "encode" else [])]
-        process = command(*arguments, *(["-f"] if force else []), before=full)
-        message = process.communicate()[1].decode()
-        assert process.returncode == 1, message
-        assert os.strerror(27) in message  # EFBIG
-        assert {path: path.read_bytes() for path in recording.parent.iterdir()} == content
+def test_a_full_disk_leaves_everything_as_it_was(tmp_path: Path, force: bool) -> None:
+    fill(tmp_path, force=force)

@@ -1,0 +1,33 @@
+"""Fuzz a target of targets.py with atheris: ``python tests/fuzz.py TARGET [options of libFuzzer]``.
+
+``make fuzz`` runs all. What it finds is written as crash-* to the working folder; a test of it belongs into
+tests/found/TARGET/.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import atheris
+
+with atheris.instrument_imports(include=["ardm_compress"]):
+    from targets import TARGETS, seeds
+
+
+def main() -> None:
+    """Run one target on inputs that grow from its seeds."""
+    name = sys.argv.pop(1)
+    corpus = Path(tempfile.mkdtemp())
+    for number, seed in enumerate(seeds(name)):
+        (corpus / str(number)).write_bytes(seed)
+    atheris.Setup([*sys.argv, str(corpus)], TARGETS[name])
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

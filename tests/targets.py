@@ -1,0 +1,159 @@
+"""What fuzzing runs: functions of bytes from which only named errors may come, and those they swallow."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import numpy as np
+import torch
+from damage import decode, files, with_checksums
+from pictures import TEXT, png_file
+from PIL import Image
+from sounds import LIST, wave
+
+from ardm_compress import api, models
+from ardm_compress.ardm.order import make_order
+from ardm_compress.audio import container as sound_container
+from ardm_compress.errors import ArdmError
+from ardm_compress.exact.export import export
+from ardm_compress.exact.model import save_model
+from ardm_compress.image import container as picture_container
+from ardm_compress.image import methods, picture
+from ardm_compress.image.files import read_picture, write_picture
+from ardm_compress.layout import describe
+from ardm_compress.limits import Limits
+from ardm_compress.network.config import NetworkConfig
+from ardm_compress.network.model import Network
+from ardm_compress.sound import wrapper as sound_wrapper
+from ardm_compress.sound.files import read_sound, write_sound
+
+SMALL = Limits(pixels=1 << 10)
+TINY = NetworkConfig(axes=2, channels=3, bit_depth=8, radius_sq=4, hidden=16, expand=16, blocks=1, head=16, mixture=2,
+                     levels=3)  # fmt: skip
+SIDES = 9  # of the largest image of the round trip
+
+
+def header(data: bytes) -> None:
+    """Every parser of a header, and what ``info`` makes of it."""
+    for read in (describe, picture_container.read_wrapped, sound_container.read_file, picture_container.read_file):
+        with suppress(ArdmError):
+            read(b"ARDM\1" + data)
+
+
+def metadata(data: bytes) -> None:
+    """What surrounds samples."""
+    for module in (picture, sound_wrapper):
+        with suppress(ArdmError):
+            kept = module.read_wrapper(data)
+            assert module.read_wrapper(module.write_wrapper(kept)) == kept
+
+
+def payload(data: bytes) -> None:
+    """A tile of a picture, coded in every way."""
+    if len(data) < 2:
+        return
+    depth, channels = (1, 2, 4, 8, 16)[data[0] % 5], data[1] % 4 + 1
+    for salvage in (methods.decode_tile, methods.salvage_tile):
+        with suppress(ArdmError):
+            salvage(data[2:], (4, 5, channels), depth)
+
+
+@cache
+def tiny() -> str:
+    """The name of a model that has not learned anything."""
+    folder = Path(mkdtemp())
+    torch.manual_seed(1)
+    ranks = make_order(TINY.order, axes=2, period=TINY.period).ranks_per_level
+    costs = {
+        "costs.same": torch.ones(TINY.levels, ranks, ranks),
+        "costs.coarser": torch.ones(TINY.levels, 2, ranks, ranks),
+    }
+    sha256 = save_model(folder / "tiny.safetensors", TINY, {**export(Network(TINY)), **costs})
+    entry = {"name": "tiny", "file": "tiny.safetensors", "sha256": sha256, "order": TINY.order, "period": TINY.period}
+    (folder / models.MANIFEST).write_text(json.dumps([entry]))
+    known = models.manifest()
+    models.manifest = lambda: (*known, models.ModelFile(**{**entry, "file": folder / entry["file"]}))  # type: ignore
+    return "tiny"
+
+
+@cache
+def originals() -> list[bytes]:
+    """Small files of all kinds, some of them of the tiny model."""
+    samples = np.arange(9 * 8 * 3, dtype=np.uint8).reshape(9, 8, 3)
+    return [*files().values(), api.encode(samples, model=tiny(), budget=3)]
+
+
+def whole(data: bytes) -> None:
+    """A file that is damaged as the bytes say, with right checksums."""
+    if len(data) < 2:
+        return
+    original = originals()[data[0] % len(originals())]
+    damaged = bytearray(original)
+    for place, value in zip(data[1::3], data[2::3], strict=False):
+        damaged[5 + place * (len(original) - 5) // 256] ^= value
+    with suppress(ArdmError):
+        decode(with_checksums(bytes(damaged), original), SMALL)
+
+
+def round_trip(data: bytes) -> None:
+    """An image of these bytes, and sound of them."""
+    if len(data) < 4:
+        return
+    rows, columns, channels, budget = data[0] % SIDES + 1, data[1] % SIDES + 1, 1 + 2 * (data[2] & 1), data[3] % 9 + 1
+    samples = np.resize(np.frombuffer(data, np.uint8), (rows, columns, channels))
+    assert np.array_equal(api.decode(api.encode(samples, model=tiny(), budget=budget)), samples)
+    original = wave(data[4:][: len(data[4:]) & ~1], rate=8000)
+    assert api.decode_sound(api.encode_sound(original, budget=max(2, budget))) == original
+
+
+def image(data: bytes) -> None:
+    """An image file to encode: what is taken apart is made again."""
+    with suppress(ArdmError):
+        found = read_picture(data, SMALL)
+        if found is not None:
+            again = read_picture(write_picture(found), SMALL)
+            assert again is not None
+            assert picture.same_picture(found, again)
+
+
+def sound(data: bytes) -> None:
+    """A sound file to encode."""
+    with suppress(ArdmError):
+        found = read_sound(data)
+        if data[:4] != b"fLaC":
+            assert write_sound(found) == data
+        else:
+            deque((found.samples[:],), maxlen=0)
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    target.__name__: target for target in (header, metadata, payload, whole, round_trip, image, sound)
+}
+
+
+def seeds(name: str) -> list[bytes]:
+    """Inputs to begin with."""
+    samples = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    found: dict[str, list[bytes]] = {
+        "header": [data[5:] for data in files().values()],
+        "metadata": [bytes([0b01001100, 2]), bytes([0, 2, 0, 0x40])],
+        "image": [png_file(samples, 8, 2, TEXT), png_file(samples[..., :1] % 4, 2, 0), *_saved(samples)],
+        "sound": [wave(bytes(60)), wave(bytes(60), channels=2, before=LIST), wave(bytes(60), width=3)],
+    }
+    return found.get(name, [bytes(range(40))])
+
+
+def _saved(samples: np.ndarray) -> list[bytes]:
+    found = []
+    for kind in ("BMP", "TIFF", "PPM", "WEBP", "GIF"):
+        out = io.BytesIO()
+        Image.fromarray(samples).save(out, kind, lossless=True)
+        found.append(out.getvalue())
+    return found
