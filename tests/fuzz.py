@@ -1,7 +1,6 @@
 """Fuzz a target of targets.py with atheris: ``python tests/fuzz.py TARGET [options of libFuzzer]``.
 
-``make fuzz`` runs all. What it finds is written as crash-* to the working folder; a test of it belongs into
-tests/found/TARGET/.
+``make fuzz`` runs all. What it finds is kept in .venv/found/TARGET/; a copy in tests/found/TARGET/ makes it a test.
 """
 
 from __future__ import annotations
