@@ -237,7 +237,8 @@ class Reader:
         if streams != 1:
             self.check()
         if streams == 1 and (len(data) < end + CRC_BYTES or crc(data[:-CRC_BYTES]) != data[-CRC_BYTES:]):
-            raise ChecksumError("the file is damaged or cut short", offset=end, section="payload")
+            message = "the file is damaged or cut short; small ones like it have one checksum, and no part to salvage"
+            raise ChecksumError(message, offset=end, section="payload")
         if expected != data[:end]:
             raise FormatError("the header is not in its only valid form", offset=0, section="header")
 
@@ -322,8 +323,7 @@ def read_header(data: Data, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, in
     progressive, sections = _read_sections(reader) if flags & SECTIONED else (False, 1)
     mirror, style = divmod(reader.varint(1, 127, "the style") if flags & STYLED else 0, 1 << STYLE_BITS)
     tiles = ceil(shape[0] / tile[0]) * ceil(shape[1] / tile[1])
-    if tiles > limits.tiles:
-        raise LimitError(f"{tiles} tiles are over the limit of {limits.tiles}")
+    limits.check_tiles(tiles, *shape)
     latents = tuple(_read_latents(reader) for _ in range(tiles if flags & LATENTS else 0))
     runs = None
     if flags & EXPLICIT_SCHEDULE:
@@ -355,7 +355,7 @@ class Payloads:
     def __init__(self, data: Data, offset: int, lengths: tuple[int, ...], *, whole: bool = True) -> None:
         """Raises: FormatError: they do not fill the data from ``offset`` on, although it should be ``whole``."""
         self._data, self._ends = data, list(accumulate(lengths, initial=offset))
-        if self._ends[-1] != len(data) if whole else self._ends[-1] < len(data):
+        if whole and self._ends[-1] != len(data):
             message = f"the file has {len(data)} bytes but should have {self._ends[-1]}"
             message += "; --salvage decodes what there is" if len(data) < self._ends[-1] else ""
             raise FormatError(message, offset=min(self._ends[-1], len(data)))

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from ardm_compress.errors import OutputExistsError
@@ -52,14 +53,16 @@ def write_atomically(path: Path, data: bytes | Iterable[bytes], *, force: bool, 
 
 
 def _copy_attributes(source: Path, target: Path) -> None:
-    shutil.copymode(source, target)
+    """As far as the disk has them: FAT and some networks do not."""
     status = source.stat()
-    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with suppress(OSError):
+        shutil.copymode(source, target)
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name last through a crash, where folders can be synchronised: who removes the input relies on it."""
-    if os.name == "posix":
+    """Make the new name last through a crash, where folders can be synchronised."""
+    with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -16,14 +16,14 @@ import numpy as np
 from ardm_compress.ardm.order import make_order
 from ardm_compress.audio import container as sound_container
 from ardm_compress.audio.container import is_sound, is_stored
-from ardm_compress.container import CRC_BYTES, VERSION, read_header
+from ardm_compress.container import CRC_BYTES, MAX_SIDE, VERSION, read_header
 from ardm_compress.data import Data
 from ardm_compress.errors import FormatError
 from ardm_compress.image import container as picture_container
 from ardm_compress.image.container import method_name
 from ardm_compress.image.picture import KIND_NAMES
 from ardm_compress.image.picture import read_wrapper as read_picture_wrapper
-from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.limits import Limits
 from ardm_compress.models import model_of_file
 from ardm_compress.sound.wrapper import read_wrapper
 from ardm_compress.stored import stored_size
@@ -31,6 +31,7 @@ from ardm_compress.stored import stored_size
 if TYPE_CHECKING:
     from ardm_compress.ardm.order import Order
 
+DESCRIBED = Limits(pixels=MAX_SIDE**2)  # nothing is decoded
 SPREAD_PERIOD = 8  # of files of sound in the spread order
 
 
@@ -67,25 +68,26 @@ def make_sound_order(period_bits: int) -> Order:
     return make_order("spread", axes=1, period=SPREAD_PERIOD)
 
 
-def describe(data: Data, limits: Limits = DEFAULT_LIMITS) -> dict[str, object]:
+def describe(data: Data) -> dict[str, object]:
     """What ``info`` shows, from the header alone.
 
     Raises:
-        FormatError, UnsupportedError, LimitError: as ``read_header``; UnsupportedError also for an unknown model.
+        FormatError, UnsupportedError: as ``read_header``; UnsupportedError also for an unknown model.
     """
     if is_sound(data):
         return _describe_stored(data) if is_stored(data) else _describe_sound(data)
     if picture_container.is_picture(data):
-        return _describe_picture(data, limits)
+        return _describe_picture(data)
     if picture_container.is_wrapped(data):
         wrapper, file = picture_container.read_wrapped(data)
         kind = KIND_NAMES[read_picture_wrapper(wrapper).kind]
-        return _describe_samples(file, limits) | {"file": kind, "bytes": len(data)}
-    return _describe_samples(data, limits)
+        return _describe_samples(file, len(data)) | {"file": kind}
+    return _describe_samples(data, len(data))
 
 
-def _describe_samples(data: Data, limits: Limits) -> dict[str, object]:
-    header, offset = read_header(data, limits)
+def _describe_samples(data: Data, size: int) -> dict[str, object]:
+    """Of a file of the model, which is the end of one of so many bytes."""
+    header, offset = read_header(data, DESCRIBED)
     model = model_of_file(header.model_id)
     order = make_order(model.order, axes=2, period=model.period)
     return {
@@ -104,11 +106,11 @@ def _describe_samples(data: Data, limits: Limits) -> dict[str, object]:
         "style": header.style,
         "mirror": header.mirror,
         "latents": max(map(len, header.latents), default=0),
-    } | _sizes(data, offset, header.lengths, prod(header.shape) * header.channels)
+    } | _sizes(size, size - len(data) + offset, header.lengths, prod(header.shape) * header.channels)
 
 
-def _describe_picture(data: Data, limits: Limits) -> dict[str, object]:
-    header, offset = picture_container.read_header(data, limits)
+def _describe_picture(data: Data) -> dict[str, object]:
+    header, offset = picture_container.read_header(data, DESCRIBED)
     wrapper, starts = read_picture_wrapper(header.wrapper), accumulate(header.lengths[:-1], initial=offset)
     methods = Counter(method_name(data[start : start + 1]) for start in starts)
     return {
@@ -121,7 +123,7 @@ def _describe_picture(data: Data, limits: Limits) -> dict[str, object]:
         "file": KIND_NAMES[wrapper.kind],
         "tiles": prod(header.grid),
         "methods": ", ".join(f"{name} {count}" for name, count in sorted(methods.items())),
-    } | _sizes(data, offset, header.lengths, prod(header.shape) * wrapper.channels)
+    } | _sizes(len(data), offset, header.lengths, prod(header.shape) * wrapper.channels)
 
 
 def _describe_sound(data: Data) -> dict[str, object]:
@@ -142,16 +144,16 @@ def _describe_sound(data: Data) -> dict[str, object]:
         "order": order.name,
         "calls": len(tile_steps(None, order, (header.tile,), (header.tile,))),
         "tiles": header.tiles,
-    } | _sizes(data, offset, header.lengths, header.frames * header.channels)
+    } | _sizes(len(data), offset, header.lengths, header.frames * header.channels)
 
 
-def _sizes(data: Data, offset: int, lengths: Sequence[int], samples: int) -> dict[str, object]:
-    """What every description ends with: ``lengths`` of the streams behind ``offset``, which hold so many samples."""
+def _sizes(size: int, offset: int, lengths: Sequence[int], samples: int) -> dict[str, object]:
+    """What every description ends with: ``lengths`` of the streams behind a header of ``offset`` bytes."""
     return {
-        "bytes": len(data),
+        "bytes": size,
         "payload_bytes": sum(lengths) - CRC_BYTES * len(lengths),
         "header_bytes": offset,
-        "bits_per_sample": 8 * len(data) / max(1, samples),
+        "bits_per_sample": 8 * size / max(1, samples),
     }
 
 

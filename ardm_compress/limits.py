@@ -9,6 +9,7 @@ from ardm_compress.errors import LimitError
 
 MIB: Final = 1 << 20
 CODING: Final = 420 * MIB  # of a process that codes a tile: Python, PyTorch, the model and its work
+TILE_PIXELS: Final = 1 << 14
 COPIES: Final = 3  # of an image's samples: themselves, what they are read from or written to, and the pixels packed
 
 
@@ -17,7 +18,7 @@ class Limits:
     """What a reader or writer of images accepts."""
 
     pixels: int = 1 << 28
-    tiles: int = 1 << 16
+    tiles: int = 64  # and one more for every TILE_PIXELS pixels: each takes all network calls, however small it is
     tile_pixels: int = 1 << 20  # of one tile, which is coded in one piece
     memory: int = 1536 * MIB  # bytes, about, of all processes together
 
@@ -28,6 +29,12 @@ class Limits:
                 f"{columns} x {rows} pixels are over the limit of {self.pixels}; --max-pixels {rows * columns} "
                 "(Limits(pixels=...)) allows them"
             )
+
+    def check_tiles(self, tiles: int, rows: int, columns: int) -> None:
+        """Raise LimitError if an image is cut into too many."""
+        most = self.tiles + rows * columns // TILE_PIXELS
+        if tiles > most:
+            raise LimitError(f"{tiles} tiles of {columns} x {rows} pixels are over the limit of {most}")
 
     def check_memory(self, samples: int) -> None:
         """Raise LimitError if coding an image whose samples take so many bytes takes too much."""

@@ -1,7 +1,7 @@
-"""Work on the parts of a file in several processes. Standard library and loky only.
+"""Work on the parts of a file in several processes. Errors, standard library and loky only.
 
 loky's processes need no ``if __name__ == "__main__"`` in the caller's script, and one that dies is an error, not a
-wait for ever. They stay for the next call.
+wait for ever.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor
 from itertools import starmap
 from typing import Any, Final, TypeVar
+
+from ardm_compress.errors import LimitError
 
 Result = TypeVar("Result")
 
@@ -31,9 +34,9 @@ def ordered(work: Callable[..., Result], tasks: Iterable[tuple[Any, ...]], jobs:
     if jobs <= 1:
         yield from starmap(work, tasks)
         return
-    from loky import get_reusable_executor
+    from loky import ProcessPoolExecutor
 
-    executor, running = get_reusable_executor(max_workers=jobs, env=ONE_THREAD), deque[Any]()
+    executor, running = ProcessPoolExecutor(max_workers=jobs, env=ONE_THREAD), deque[Any]()
     try:
         for task in tasks:
             running.append(executor.submit(work, *task))
@@ -41,6 +44,8 @@ def ordered(work: Callable[..., Result], tasks: Iterable[tuple[Any, ...]], jobs:
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()
-    except BaseException:
-        executor.shutdown(kill_workers=True)  # nobody waits for tiles of a file that failed or was interrupted
-        raise
+    except BrokenExecutor as error:
+        message = "a process that coded a tile has died, probably for lack of memory; --jobs 1 (jobs=1) needs the least"
+        raise LimitError(message) from error
+    finally:
+        executor.shutdown(kill_workers=bool(running))  # nobody waits for tiles of a file that failed

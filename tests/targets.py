@@ -144,10 +144,24 @@ def seeds(name: str) -> list[bytes]:
     found: dict[str, list[bytes]] = {
         "header": [data[5:] for data in files().values()],
         "metadata": [bytes([0b01001100, 2]), bytes([0, 2, 0, 0x40])],
+        "payload": [bytes([at, channels - 1]) + stream for at, channels, stream in _streams()],
         "image": [png_file(samples, 8, 2, TEXT), png_file(samples[..., :1] % 4, 2, 0), *_saved(samples)],
         "sound": [wave(bytes(60)), wave(bytes(60), channels=2, before=LIST), wave(bytes(60), width=3)],
     }
     return found.get(name, [bytes(range(40))])
+
+
+def _streams() -> list[tuple[int, int, bytes]]:
+    """Of tiles of 4 x 5 samples: the place of their depth, their channels, and they themselves, coded in every way."""
+    found = []
+    for place, depth, channels in ((0, 1, 1), (3, 8, 1), (3, 8, 2), (3, 8, 3), (3, 8, 4), (4, 16, 3)):
+        kind = picture.sample_type(depth)
+        samples = (np.arange(20 * channels).reshape(4, 5, channels) * 7919 % (1 << depth)).astype(kind)
+        mixed = methods.contexts.pack(samples, depth)
+        ways = [methods._raw(samples, depth), *methods._others(samples, depth), bytes([5]) + (mixed or b"")]
+        ways += [methods._apart(samples, depth, methods.Settings(budget=2))] if channels in (2, 4) else []
+        found += [(place, channels, way) for way in ways]
+    return found
 
 
 def _saved(samples: np.ndarray) -> list[bytes]:

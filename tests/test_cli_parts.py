@@ -13,8 +13,11 @@ from commands import failed, names, run, smooth
 from PIL import Image
 from sounds import wave
 
-from ardm_compress.image import array
+from ardm_compress.audio import files
+from ardm_compress.container import Header, write_file
+from ardm_compress.image import array, codec
 from ardm_compress.media import Samples, read_image, write_image
+from ardm_compress.models import find_model
 
 
 @pytest.fixture
@@ -55,13 +58,19 @@ def test_salvage_writes_what_is_left_and_exits_3(packed: Path, photo: Samples) -
     np.testing.assert_array_equal(read_image(packed.with_name("a.png")), photo)
 
 
-def test_sound_is_salvaged(tmp_path: Path) -> None:
-    original = tmp_path / "a.wav"
+def test_sound_is_salvaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "TILE", 1000)
+    original, packed = tmp_path / "a.wav", tmp_path / "a.wav.ardm"
     original.write_bytes(wave((np.arange(4000) * 7919 % 601 - 300).astype("<i2").tobytes(), rate=8000))
     succeeded(run("encode", original, "--budget", "4"))
-    before = original.read_bytes()
-    succeeded(run("decode", tmp_path / "a.wav.ardm", "--salvage", "-f"))
+    before, whole = original.read_bytes(), packed.read_bytes()
+    succeeded(run("decode", packed, "--salvage", "-f"))
     assert original.read_bytes() == before
+    packed.write_bytes(whole[:-200])
+    failed(run("decode", packed, "-f"), 3)
+    assert original.read_bytes() == before
+    assert "tiles 3 of" in failed(run("decode", packed, "--salvage", "-f"), 3)
+    assert original.read_bytes() == before[:-2000] + bytes(2000)
 
 
 def test_salvage_is_of_all_of_a_file(packed: Path) -> None:
@@ -93,7 +102,7 @@ def test_sample_draws_an_image(tmp_path: Path) -> None:
     failed(run("sample", "-o", tmp_path / "d.png", "--width", "5000", "--height", "5000"), 4)
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "RGB", "RGBA"])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA"])
 def test_inpaint_fills_what_the_mask_marks(tmp_path: Path, photo: Samples, mode: str) -> None:
     write_image(tmp_path / "a.png", photo)
     marks = np.zeros(photo.shape[:2], np.uint8)
@@ -148,3 +157,47 @@ def test_inputs_are_removed_only_on_request_and_after_verification(tmp_path: Pat
     packed.write_bytes(content)
     succeeded(run("decode", packed, "--rm"))
     assert names(tmp_path) == ["a.png"]
+
+
+def test_an_input_that_is_its_own_output_is_not_removed(tmp_path: Path) -> None:
+    """All that was left was the output, which --rm took for the input."""
+    source = tmp_path / "a.png"
+    write_image(source, smooth(3))
+    succeeded(run("encode", source, "-o", source, "-f", "--rm", "--budget", "4"))
+    assert source.read_bytes()[:4] == b"ARDM"
+    succeeded(run("decode", source, "-f", "--rm"))
+    np.testing.assert_array_equal(read_image(source), smooth(3))
+    succeeded(run("encode", source, "-o", "/dev/null", "-f", "--rm", "--budget", "4"))
+    assert names(tmp_path) == ["a.png"]
+    (tmp_path / "link.png").symlink_to(source)
+    assert run("encode", tmp_path / "link.png", "--rm").exit_code == 2
+    assert names(tmp_path) == ["a.png", "link.png"]
+
+
+def test_what_cannot_be_written_is_told_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "a.bmp"
+    Image.fromarray(smooth(1)[..., 0]).convert("P").save(source)
+    succeeded(run("encode", source, "--budget", "4"))
+    packed = tmp_path / "a.bmp.ardm"
+    monkeypatch.setattr(codec, "decode_tile", lambda *_: pytest.fail("decoded"))
+    assert ".bmp" in failed(run("decode", packed, "-o", tmp_path / "b.jpg"), 4)
+    assert "parts" in failed(run("decode", packed, "-o", tmp_path / "b.png", "--preview", "1"), 4)
+    for command in ("encode", "decode"):
+        failed(run(command, source if command == "encode" else packed, "-o", tmp_path, "-f"), 1)
+
+
+def test_parts_of_stored_files_are_wrong_usage(tmp_path: Path) -> None:
+    Image.fromarray(smooth(1)[..., 0]).save(tmp_path / "a.gif")
+    succeeded(run("encode", tmp_path / "a.gif"))
+    for part in (["--start", "1"], ["--preview", "1"], ["--region", "0,0,1,1"]):
+        assert run("decode", tmp_path / "a.gif.ardm", "-o", tmp_path / "b", *part).exit_code == 2
+
+
+def test_info_has_no_limit_of_pixels(tmp_path: Path) -> None:
+    """Nor has the summary of encode: the output was there, the exit code 4, and --rm did nothing."""
+    shape, tile, count = (1 << 15, 1 << 15), (1 << 10, 1 << 10), 1 << 10
+    header = Header(shape=shape, tile=tile, channels=3, model_id=find_model("photo").model_id, sections=1, runs=None,
+                    checksums=(0,) * count, lengths=())  # fmt: skip
+    (tmp_path / "a.ardm").write_bytes(write_file(header, [b""] * count))
+    assert "32768" in run("info", tmp_path / "a.ardm").stdout
+    assert "--max-pixels" in failed(run("test", tmp_path / "a.ardm"), 4)

@@ -262,7 +262,7 @@ def test_unknown_flags_are_refused() -> None:
         head_of(2, MAX_SIDE, MAX_SIDE),
         head_of(2, 1 << 14, (1 << 14) + 1),
         head_of(TILED, 1 << 14, 1 << 14, 1, 1),
-        head_of(TILED, 1, MAX_SIDE, 1, 15),
+        head_of(TILED, 1, MAX_SIDE, 1, (1 << 13) - 64),
     ],
     ids=["a huge image", "just too many pixels", "a tile per pixel", "just too many tiles"],
 )
@@ -274,7 +274,7 @@ def test_claims_over_the_limits_are_refused_at_once(head: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "head", [head_of(TILED, 1 << 14, 1 << 14, 1 << 10, 1 << 10), head_of(TILED, 1, MAX_SIDE, 1, 16)]
+    "head", [head_of(TILED, 1 << 14, 1 << 14, 1 << 10, 1 << 10), head_of(TILED, 1, MAX_SIDE, 1, 1 << 13)]
 )
 def test_claims_just_within_the_limits_are_not_over_them(head: bytes) -> None:
     with pytest.raises(FormatError):  # and not LimitError

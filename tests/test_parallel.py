@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 
 import numpy as np
 import pytest
@@ -35,6 +36,19 @@ def test_tasks_are_not_all_taken_at_once() -> None:
 def test_errors_of_other_processes_arrive(jobs: int) -> None:
     with pytest.raises(ZeroDivisionError):
         list(ordered(operator.floordiv, [(1, 1), (1, 0), (1, 1)], jobs))
+
+
+def test_a_process_that_dies_is_a_named_error() -> None:
+    with pytest.raises(LimitError, match="--jobs 1"):
+        list(ordered(os._exit, [(1,), (1,), (1,)], 2))
+
+
+def test_an_error_in_one_file_leaves_another_alone() -> None:
+    good = ordered(operator.mul, [(n, 2) for n in range(6)], 2)
+    assert next(good) == 0
+    with pytest.raises(ZeroDivisionError):
+        list(ordered(operator.floordiv, [(1, 0)], 2))
+    assert list(good) == [2, 4, 6, 8, 10]
 
 
 def test_processes_make_the_same_file(photo: Samples, monkeypatch: pytest.MonkeyPatch) -> None:

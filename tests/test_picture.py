@@ -115,7 +115,7 @@ def test_files_of_plain_samples_come_back_byte_for_byte(name: str) -> None:
     assert read_wrapper(write_wrapper(picture.wrapper)) == picture.wrapper
     decoded = decode_image(encode_picture(picture, QUICK))
     assert write_picture(decoded) == data
-    assert written_as(decoded, own_suffixes(picture)[0]) == data
+    assert written_as(decoded, own_suffixes(picture.wrapper)[0]) == data
     if name in ("bmp", "bmp gray", "ppm", "pgm", "tiff"):
         np.testing.assert_array_equal(picture.samples.squeeze(), np.asarray(Image.open(io.BytesIO(data))))
 

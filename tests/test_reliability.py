@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import imagecodecs
+import numpy as np
 import pytest
 from damage import cuts, decode, files, flips, is_refused, struck
 from dying import fill, kill
 from pictures import chunk
+from PIL import Image
 
 from ardm_compress import api
 from ardm_compress.audio.container import SOUND, STORED
 from ardm_compress.container import MAGIC, MAX_SIDE, VERSION, write_varint
-from ardm_compress.errors import ArdmError
-from ardm_compress.image.container import PICTURE, TILED, WRAPPED
+from ardm_compress.errors import ArdmError, FormatError, LimitError
+from ardm_compress.image import methods
+from ardm_compress.image.container import JPEG_XL, PICTURE, TILED, WRAPPED
+from ardm_compress.limits import CODING, Limits
 
 KINDS = files()
 
@@ -129,10 +138,59 @@ def test_images_that_unpack_to_more_than_they_say_are_refused_or_stored() -> Non
     ihdr = b"\0\0\0\x09\0\0\0\x09\x08\0\0\0\0"
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", ihdr) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
     start = time.process_time()
-    with pytest.MonkeyPatch.context():
-        coded = api.encode_image(data)
+    coded = api.encode_image(data)
     assert b"".join(api.decoded_file(coded)) == data
     assert time.process_time() - start < 5
+
+
+def animation(frames: int) -> bytes:
+    """A JPEG XL codestream of several frames."""
+    images = np.zeros((frames, 64, 64, 3), np.uint8)
+    return bytes(imagecodecs.jpegxl_encode(images, lossless=True, effort=1, usecontainer=False))
+
+
+def test_tiles_of_several_frames_are_refused_before_they_unpack() -> None:
+    """The decoder would unpack all of them, 100 bytes each, into as much memory as there is."""
+    with pytest.raises(FormatError, match="sides"):
+        methods.decode_tile(bytes([JPEG_XL]) + animation(3), (64, 64, 3), 8)
+
+
+@contextmanager
+def at_most(mebibytes: int) -> Iterator[None]:
+    """No more memory is taken, as far as Python and NumPy know."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < mebibytes << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_kinds_of_tiff_that_nobody_unpacks_here_are_stored_without_unpacking() -> None:
+    """They were unpacked to see whether they are damaged, whatever their size."""
+    deep = bytes(imagecodecs.tiff_encode(np.zeros((5000, 5000), np.uint64), compression="deflate", level=1))
+    with at_most(150):  # of which LZMA takes 100
+        coded = api.encode_image(deep, limits=Limits(pixels=100))
+    assert b"".join(api.decoded_file(coded)) == deep
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "GIF", "BMP"])
+def test_limits_hold_before_an_image_is_unpacked(kind: str) -> None:
+    out, small = io.BytesIO(), io.BytesIO()
+    Image.new("RGB", (2000, 2000)).save(out, kind, lossless=True)
+    for limits in (Limits(pixels=2000**2 - 1), Limits(memory=CODING + 1000)):
+        with at_most(4 + 3 * len(out.getvalue()) // (1 << 20)), pytest.raises(LimitError):
+            api.encode_image(out.getvalue(), limits=limits)
+    Image.new("RGB", (5, 5)).save(small, kind, lossless=True)
+    assert api.encode_image(small.getvalue(), limits=Limits(pixels=25))
+
+
+def test_tiles_are_few_for_their_pixels() -> None:
+    """Each takes all network calls: a file of 2^16 tiles of 4 x 4 pixels took hours."""
+    Limits().check_tiles(64, 10, 10)
+    Limits().check_tiles(128, 1024, 1024)
+    with pytest.raises(LimitError):
+        Limits().check_tiles(65, 10, 10)
 
 
 # Processes that die, and disks that are full
@@ -142,8 +200,10 @@ def test_images_that_unpack_to_more_than_they_say_are_refused_or_stored() -> Non
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_process_that_dies_loses_nothing(tmp_path: Path, end: signal.Signals, force: bool) -> None:
     noise = random.Random(int(end))
-    for _ in range(4):
+    for _ in range(2):
         kill(tmp_path, noise, end, force=force)
+    assert kill(tmp_path, None, end, force=force) in ("written", "as it was")
+    assert kill(tmp_path, None, None, force=force) == "written"
 
 
 @pytest.mark.parametrize("force", [False, True])

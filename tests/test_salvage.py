@@ -15,6 +15,7 @@ from ardm_compress.audio import files
 from ardm_compress.container import CRC_BYTES, read_header
 from ardm_compress.errors import ChecksumError, FormatError
 from ardm_compress.image import array, codec, methods
+from ardm_compress.image.chunks import write_chunks
 from ardm_compress.image.codec import encode_picture, salvage_image
 from ardm_compress.image.container import read_header as read_picture_header
 from ardm_compress.image.picture import Picture, Wrapper
@@ -83,6 +84,21 @@ def test_damage_in_a_tile_leaves_the_others(tiled: bytes, photo: Samples) -> Non
         assert inexact == [4]
         samples[header.tile_box(4)] = photo[header.tile_box(4)]
         np.testing.assert_array_equal(samples, photo)
+
+
+def test_bytes_behind_the_end_are_left_out(tiled: bytes, photo: Samples) -> None:
+    samples, inexact, _ = array.salvage(tiled + b"junk")
+    np.testing.assert_array_equal(samples, photo)
+    assert inexact == []
+
+
+def test_lost_tiles_of_palette_images_have_the_first_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec, "TILE", 16)
+    palette = Wrapper(0, 8, 1, 3, write_chunks([(b"PLTE", bytes(30))]))
+    data = encode_picture(Picture((np.indices((40, 33)).sum(0) % 10).astype(np.uint8)[..., None], palette))
+    found = salvage_image(data[: read_picture_header(data)[1]])
+    assert len(found.inexact) == found.tiles
+    assert not found.picture.samples.any()
 
 
 def test_nothing_is_salvaged_without_the_header(tiled: bytes) -> None:

@@ -15,12 +15,14 @@ from ardm_compress.cli.group import (
     REMOVE,
     SUFFIX,
     check_output,
+    check_removable,
     coding_arguments,
     coding_options,
     is_packed_sound,
     is_stored,
     main,
     progress_bar,
+    remove_input,
 )
 from ardm_compress.data import Data, opened
 from ardm_compress.errors import ChecksumError
@@ -29,7 +31,7 @@ from ardm_compress.image.tiling import COARSEST
 
 if TYPE_CHECKING:
     from ardm_compress.container import Region
-    from ardm_compress.image.picture import Picture
+    from ardm_compress.image.picture import Picture, Wrapper
 
 
 def _parse_region(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Region | None:
@@ -97,11 +99,14 @@ def decode(
     and what is converted, have no tags.
 
     With --salvage, tiles of an image that are not all there are completed by what the model expects, or gray; tiles
-    of sound are silent. The exit code is 3 if there are any.
+    of sound are silent. The exit code is 3 if there are any. Small files, up to 128 x 128 pixels or some seconds, are
+    one tile with one checksum, of which nothing is salvaged.
     """
     part = Part(region, level, salvage, start, duration)
-    if remove and (output or not part.is_all):
-        raise click.UsageError("--rm is only for what is decoded as a whole, to its own kind of file; leave out -o")
+    if remove:
+        check_removable(file)
+        if output or not part.is_all:
+            raise click.UsageError("--rm is only for what is decoded as a whole, to its own kind of file: without -o")
     if (part.of_image or part.of_sound) and salvage:
         raise click.UsageError("--salvage decodes all of a file")
     if (part.of_image or part.of_sound) and output is None:
@@ -109,16 +114,16 @@ def decode(
     with opened(file) as data:
         if part.of_image and is_packed_sound(data):
             raise click.UsageError("--region and --preview are for images of which samples are coded; this is none")
-        if is_stored(data) and not part.of_sound:
-            _decode_stored(file, data, output, force)
+        if part.of_sound and (is_stored(data) or not is_packed_sound(data)):
+            raise click.UsageError("--start and --duration are for sound that the model has coded; this file is none")
+        if is_stored(data):
+            written = _decode_stored(file, data, output, force)
         elif is_packed_sound(data):
-            _decode_sound(file, data, output, force, part)
-        elif part.of_sound:
-            raise click.UsageError("--start and --duration are for sound; this file is an image")
+            written = _decode_sound(file, data, output, force, part)
         else:
-            _decode_image(file, data, output, force, part, coding)
+            written = _decode_image(file, data, output, force, part, coding)
     if remove:
-        file.unlink()
+        remove_input(file, written)
 
 
 @main.command()
@@ -154,33 +159,35 @@ def _original_name(file: Path) -> Path:
     return _without_suffix(file) if file.suffix == SUFFIX else file.with_name(file.name + ".out")
 
 
-def _decoded_name(file: Path, picture: Picture) -> Path:
+def _decoded_name(file: Path, wrapper: Wrapper) -> Path:
     """FILE without .ardm, with a suffix that is right."""
     from ardm_compress.image.files import own_suffixes
     from ardm_compress.image.png import plain as plain_wrapper
     from ardm_compress.media import WRITERS
 
-    name, own = _without_suffix(file), own_suffixes(picture)
-    anything = picture.wrapper == plain_wrapper(picture.wrapper.channels) and picture.wrapper.channels in (1, 3)
+    name, own = _without_suffix(file), own_suffixes(wrapper)
+    anything = wrapper == plain_wrapper(wrapper.channels) and wrapper.channels in (1, 3)
     known = name.suffix.lower() in (WRITERS if anything else own)
     return name if known else name.with_name(name.name + own[0])
 
 
-def _decode_image(file: Path, data: Data, output: Path | None, force: bool, part: Part, coding: dict[str, int]) -> None:
-    from ardm_compress.image.files import written_as
+def _decode_image(file: Path, data: Data, output: Path | None, force: bool, part: Part, coding: dict[str, int]) -> Path:
+    from ardm_compress.image.codec import wrapper_of
+    from ardm_compress.image.files import check_suffix, part_wrapper, written_as
 
-    if output:
-        check_output(output, force)
+    wrapper = wrapper_of(data, coding_arguments(coding)["limits"])
+    output = output or _decoded_name(file, wrapper)
+    check_output(output, force)
+    check_suffix(part_wrapper(wrapper) if part.of_image else wrapper, output.suffix.lower())
     note = ""
     if part.salvage:
         picture, note = _salvaged(data, coding)
     else:
         picture = decoded_image(data, "decode", coding, region=part.region, level=part.level)
-    output = output or _decoded_name(file, picture)
-    check_output(output, force)
     like = file if part.is_all else None
     write_atomically(output, written_as(picture, output.suffix.lower()), force=force, like=like)
     _report(file, output, note)
+    return output
 
 
 def _salvaged(data: Data, coding: dict[str, int]) -> tuple[Picture, str]:
@@ -198,16 +205,17 @@ def _report(file: Path, output: Path, inexact: str) -> None:
         raise ChecksumError(f"{file} is damaged or cut short: {inexact} of {output} are not exact")
 
 
-def _decode_stored(file: Path, data: Data, output: Path | None, force: bool) -> None:
+def _decode_stored(file: Path, data: Data, output: Path | None, force: bool) -> Path:
     from ardm_compress.restoring import decoded_file
 
     parts = decoded_file(data, suffix=output.suffix.lower() if output else None)
     output = output or _original_name(file)
     check_output(output, force)
     write_atomically(output, parts, force=force, like=file)
+    return output
 
 
-def _decode_sound(file: Path, data: Data, output: Path | None, force: bool, part: Part) -> None:
+def _decode_sound(file: Path, data: Data, output: Path | None, force: bool, part: Part) -> Path:
     from ardm_compress.audio.container import read_file
     from ardm_compress.models import model_of_file
 
@@ -224,3 +232,4 @@ def _decode_sound(file: Path, data: Data, output: Path | None, force: bool, part
         )  # fmt: skip
         write_atomically(output, parts, force=force, like=file if part.is_all else None)
     _report(file, output, f"tiles {', '.join(map(str, sorted(set(damaged))))}" if damaged else "")
+    return output

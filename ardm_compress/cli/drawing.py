@@ -53,14 +53,22 @@ def inpaint(
     """Fill holes of the image FILE with what the model takes for likely, given what is around them."""
     _check_target(output, force)
     from ardm_compress import api
-    from ardm_compress.image.files import read_pixels
     from ardm_compress.media import read_image
 
-    samples, marks = read_image(file), read_pixels(mask.read_bytes()).samples
-    holes = marks[..., :3].max(2) > 0 if marks.shape[2] > 2 else marks[..., 0] > 0
+    samples, holes = read_image(file), _marked(mask)
     with progress_bar("inpaint") as progress:
         painted = api.inpaint(samples, holes, seed=seed, budget=budget, model=model, progress=progress)
     _write(output, painted, force)
+
+
+def _marked(mask: Path) -> NDArray[np.bool_]:
+    """Where an image of any kind is not black."""
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(mask) as image:
+        marks: NDArray[np.bool_] = np.asarray(image.convert("RGB")).max(2) > 0
+    return marks
 
 
 def _check_target(output: Path, force: bool) -> None:

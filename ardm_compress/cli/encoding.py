@@ -19,12 +19,14 @@ from ardm_compress.cli.group import (
     REMOVE,
     SUFFIX,
     check_output,
+    check_removable,
     coding_arguments,
     coding_options,
     is_sound,
     is_stored,
     main,
     progress_bar,
+    remove_input,
 )
 from ardm_compress.data import Data, blocks, opened
 from ardm_compress.errors import ChecksumError, FormatError
@@ -49,8 +51,10 @@ def encode(
     force_pixels: bool, force: bool, remove: bool, **coding: int,
 ) -> None:  # fmt: skip
     """Compress the image or sound FILE to FILE.ardm, which gets its time and permissions."""
-    if remove and not verify:
-        raise click.UsageError("--rm is only for what is verified")
+    if remove:
+        check_removable(file)
+        if not verify:
+            raise click.UsageError("--rm is only for what is verified")
     output = output or file.with_name(file.name + SUFFIX)
     check_output(output, force)
     options: dict[str, Any] = {"budget": budget} | ({"model": model} if model else {})
@@ -65,7 +69,7 @@ def encode(
             write_atomically(output, blocks(encoded.data), force=force, like=file)
             click.echo(_summary(file, len(original), encoded), err=True)
     if remove:
-        file.unlink()
+        remove_input(file, output)
 
 
 class Encoded(NamedTuple):

@@ -135,6 +135,20 @@ def check_output(output: Path, force: bool) -> None:
         refuse_existing(output)
     if not output.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(output.parent))
+    if output.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(output))
+
+
+def check_removable(file: Path) -> None:
+    """Raise UsageError unless ``--rm`` could remove a file."""
+    if file.is_symlink() or not file.is_file():
+        raise click.UsageError(f"--rm removes ordinary files only, and {file} is none")
+
+
+def remove_input(file: Path, output: Path) -> None:
+    """Remove a file of which ``output`` is now all that is left; not if that is no file, or the same one."""
+    if output.is_file() and not output.samefile(file):
+        file.unlink()
 
 
 def is_sound(data: Data) -> bool:

@@ -104,6 +104,7 @@ def encode(
         raise LimitError(f"an image's sides must be 1 to {MAX_SIDE} pixels")
     rows, columns = samples.shape[:2]
     limits.check_pixels(rows, columns)
+    limits.check_memory(samples.nbytes)
     budget = DEFAULT_BUDGET if budget is None else budget
     if budget < 1:
         raise ValueError("the budget must be at least 1 network call")

@@ -33,10 +33,14 @@ from ardm_compress.image.container import (
     write_file,
     write_wrapped,
 )
-from ardm_compress.image.files import cut_out, taken_apart
+from ardm_compress.image.container import (
+    read_header as read_picture_header,
+)
+from ardm_compress.image.files import part_wrapper, taken_apart
 from ardm_compress.image.methods import (
     CLEAR,
     DEFAULT_SETTINGS,
+    MODEL_DEPTH,
     Settings,
     compared,
     decode_tile,
@@ -45,7 +49,7 @@ from ardm_compress.image.methods import (
     of_model,
     salvage_tile,
 )
-from ardm_compress.image.picture import Picture, Wrapper, read_wrapper, sample_type, write_wrapper
+from ardm_compress.image.picture import PNG, Picture, Wrapper, read_wrapper, sample_type, write_wrapper
 from ardm_compress.image.tiling import TILE, check_level, tile_side
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.models import model_of_file
@@ -126,12 +130,12 @@ def decode_image(
     """
     if is_picture(data):
         return _decode_tiles(data, region, level, jobs, limits, progress)
-    wrapper, file = _unwrapped(data)
-    _check_file(file, limits, whole=level == 0)
+    wrapper, file = _unwrapped(data, limits, whole=level == 0)
+    shown = wrapper if region is None and level == 0 else part_wrapper(wrapper)
     from ardm_compress.image import array
 
     samples = array.decode(file, region=region, level=level, jobs=jobs, limits=limits, progress=progress)
-    return _of_samples(samples, wrapper, whole=region is None and level == 0)
+    return Picture(samples, shown)
 
 
 def salvage_image(data: Data, *, limits: Limits = DEFAULT_LIMITS, progress: Progress | None = None) -> Salvaged:
@@ -142,12 +146,11 @@ def salvage_image(data: Data, *, limits: Limits = DEFAULT_LIMITS, progress: Prog
     """
     if is_picture(data):
         return _salvage_tiles(data, limits, progress)
-    wrapper, file = _unwrapped(data)
-    _check_file(file, limits, whole=False)
+    wrapper, file = _unwrapped(data, limits, whole=False)
     from ardm_compress.image import array
 
     samples, inexact, tiles = array.salvage(file, limits=limits, progress=progress)
-    return Salvaged(_of_samples(samples, wrapper, whole=True), inexact, tiles)
+    return Salvaged(Picture(samples, wrapper), inexact, tiles)
 
 
 def encode_picture(
@@ -193,24 +196,29 @@ def _wrapped(wrapper: Wrapper, file: bytes) -> bytes:
     return file if wrapper == png.plain(wrapper.channels) else write_wrapped(write_wrapper(wrapper), file)
 
 
-def _unwrapped(data: Data) -> tuple[Wrapper | None, Data]:
-    if not is_wrapped(data):
-        return None, data
-    wrapper, file = read_wrapped(data)
-    return read_wrapper(wrapper), file
+def _unwrapped(data: Data, limits: Limits, *, whole: bool) -> tuple[Wrapper, Data]:
+    """What surrounds the samples, and the file of the model, which this refuses before anything large is imported.
 
-
-def _check_file(file: Data, limits: Limits, *, whole: bool) -> None:
-    """Refuse what is too large or cannot be decoded here before anything large is imported."""
+    It is refused if it is too large, or has another number of channels than its wrapper, or an unknown model.
+    """
+    kept, file = read_wrapped(data) if is_wrapped(data) else (None, data)
     header, _ = container.read_file(file, limits, whole=whole)
     model_of_file(header.model_id)
-
-
-def _of_samples(samples: NDArray[np.uint8], wrapper: Wrapper | None, *, whole: bool) -> Picture:
-    wrapper = wrapper or png.plain(samples.shape[2])
-    if not is_for_model(wrapper.depth, wrapper.channels) or wrapper.channels != samples.shape[2]:
+    wrapper = png.plain(header.channels) if kept is None else read_wrapper(kept)
+    if wrapper.depth != MODEL_DEPTH or wrapper.channels != header.channels:
         raise FormatError("the wrapper is of other samples than the file has", section="header")
-    return Picture(samples, wrapper) if whole else cut_out(samples, wrapper)
+    return wrapper, file
+
+
+def wrapper_of(data: Data, limits: Limits = DEFAULT_LIMITS) -> Wrapper:
+    """What ``decode_image`` and ``salvage_image`` will give besides samples, from the header alone.
+
+    Raises:
+        As they do, as far as headers tell.
+    """
+    if is_picture(data):
+        return read_wrapper(read_picture_header(data, limits)[0].wrapper)
+    return _unwrapped(data, limits, whole=False)[0]
 
 
 def _decode_tiles(
@@ -221,10 +229,11 @@ def _decode_tiles(
     if region is None:
         payloads.check()
     wrapper = read_wrapper(header.wrapper)
+    shown = wrapper if region is None and level == 0 else part_wrapper(wrapper)
     shape, tile = scaled(header.shape, header.tile, level)
     wanted = region_box(region, shape)
+    limits.check_memory(prod(box_shape(wanted)) * _pixel_bytes(wrapper))
     samples = np.empty((*box_shape(wanted), wrapper.channels), sample_type(wrapper.depth))
-    limits.check_memory(samples.nbytes)
     touched = [index for index in range(prod(header.grid)) if shared(tile_box(shape, tile, index), wanted)]
     shapes = [(*box_shape(header.tile_box(index)), wrapper.channels) for index in touched]
     tasks = ((payloads[index], sides, wrapper.depth) for index, sides in zip(touched, shapes, strict=True))
@@ -235,23 +244,28 @@ def _decode_tiles(
         paste(part[:: 1 << level, :: 1 << level], tile_box(shape, tile, index), samples, wanted)
         if progress:
             progress(done, len(touched))
-    return Picture(samples, wrapper) if region is None and level == 0 else cut_out(samples, wrapper)
+    return Picture(samples, shown)
 
 
 def _salvage_tiles(data: Data, limits: Limits, progress: Progress | None) -> Salvaged:
     header, payloads = read_file(data, limits, whole=False)
     wrapper, tiles, inexact = read_wrapper(header.wrapper), prod(header.grid), []
+    limits.check_memory(prod(header.shape) * _pixel_bytes(wrapper))
     samples = np.empty((*header.shape, wrapper.channels), sample_type(wrapper.depth))
-    limits.check_memory(samples.nbytes)
+    unknown = 0 if wrapper.kind == PNG and wrapper.form == png.PALETTE else 1 << wrapper.depth - 1
     for index in range(tiles):
         box = header.tile_box(index)
         part = salvage_tile(payloads.raw(index), (*box_shape(box), wrapper.channels), wrapper.depth)
         if part is None or sample_checksum(_serialised(part)) != header.checksums[index]:
             inexact.append(index)
-        samples[box] = 1 << wrapper.depth - 1 if part is None else part
+        samples[box] = unknown if part is None else part
         if progress:
             progress(index + 1, tiles)
     return Salvaged(Picture(samples, wrapper), inexact, tiles)
+
+
+def _pixel_bytes(wrapper: Wrapper) -> int:
+    return wrapper.channels * -(-wrapper.depth // 8)
 
 
 def _serialised(samples: NDArray[Any]) -> bytes:

@@ -121,8 +121,7 @@ def read_header(data: Data, limits: Limits = DEFAULT_LIMITS) -> tuple[PictureHea
     wrapper = reader.take(reader.varint(1, MAX_WRAPPER, "the length of the wrapper"))
     header = PictureHeader(shape=shape, tile=tile, wrapper=wrapper, checksums=(), lengths=())
     tiles = prod(header.grid)
-    if tiles > limits.tiles:
-        raise LimitError(f"{tiles} tiles are over the limit of {limits.tiles}")
+    limits.check_tiles(tiles, *shape)
     checksums, lengths = reader.ends(tiles, tiles, "a stream's length")
     header = replace(header, checksums=checksums, lengths=lengths)
     end = reader.offset

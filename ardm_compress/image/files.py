@@ -7,11 +7,11 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ardm_compress.container import MAX_SIDE
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
@@ -50,7 +50,7 @@ def read_picture(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture | None
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and webp.is_lossy(data):
         raise UnsupportedError(LOSSY.format("WebP"))
     try:
-        with _quiet(limits):
+        with _quiet():
             return _taken_apart(data, limits)
     except DAMAGE:
         _check_readable(data, limits)  # damaged files are refused, all others stored
@@ -93,7 +93,7 @@ def read_pixels(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
         FormatError: no image, or damaged; UnsupportedError: its pixels are not 8-bit gray or colour, or it has several.
     """
     _check_readable(data, limits)
-    with _quiet(limits), _opened(data) as image:
+    with _quiet(), _opened(data, limits) as image:
         if getattr(image, "n_frames", 1) > 1:
             raise UnsupportedError("animations and files of several pages have no one set of pixels")
         mode = PIXELS.get(image.mode, "RGBA" if image.mode == "P" and "transparency" in image.info else "")
@@ -114,12 +114,21 @@ def write_picture(picture: Picture) -> bytes:
         raise FormatError(f"the image file cannot be made again: {error}") from error
 
 
-def own_suffixes(picture: Picture) -> tuple[str, ...]:
+def own_suffixes(wrapper: Wrapper) -> tuple[str, ...]:
     """Of files of its kind, the usual one first."""
-    wrapper = picture.wrapper
     if wrapper.kind == RASTER:
         return next((found for magic, found in RASTER_SUFFIXES.items() if wrapper.head.startswith(magic)), (".raw",))
     return (".png",) if wrapper.kind == PNG else (".webp",)
+
+
+def check_suffix(wrapper: Wrapper, suffix: str) -> None:
+    """Raise UnsupportedError unless there is a kind of file of that suffix that can hold such samples."""
+    own, visible = own_suffixes(wrapper), shows_samples(wrapper)
+    simple = suffix in WRITERS and wrapper.depth == 8 and wrapper.channels in (1, 3)
+    if suffix not in own and not (visible and (suffix == ".png" or simple)):
+        raise UnsupportedError(
+            f"cannot write this image as {suffix or 'a file without a suffix'}; choose {' or '.join(own)}"
+        )
 
 
 def written_as(picture: Picture, suffix: str) -> bytes:
@@ -128,17 +137,13 @@ def written_as(picture: Picture, suffix: str) -> bytes:
     Raises:
         UnsupportedError: there is no such kind, or it cannot hold these samples.
     """
-    own, wrapper, samples = own_suffixes(picture), picture.wrapper, picture.samples
-    if suffix in own:
+    wrapper, samples = picture.wrapper, picture.samples
+    check_suffix(wrapper, suffix)
+    if suffix in own_suffixes(wrapper):
         return write_picture(picture)
-    visible = shows_samples(wrapper)
-    if visible and suffix == ".png":
+    if suffix == ".png":
         return png.write_png(Picture(samples, png.plain(wrapper.channels, wrapper.depth)))
-    if visible and suffix in WRITERS and wrapper.depth == 8 and wrapper.channels in (1, 3):
-        return image_bytes(samples, suffix)
-    raise UnsupportedError(
-        f"cannot write this image as {suffix or 'a file without a suffix'}; choose {' or '.join(own)}"
-    )
+    return image_bytes(samples, suffix)
 
 
 def shows_samples(wrapper: Wrapper) -> bool:
@@ -148,17 +153,17 @@ def shows_samples(wrapper: Wrapper) -> bool:
     return wrapper.kind == WEBP or (wrapper.form != png.PALETTE and not png.has_colour_key(wrapper))
 
 
-def cut_out(samples: NDArray[Any], wrapper: Wrapper) -> Picture:
-    """A part of an image's samples, as an image without metadata.
+def part_wrapper(wrapper: Wrapper) -> Wrapper:
+    """Of an image that is a part of another, without metadata.
 
     Raises:
-        UnsupportedError: they would not look the same without the file that they are from.
+        UnsupportedError: its samples would not look the same without the file that they are from.
     """
     if wrapper.kind == PNG:
-        return Picture(samples, png.stripped(wrapper))
+        return png.stripped(wrapper)
     if not shows_samples(wrapper):
         raise UnsupportedError("parts of this kind of file cannot be decoded; decode all of it")
-    return Picture(samples, png.plain(wrapper.channels, wrapper.depth))
+    return png.plain(wrapper.channels, wrapper.depth)
 
 
 def stripped(picture: Picture) -> Picture:
@@ -180,9 +185,9 @@ def _taken_apart(data: bytes, limits: Limits) -> Picture:
     if data.startswith(png.SIGNATURE):
         picture = png.read_png(data, limits)
     elif data[:4] == b"RIFF":
-        picture = webp.read_webp(data)
+        picture = webp.read_webp(data, limits)
     elif data[:2] in RASTERS:
-        picture = raster.read_raster(data)
+        picture = raster.read_raster(data, limits)
     else:
         raise UnsupportedError("a kind of image that is stored as it is")
     wrapper, shape = picture.wrapper, picture.samples.shape
@@ -197,7 +202,7 @@ def _taken_apart(data: bytes, limits: Limits) -> Picture:
 def _check_readable(data: bytes, limits: Limits) -> None:
     """Raise FormatError unless Pillow reads the file, or it is of a kind that others read."""
     try:
-        with _quiet(limits), _opened(data) as image:
+        with _quiet(), _opened(data, limits) as image:
             image.load()
     except (LimitError, MemoryError):
         raise
@@ -207,37 +212,35 @@ def _check_readable(data: bytes, limits: Limits) -> None:
 
 
 def _others_read(data: bytes, error: Exception) -> bool:
-    """Whether a file that Pillow does not read, for this reason, is of a kind that it lacks and not damaged."""
-    if data[:2] == b"BM":  # imagecodecs cannot be asked: its reader crashes on damaged ones
+    """Whether a file that Pillow does not read, for this reason, is of a kind that it lacks."""
+    if data[:2] == b"BM":
         return str(error).startswith("Unsupported BMP")
-    if data[:4] not in TIFF:
-        return False
-    import imagecodecs
-
     try:
-        imagecodecs.tiff_decode(data)
-    except Exception:  # noqa: BLE001  # as Pillow's plugins, it raises many
+        TiffImageFile(io.BytesIO(data))
+    except SyntaxError as reason:
+        return data[:4] in TIFF and "unknown pixel mode" in str(reason)
+    except Exception:  # noqa: BLE001  # see above
         return False
-    return True
+    return False
 
 
-def _opened(data: bytes) -> Image.Image:
-    """By all of Pillow's plugins but those that run other programs."""
+def _opened(data: bytes, limits: Limits) -> Image.Image:
+    """By all of Pillow's plugins but those that run other programs; too large ones are refused before they unpack."""
     Image.init()
-    return Image.open(io.BytesIO(data), formats=[name for name in Image.ID if name not in PROGRAMS])
+    image = Image.open(io.BytesIO(data), formats=[name for name in Image.ID if name not in PROGRAMS])
+    limits.check_pixels(image.height, image.width)
+    limits.check_memory(image.height * image.width * len(image.getbands()) * (4 if image.mode[:1] in "IF" else 1))
+    return image
 
 
 @contextmanager
-def _quiet(limits: Limits) -> Iterator[None]:
-    """With our limit of pixels in place of Pillow's, and without its warnings, which are about metadata."""
+def _quiet() -> Iterator[None]:
+    """Without Pillow's limit of pixels, for which there is our own, and its warnings, which are about metadata."""
     before = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = limits.pixels // 2  # of twice as many it makes an error
+    Image.MAX_IMAGE_PIXELS = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except Image.DecompressionBombError as error:
-        message = f"this image has more than {limits.pixels} pixels; --max-pixels (Limits(pixels=...)) allows more"
-        raise LimitError(message) from error
     finally:
         Image.MAX_IMAGE_PIXELS = before

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MODEL_CHANNELS: Final = (1, 3)
+MODEL_DEPTH: Final = 8
 TRIED: Final = 96  # side of the parts by which the model is compared with the others
 TRIED_PLACES: Final = (0.25, 0.75)  # of an axis, where they are
 HOPEFUL: Final = 1.25  # the model is tried on all of a tile unless its estimate, 10 % too high, is more than that
@@ -74,7 +75,7 @@ def encode_tile(
 
 def is_for_model(depth: int, channels: int) -> bool:
     """Whether the model codes samples of that kind."""
-    return depth == 8 and channels in MODEL_CHANNELS
+    return depth == MODEL_DEPTH and channels in MODEL_CHANNELS
 
 
 def decode_tile(stream: bytes, shape: tuple[int, int, int], depth: int) -> NDArray[Any]:
@@ -222,10 +223,13 @@ def _from_jpeg_xl(body: bytes, shape: tuple[int, int, int]) -> NDArray[Any]:
 
 
 def jpeg_xl_sides(stream: bytes) -> tuple[int, int]:
-    """Rows and columns that a JPEG XL codestream says it has (ISO/IEC 18181-1, SizeHeader); 0, 0 if it is none."""
+    """Rows and columns that a JPEG XL codestream says it has; 0, 0 if it is none, or may be of several frames.
+
+    Source: ISO/IEC 18181-1, SizeHeader and the beginning of ImageMetadata, of which animations need ``extra_fields``.
+    """
     if stream[:2] != JPEG_XL_START:
         return 0, 0
-    bits = int.from_bytes(stream[2:12], "little")
+    bits = int.from_bytes(stream[2:16], "little")
 
     def take(count: int) -> int:
         nonlocal bits
@@ -239,7 +243,9 @@ def jpeg_xl_sides(stream: bytes) -> tuple[int, int]:
 
     rows = side()
     ratio = take(3)
-    return rows, rows * JPEG_XL_RATIOS[ratio][0] // JPEG_XL_RATIOS[ratio][1] if ratio else side()
+    columns = rows * JPEG_XL_RATIOS[ratio][0] // JPEG_XL_RATIOS[ratio][1] if ratio else side()
+    all_default = take(1)
+    return (0, 0) if not all_default and take(1) else (rows, columns)
 
 
 def _apart(samples: NDArray[Any], depth: int, settings: Settings) -> bytes:

@@ -16,6 +16,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.image.picture import MOST_CHANNELS, RASTER, Picture, Wrapper, sample_type
+from ardm_compress.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,14 +41,17 @@ class _Layout(NamedTuple):
     form: int
 
 
-def read_raster(data: bytes) -> Picture:
+def read_raster(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """Take a file apart.
 
     Raises:
-        UnsupportedError: its samples are packed, or not integers of 8 or 16 bits, or not in one piece.
+        UnsupportedError: its samples are packed, or not integers of 8 or 16 bits, or not in one piece; LimitError:
+        too large.
     """
     layout = _layout(data)
     rows, columns, channels, depth, form = layout[1:]
+    limits.check_pixels(rows, columns)
+    limits.check_memory(rows * columns * channels * depth // 8)
     if min(rows, columns) < 1 or not 1 <= channels <= MOST_CHANNELS or layout.start < 0:
         raise UnsupportedError("an image without pixels or with many channels")
     end = layout.start + rows * _pitch(columns, channels, depth, form)
@@ -81,6 +85,8 @@ def shows_samples(head: bytes) -> bool:
         fields = _fields(head)
         kind = fields.get(b"TUPLTYPE", b"").strip()
         return fields.get(b"MAXVAL", b"").strip() in FULL_SCALE and kind == PAM_KINDS.get(fields[b"DEPTH"].strip())
+    if head[:2] == b"BM":
+        return head[28:30] == (24).to_bytes(2, "little")
     found = PNM.match(head)
     return bool(found and found[4] in FULL_SCALE)
 

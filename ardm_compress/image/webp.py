@@ -13,6 +13,7 @@ from PIL import Image
 from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.image.chunks import Chunk, read_chunks, write_chunks
 from ardm_compress.image.picture import WEBP, Picture, Wrapper
+from ardm_compress.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +28,7 @@ BEST: Final = {"lossless": True, "exact": True, "quality": 100, "method": 6}
 QUICK: Final = {"lossless": True, "exact": True, "quality": 50, "method": 3}
 
 
-def read_webp(data: bytes) -> Picture:
+def read_webp(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """Take a file apart.
 
     Raises:
@@ -38,6 +39,8 @@ def read_webp(data: bytes) -> Picture:
     if names.count(PIXELS) != 1 or b"ANIM" in names or _riff(chunks) != data:
         raise UnsupportedError("a WebP file of an unusual form")
     with Image.open(io.BytesIO(data)) as image:
+        limits.check_pixels(image.height, image.width)
+        limits.check_memory(image.height * image.width * CHANNELS[-1])
         samples = np.array(image)
     if samples.shape[2] == 4 and samples[..., 3].min() == OPAQUE:
         raise UnsupportedError("a WebP file that says it is transparent but is not, which libwebp does not write")
