@@ -26,7 +26,10 @@ def main(folder: Path, image: Path, frames: int) -> None:
     """Write the frames of IMAGE arriving into FOLDER."""
     folder.mkdir(parents=True, exist_ok=True)
     data = encode_image(image.read_bytes())
-    first = int(str(describe(data)["header_bytes"])) + len(data) // 200
+    facts = describe(data)
+    if not facts.get("progressive"):
+        raise click.ClickException("the model has not coded all of this image, or it is too small to arrive in parts")
+    first = int(str(facts["header_bytes"])) + len(data) // 200
     shown = []
     for number, size in enumerate(np.geomspace(first, len(data), frames).round().astype(int)):
         found = salvage_image(data[:size])
