@@ -16,6 +16,7 @@ from ardm_compress.errors import UnsupportedError
 from ardm_compress.image.array import decode, encode, plan
 from ardm_compress.image.codec import decode_image, encode_image, salvage_image
 from ardm_compress.image.draw import inpaint, sample
+from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.loading import model_of
 from ardm_compress.models import AUTO, candidates, find_model, model_of_file
 from ardm_compress.progress import Progress
@@ -47,27 +48,30 @@ TRIED_PLACES = 4  # these parts are at quarters of the sound
 
 
 def encode_sound(
-    data: Data, *, budget: int | None = None, model: str = "sound", progress: Progress | None = None
-) -> bytes:
+    data: Data, *, budget: int | None = None, model: str = "sound", limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+) -> bytes:  # fmt: skip
     """Compress a WAV, AIFF or FLAC file; what no model can code is stored as it is, packed.
 
     Args:
         data: the whole file.
         budget: network calls of a tile and pair of channels, at least 2; more make a smaller file.
         model: name of a model of sound; ``auto`` is the one that makes a few seconds smallest.
+        limits: over which sound is refused.
         progress: called with the network calls done and their total.
 
     Raises:
         UnsupportedError: no such model, or a budget below 2; LimitError: too large.
     """
-    with encoded_sound(data, budget=budget, model=model, progress=progress) as file:
+    with encoded_sound(data, budget=budget, model=model, limits=limits, progress=progress) as file:
         return file[:]
 
 
 @contextmanager
 def encoded_sound(
-    data: Data, *, budget: int | None = None, model: str = "sound", progress: Progress | None = None
-) -> Iterator[Data]:
+    data: Data, *, budget: int | None = None, model: str = "sound", limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+) -> Iterator[Data]:  # fmt: skip
     """As ``encode_sound``, for files larger than memory: gives the compressed file, which goes with the context."""
     if budget is not None and budget < files.LEAST_BUDGET:
         raise UnsupportedError(f"sound takes at least {files.LEAST_BUDGET} network calls")
@@ -77,7 +81,7 @@ def encoded_sound(
     coder = model_of(find_model(model), 1)
     with spool() as collected:
         if sound:
-            yield files.encode_sound(sound, coder, collected, budget=budget, progress=progress)
+            yield files.encode_sound(sound, coder, collected, budget=budget, limits=limits, progress=progress)
         else:
             yield write_stored(data, collected)
 
@@ -112,6 +116,7 @@ def decode_sound(
     suffix: str | None = None,
     start: float = 0,
     duration: float | None = None,
+    limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
 ) -> bytes:
     """Inverse of ``encode_sound``: the file's bytes; of FLAC files, another with the same samples and metadata.
@@ -121,13 +126,16 @@ def decode_sound(
         suffix: of the kind of file to make, ``.wav`` or ``.flac``; by default the one that was compressed.
         start: seconds to leave out at the beginning; parts of a file have none of its chunks and tags.
         duration: seconds to decode; by default to the end.
+        limits: as for ``encode_sound``.
         progress: as for ``encode_sound``.
 
     Raises:
         FormatError, ChecksumError: damaged; UnsupportedError: it needs another version or model, or it is a stored
         file and a part or another kind of it is asked for; LimitError: too large.
     """
-    return b"".join(decoded_sound(data, suffix=suffix, start=start, duration=duration, progress=progress))
+    return b"".join(
+        decoded_sound(data, suffix=suffix, start=start, duration=duration, limits=limits, progress=progress)
+    )
 
 
 def decoded_sound(
@@ -137,6 +145,7 @@ def decoded_sound(
     start: float = 0,
     duration: float | None = None,
     damaged: list[int] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
 ) -> Iterator[bytes]:
     """As ``decode_sound``, for files larger than memory: gives the file in parts, decoding as they are asked for.
@@ -152,7 +161,7 @@ def decoded_sound(
             raise UnsupportedError("this file is stored as it was, so only all of it can be decoded")
         return decoded_file(data, suffix=suffix)
     sound = files.decode_sound(
-        data, _coder_of_sound, start=start, duration=duration, damaged=damaged, progress=progress
+        data, _coder_of_sound, start=start, duration=duration, damaged=damaged, limits=limits, progress=progress
     )
     kind = sound.wrapper.suffix
     if not whole or suffix not in (None, kind):

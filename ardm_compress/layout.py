@@ -15,7 +15,7 @@ import numpy as np
 
 from ardm_compress.ardm.order import make_order
 from ardm_compress.audio import container as sound_container
-from ardm_compress.audio.container import is_sound, is_stored
+from ardm_compress.audio.container import MAX_CHANNELS, MAX_FRAMES, is_sound, is_stored
 from ardm_compress.container import CRC_BYTES, MAX_SIDE, VERSION, read_header
 from ardm_compress.data import Data
 from ardm_compress.errors import FormatError
@@ -31,7 +31,7 @@ from ardm_compress.stored import stored_size
 if TYPE_CHECKING:
     from ardm_compress.ardm.order import Order
 
-DESCRIBED = Limits(pixels=MAX_SIDE**2)  # nothing is decoded
+DESCRIBED = Limits(pixels=MAX_SIDE**2, samples=MAX_FRAMES * MAX_CHANNELS)  # nothing is decoded
 SPREAD_PERIOD = 8  # of files of sound in the spread order
 
 
@@ -127,7 +127,7 @@ def _describe_picture(data: Data) -> dict[str, object]:
 
 
 def _describe_sound(data: Data) -> dict[str, object]:
-    header, offset = sound_container.read_header(data)
+    header, offset = sound_container.read_header(data, DESCRIBED)
     wrapper = read_wrapper(header.wrapper)
     model, order = model_of_file(header.model_id), make_sound_order(header.period_bits)
     return {

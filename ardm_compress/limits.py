@@ -15,12 +15,13 @@ COPIES: Final = 3  # of an image's samples: themselves, what they are read from 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a reader or writer of images accepts."""
+    """What a reader or writer accepts."""
 
     pixels: int = 1 << 28
     tiles: int = 64  # and one more for every TILE_PIXELS pixels: each takes all network calls, however small it is
     tile_pixels: int = 1 << 20  # of one tile, which is coded in one piece
-    memory: int = 1536 * MIB  # bytes, about, of all processes together
+    memory: int = 1536 * MIB  # bytes, about, of all processes together, that code an image
+    samples: int = 1 << 30  # of sound, of all channels
 
     def check_pixels(self, rows: int, columns: int) -> None:
         """Raise LimitError if an image has too many."""
@@ -28,6 +29,14 @@ class Limits:
             raise LimitError(
                 f"{columns} x {rows} pixels are over the limit of {self.pixels}; --max-pixels {rows * columns} "
                 "(Limits(pixels=...)) allows them"
+            )
+
+    def check_samples(self, frames: int, channels: int) -> None:
+        """Raise LimitError if sound has too many."""
+        if frames * channels > self.samples:
+            raise LimitError(
+                f"{frames} times {channels} samples are over the limit of {self.samples}; --max-samples "
+                f"{frames * channels} (Limits(samples=...)) allows them"
             )
 
     def check_tiles(self, tiles: int, rows: int, columns: int) -> None:

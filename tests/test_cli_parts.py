@@ -89,6 +89,17 @@ def test_limits_are_options(packed: Path, photo: Samples) -> None:
     assert names(packed.parent) == [packed.name, "b.png"]
 
 
+def test_limits_of_sound_are_options(tmp_path: Path) -> None:
+    original = tmp_path / "a.wav"
+    original.write_bytes(wave(bytes(range(200)), rate=8000))
+    assert "--max-samples 100" in failed(run("encode", original, "--max-samples", "99"), 4)
+    succeeded(run("encode", original, "--max-samples", "100", "--budget", "4"))
+    for command in (["test"], ["decode", "-f"]):
+        packed = tmp_path / "a.wav.ardm"
+        assert "--max-samples 100" in failed(run(*command, packed, "--max-samples", "99"), 4)
+        succeeded(run(*command, packed, "--max-samples", "100"))
+
+
 def test_sample_draws_an_image(tmp_path: Path) -> None:
     for name, seed in (("a.png", 1), ("b.png", 1), ("c.png", 2)):
         size = ["--width", "12", "--height", "9", "--seed", str(seed), "--budget", "8"]

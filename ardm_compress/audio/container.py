@@ -20,6 +20,7 @@ from ardm_compress.container import (
 )
 from ardm_compress.data import Data, Joined, OnDisk
 from ardm_compress.errors import FormatError, LimitError
+from ardm_compress.limits import DEFAULT_LIMITS, Limits
 
 SOUND: Final = 1 << 7  # flag: this is a file of sound
 STORED: Final = 1 << 6  # flag: another file, compressed as it is
@@ -30,7 +31,6 @@ MAX_TILE: Final = 1 << 20
 MAX_PERIOD_BITS: Final = 12
 MAX_WRAPPER: Final = 1 << 28
 MAX_STREAMS: Final = 1 << 20
-MAX_SAMPLES: Final = 1 << 30  # of all channels
 PAIR: Final = 2  # channels that are coded together
 
 
@@ -98,11 +98,11 @@ def write_file(header: SoundHeader, collected: BinaryIO) -> Data:
     return Joined(head + crc(head), streams)
 
 
-def read_header(data: Data) -> tuple[SoundHeader, int]:
+def read_header(data: Data, limits: Limits = DEFAULT_LIMITS) -> tuple[SoundHeader, int]:
     """Parse and check a header; the header, and the offset of the first payload.
 
     Raises:
-        FormatError: damaged; LimitError: larger than this version takes.
+        FormatError: damaged; LimitError: over ``limits``.
     """
     reader, flags = Reader.start(data)
     if flags & ~TILED != SOUND:
@@ -116,8 +116,7 @@ def read_header(data: Data) -> tuple[SoundHeader, int]:
     period_bits = reader.varint(0, MAX_PERIOD_BITS, "the order")
     wrapper = reader.take(reader.varint(1, MAX_WRAPPER, "the length of the wrapper"))
     tiles, pairs = ceil(frames / tile), -(-channels // PAIR)
-    if frames * channels > MAX_SAMPLES:
-        raise LimitError(f"{frames} times {channels} samples are over the limit of {MAX_SAMPLES}")
+    limits.check_samples(frames, channels)
     if tiles * pairs > MAX_STREAMS:
         raise LimitError(f"{tiles * pairs} streams are over the limit of {MAX_STREAMS}")
     checksums, lengths = reader.ends(tiles, tiles * pairs, "a stream's length")
@@ -130,11 +129,11 @@ def read_header(data: Data) -> tuple[SoundHeader, int]:
     return (replace(header, lengths=(len(data) - end,)) if tiles * pairs == 1 else header), reader.offset
 
 
-def read_file(data: Data, *, whole: bool = True) -> tuple[SoundHeader, Payloads]:
+def read_file(data: Data, limits: Limits = DEFAULT_LIMITS, *, whole: bool = True) -> tuple[SoundHeader, Payloads]:
     """Parse a header, and find the streams behind it, of which the last may be missing unless the file is ``whole``.
 
     Raises:
         As ``read_header``; asking for a payload, ChecksumError if it is damaged.
     """
-    header, offset = read_header(data)
+    header, offset = read_header(data, limits)
     return header, Payloads(data, offset, header.lengths, whole=whole)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 
-from ardm_compress.audio.container import MAX_PERIOD_BITS, MAX_SAMPLES, SoundHeader, add_payload, read_file, write_file
+from ardm_compress.audio.container import MAX_PERIOD_BITS, SoundHeader, add_payload, read_file, write_file
 from ardm_compress.audio.tile import decode_tile, encode_tile
 from ardm_compress.container import Payloads, check_samples, sample_checksum
-from ardm_compress.errors import FormatError, LimitError
+from ardm_compress.errors import FormatError
 from ardm_compress.layout import make_sound_order, tile_steps
+from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.progress import Counter, Progress
 from ardm_compress.sound.files import Sound
 from ardm_compress.sound.wrapper import read_wrapper, write_wrapper
@@ -34,8 +35,9 @@ def plan_period(budget: int, frames: int) -> int:
 
 
 def encode_sound(
-    sound: Sound, model: Model, collected: BinaryIO, *, budget: int | None = None, progress: Progress | None = None
-) -> Data:
+    sound: Sound, model: Model, collected: BinaryIO, *, budget: int | None = None, limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+) -> Data:  # fmt: skip
     """Compress.
 
     Args:
@@ -43,14 +45,14 @@ def encode_sound(
         model: of sound.
         collected: an empty file, to which streams are written; it must stay open while the result is read.
         budget: network calls of a tile and pair of channels, at least LEAST_BUDGET; more make a smaller file.
+        limits: over which sound is refused.
         progress: called with the network calls done and their total.
 
     Returns:
         A whole file.
     """
     frames, channels = sound.samples.shape
-    if frames * channels > MAX_SAMPLES:
-        raise LimitError(f"sound may have at most {MAX_SAMPLES} samples")
+    limits.check_samples(frames, channels)
     tile = frames if frames <= TILE * 3 // 2 else TILE
     header = SoundHeader(
         frames=frames, channels=channels, model_id=model.model_id, tile=max(1, tile),
@@ -119,7 +121,7 @@ class DecodedSamples:
 
 def decode_sound(
     data: Data, find_model: Callable[[bytes], Model], *, start: float = 0, duration: float | None = None,
-    damaged: list[int] | None = None, progress: Progress | None = None,
+    damaged: list[int] | None = None, limits: Limits = DEFAULT_LIMITS, progress: Progress | None = None,
 ) -> Sound:  # fmt: skip
     """Inverse of ``encode_sound``; its samples are decoded when they are asked for, and fail then if damaged.
 
@@ -129,12 +131,13 @@ def decode_sound(
         start: seconds to leave out at the beginning.
         duration: seconds to decode; by default to the end.
         damaged: takes the numbers of damaged tiles, which are silent then; without it they are an error.
+        limits: as for ``encode_sound``.
         progress: called with the network calls done and their total.
 
     Raises:
         FormatError, ChecksumError: damaged; LimitError: too large.
     """
-    header, payloads = read_file(data, whole=damaged is None)
+    header, payloads = read_file(data, limits, whole=damaged is None)
     if damaged is None and start == 0 and duration is None:
         payloads.check()
     model, wrapper = find_model(header.model_id), read_wrapper(header.wrapper)

@@ -20,6 +20,7 @@ from ardm_compress.cli.group import (
     coding_options,
     is_packed_sound,
     is_stored,
+    limits_of,
     main,
     progress_bar,
     remove_input,
@@ -28,6 +29,7 @@ from ardm_compress.data import Data, opened
 from ardm_compress.errors import ChecksumError
 from ardm_compress.files import write_atomically
 from ardm_compress.image.tiling import COARSEST
+from ardm_compress.limits import Limits
 
 if TYPE_CHECKING:
     from ardm_compress.container import Region
@@ -119,7 +121,7 @@ def decode(
         if is_stored(data):
             written = _decode_stored(file, data, output, force)
         elif is_packed_sound(data):
-            written = _decode_sound(file, data, output, force, part)
+            written = _decode_sound(file, data, output, force, part, limits_of(coding))
         else:
             written = _decode_image(file, data, output, force, part, coding)
     if remove:
@@ -136,7 +138,7 @@ def test(file: Path, **coding: int) -> None:
             with progress_bar("test") as progress:
                 from ardm_compress import api
 
-                deque(api.decoded_sound(data, progress=progress), maxlen=0)
+                deque(api.decoded_sound(data, limits=limits_of(coding), progress=progress), maxlen=0)
         else:
             decoded_image(data, "test", coding)
     click.echo(f"{file}: ok")
@@ -175,7 +177,7 @@ def _decode_image(file: Path, data: Data, output: Path | None, force: bool, part
     from ardm_compress.image.codec import wrapper_of
     from ardm_compress.image.files import check_suffix, part_wrapper, written_as
 
-    wrapper = wrapper_of(data, coding_arguments(coding)["limits"])
+    wrapper = wrapper_of(data, limits_of(coding))
     output = output or _decoded_name(file, wrapper)
     check_output(output, force)
     check_suffix(part_wrapper(wrapper) if part.of_image else wrapper, output.suffix.lower())
@@ -195,7 +197,7 @@ def _salvaged(data: Data, coding: dict[str, int]) -> tuple[Picture, str]:
     from ardm_compress.image.codec import salvage_image
 
     with progress_bar("salvage") as progress:
-        found = salvage_image(data, limits=coding_arguments(coding)["limits"], progress=progress)
+        found = salvage_image(data, limits=limits_of(coding), progress=progress)
     return found.picture, f"{len(found.inexact)} of {found.tiles} tiles" if found.inexact else ""
 
 
@@ -215,11 +217,13 @@ def _decode_stored(file: Path, data: Data, output: Path | None, force: bool) -> 
     return output
 
 
-def _decode_sound(file: Path, data: Data, output: Path | None, force: bool, part: Part) -> Path:
+def _decode_sound(file: Path, data: Data, output: Path | None, force: bool, part: Part, limits: Limits) -> Path:
     from ardm_compress.audio.container import read_file
     from ardm_compress.models import model_of_file
 
-    model_of_file(read_file(data, whole=not part.salvage)[0].model_id)  # refused before anything large is imported
+    model_of_file(
+        read_file(data, limits, whole=not part.salvage)[0].model_id
+    )  # refused before anything large is imported
     from ardm_compress import api
 
     suffix, damaged = output.suffix.lower() if output else None, list[int]()
@@ -228,7 +232,7 @@ def _decode_sound(file: Path, data: Data, output: Path | None, force: bool, part
     with progress_bar("decode") as progress:
         parts = api.decoded_sound(
             data, suffix=suffix, start=part.start, duration=part.duration,
-            damaged=damaged if part.salvage else None, progress=progress,
+            damaged=damaged if part.salvage else None, limits=limits, progress=progress,
         )  # fmt: skip
         write_atomically(output, parts, force=force, like=file if part.is_all else None)
     _report(file, output, f"tiles {', '.join(map(str, sorted(set(damaged))))}" if damaged else "")

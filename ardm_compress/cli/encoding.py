@@ -24,6 +24,7 @@ from ardm_compress.cli.group import (
     coding_options,
     is_sound,
     is_stored,
+    limits_of,
     main,
     progress_bar,
     remove_input,
@@ -31,6 +32,7 @@ from ardm_compress.cli.group import (
 from ardm_compress.data import Data, blocks, opened
 from ardm_compress.errors import ChecksumError, FormatError
 from ardm_compress.files import write_atomically
+from ardm_compress.limits import Limits
 
 MODELS = click.option("--model", help="Name of the model: by default photo or sound; auto tries all.")
 
@@ -63,7 +65,11 @@ def encode(
         if sound and (strip or force_pixels):
             raise click.UsageError("--strip and --force-pixels are for images; this file is sound")
         options |= {} if sound else {"strip": strip, "force_pixels": force_pixels}
-        with _encode_sound(original, options) if sound else _encode_image(original, options, coding) as encoded:
+        with (
+            _encode_sound(original, options, limits_of(coding))
+            if sound
+            else _encode_image(original, options, coding) as encoded
+        ):
             if verify and not _restores(encoded.restores):
                 raise ChecksumError("verification failed, nothing was written: decoding gives something else")
             write_atomically(output, blocks(encoded.data), force=force, like=file)
@@ -90,7 +96,7 @@ def _encode_image(data: Data, options: dict[str, Any], coding: dict[str, int]) -
     with progress_bar("encode") as progress:
         coded = api.encode_image(original, progress=progress, **options, **coding_arguments(coding))
     changes: dict[str, Any] = {name: options[name] for name in ("strip", "force_pixels")}
-    changes["limits"] = coding_arguments(coding)["limits"]
+    changes["limits"] = limits_of(coding)
 
     def restores() -> bool:
         if is_stored(coded):
@@ -101,7 +107,7 @@ def _encode_image(data: Data, options: dict[str, Any], coding: dict[str, int]) -
 
 
 @contextmanager
-def _encode_sound(original: Data, options: dict[str, Any]) -> Iterator[Encoded]:
+def _encode_sound(original: Data, options: dict[str, Any], limits: Limits) -> Iterator[Encoded]:
     """A compressed sound file; it restores the same bytes, or for FLAC the same samples and tags."""
     from ardm_compress import api
     from ardm_compress.sound.files import same_file
@@ -109,11 +115,11 @@ def _encode_sound(original: Data, options: dict[str, Any]) -> Iterator[Encoded]:
     start = time.perf_counter()
     with ExitStack() as stack:
         with progress_bar("encode") as progress:
-            data = stack.enter_context(api.encoded_sound(original, progress=progress, **options))
+            data = stack.enter_context(api.encoded_sound(original, limits=limits, progress=progress, **options))
 
         def restores() -> bool:
             with progress_bar("verify") as progress:
-                return same_file(api.decoded_sound(data, progress=progress), original)
+                return same_file(api.decoded_sound(data, limits=limits, progress=progress), original)
 
         yield Encoded(data, time.perf_counter() - start, restores)
 

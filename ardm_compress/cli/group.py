@@ -105,8 +105,10 @@ BUDGET = click.option(
 
 
 def coding_options(command: Function) -> Function:
-    """What it may take to code an image: processes, pixels and memory."""
+    """What coding may take: processes, pixels or samples, and memory."""
     for option in (
+        click.option("--max-samples", type=click.IntRange(min=1), default=DEFAULT_LIMITS.samples,
+                     show_default=True, help="Of sound: samples, of all channels, that it may have."),
         click.option("--max-memory", type=click.IntRange(min=1), default=DEFAULT_LIMITS.memory // MIB,
                      show_default=True, metavar="MIB", help="Of images: memory that coding one may take, about."),
         click.option("--max-pixels", type=click.IntRange(min=1), default=DEFAULT_LIMITS.pixels,
@@ -120,7 +122,12 @@ def coding_options(command: Function) -> Function:
 
 def coding_arguments(given: dict[str, int]) -> dict[str, Any]:
     """What ``coding_options`` gave, as arguments of functions that code images."""
-    return {"jobs": given["jobs"], "limits": Limits(pixels=given["max_pixels"], memory=given["max_memory"] * MIB)}
+    return {"jobs": given["jobs"], "limits": limits_of(given)}
+
+
+def limits_of(given: dict[str, int]) -> Limits:
+    """Those of ``coding_options``."""
+    return Limits(pixels=given["max_pixels"], memory=given["max_memory"] * MIB, samples=given["max_samples"])
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
