@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pictures import TEXT, png_file
 
 from ardm_compress import api
-from ardm_compress.container import read_header, scaled, tile_box
+from ardm_compress.boxes import scaled, tile_box
+from ardm_compress.container import read_header
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.image import array, codec
 from ardm_compress.image.codec import encode_picture

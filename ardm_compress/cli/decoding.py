@@ -32,7 +32,7 @@ from ardm_compress.image.tiling import COARSEST
 from ardm_compress.limits import Limits
 
 if TYPE_CHECKING:
-    from ardm_compress.container import Region
+    from ardm_compress.boxes import Region
     from ardm_compress.image.picture import Picture, Wrapper
 
 

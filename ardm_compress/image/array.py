@@ -12,21 +12,15 @@ import numpy as np
 from ardm_compress import codec
 from ardm_compress.ardm.costs import conditional_bits
 from ardm_compress.ardm.schedule import plan_all, plan_steps, table_from_conditional
+from ardm_compress.boxes import Region, box_shape, paste, region_box, scaled, shared, tile_box
 from ardm_compress.container import (
     MAX_SIDE,
     Description,
     Header,
     Payloads,
-    Region,
-    box_shape,
     check_samples,
-    paste,
     read_file,
-    region_box,
     sample_checksum,
-    scaled,
-    shared,
-    tile_box,
     write_file,
 )
 from ardm_compress.describe import choose_style, describe_tile

@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ardm_compress import container
-from ardm_compress.container import (
-    Region,
-    box_shape,
-    check_samples,
-    paste,
-    region_box,
-    sample_checksum,
-    scaled,
-    shared,
-    tile_box,
-)
+from ardm_compress.boxes import Region, box_shape, paste, region_box, scaled, shared, tile_box
+from ardm_compress.container import check_samples, sample_checksum
 from ardm_compress.errors import FormatError
 from ardm_compress.image import png
 from ardm_compress.image.container import (

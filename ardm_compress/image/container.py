@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from math import ceil, prod
 from typing import Final
 
+from ardm_compress.boxes import tile_box
 from ardm_compress.container import (
     CRC_BYTES,
     MAGIC,
@@ -14,7 +15,6 @@ from ardm_compress.container import (
     Payloads,
     Reader,
     crc,
-    tile_box,
     write_ends,
     write_payloads,
     write_varint,
