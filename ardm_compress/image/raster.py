@@ -50,13 +50,13 @@ def read_raster(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """
     layout = _layout(data)
     rows, columns, channels, depth, form = layout[1:]
-    limits.check_pixels(rows, columns)
-    limits.check_memory(rows * columns * channels * depth // 8)
     if min(rows, columns) < 1 or not 1 <= channels <= MOST_CHANNELS or layout.start < 0:
         raise UnsupportedError("an image without pixels or with many channels")
     end = layout.start + rows * _pitch(columns, channels, depth, form)
     if end > len(data):
         raise FormatError("damaged image file: it ends before its last pixel")
+    limits.check_pixels(rows, columns)
+    limits.check_memory(rows * columns * channels * depth // 8)
     lines = np.frombuffer(data[layout.start : end], np.uint8).reshape(rows, -1)
     packed = lines[:, : columns * channels * depth // 8]
     samples: NDArray[Any] = packed.reshape(rows, columns, -1)
