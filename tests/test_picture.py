@@ -335,7 +335,10 @@ def test_kinds_that_pillow_lacks_are_stored() -> None:
 def test_a_damaged_bitmap_is_refused() -> None:
     """imagecodecs, asked after Pillow, crashed on it."""
     data = bytearray(RASTERS["bmp"])
-    data[0x19] = 2  # of the height
+    data[0x19] = 2  # of the height, which makes it too large as well
+    with pytest.raises((FormatError, LimitError)):
+        read_picture(bytes(data))
+    data[0x19], data[0x17] = 0, 2
     with pytest.raises(FormatError):
         read_picture(bytes(data))
 
