@@ -1,7 +1,7 @@
 """Processes that die while they write, and disks that become full: ``python tests/dying.py``.
 
-``--disk FOLDER`` is one on a disk with less than 2 MB left, such as ``mount -t tmpfs -o size=3m tmpfs FOLDER``; without
-one, a limit on the size of files stands for it.
+``--disk FOLDER`` is one on a disk with less than 2 MB in all, such as ``mount -t tmpfs -o size=1m tmpfs FOLDER``;
+without one, a limit on the size of files stands for it.
 """
 
 from __future__ import annotations
@@ -35,10 +35,15 @@ def contents() -> tuple[bytes, bytes]:
     return original, api.encode_sound(original)
 
 
+def interruptible() -> None:
+    """Shells start what they put into the background with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def started(*arguments: str | Path, before: Callable[[], None] | None = None) -> subprocess.Popen[bytes]:
     """A process of the program."""
     line = [sys.executable, "-m", "ardm_compress", *map(str, arguments)]
-    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=before)
+    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=before or interruptible)
 
 
 def kill(folder: Path, noise: random.Random | None, end: signal.Signals | None, *, force: bool) -> str:
