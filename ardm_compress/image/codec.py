@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -41,7 +41,7 @@ from ardm_compress.image.methods import (
     salvage_tile,
 )
 from ardm_compress.image.picture import PNG, Picture, Wrapper, read_wrapper, sample_type, write_wrapper
-from ardm_compress.image.tiling import check_level, tile_side
+from ardm_compress.image.tiling import TILE, check_level, tile_side
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.models import model_of_file
 from ardm_compress.parallel import ordered
@@ -52,9 +52,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ardm_compress.data import Data
-
-
-TILE: Final = 1024  # largest side of a tile that the model may not code; others do better on large ones
 
 
 class Salvaged(NamedTuple):

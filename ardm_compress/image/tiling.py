@@ -7,7 +7,7 @@ from typing import Final
 
 from ardm_compress.errors import UnsupportedError
 
-TILE: Final = 896  # largest side of a tile of the model; a small region of 100 megapixels meets 4 of 144 at most
+TILE: Final = 896  # largest side of a tile; a small region of 100 megapixels meets 4 of 144 at most
 SECTIONS: Final = 5  # of a tile that the model codes: levels 0 to 3, and the coarser ones together
 COARSEST: Final = SECTIONS - 1  # level of previews; the first section is enough for it
 
