@@ -335,6 +335,10 @@ class Payloads:
             payload = self.raw(number)
             return payload, size - len(payload)
 
+    def first(self, number: int) -> bytes:
+        """The first byte of a payload, unchecked."""
+        return self._data[self._ends[number] : self._ends[number] + 1]
+
     def raw(self, number: int) -> bytes:
         """What there is of a payload, which may be cut short or damaged."""
         start, stop = self._ends[number : number + 2]

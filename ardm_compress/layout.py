@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ import numpy as np
 from ardm_compress.ardm.order import make_order
 from ardm_compress.audio import container as sound_container
 from ardm_compress.audio.container import MAX_CHANNELS, MAX_FRAMES, is_sound, is_stored
-from ardm_compress.container import CRC_BYTES, MAX_SIDE, VERSION, read_header
+from ardm_compress.container import CRC_BYTES, MAX_SIDE, VERSION, Payloads, read_header
 from ardm_compress.data import Data
 from ardm_compress.errors import FormatError
 from ardm_compress.image import container as picture_container
@@ -111,8 +111,8 @@ def _describe_samples(data: Data, size: int) -> dict[str, object]:
 
 def _describe_picture(data: Data) -> dict[str, object]:
     header, offset = picture_container.read_header(data, DESCRIBED)
-    wrapper, starts = read_picture_wrapper(header.wrapper), accumulate(header.lengths[:-1], initial=offset)
-    methods = Counter(method_name(data[start : start + 1]) for start in starts)
+    wrapper, payloads = read_picture_wrapper(header.wrapper), Payloads(data, offset, header.lengths, whole=False)
+    methods = Counter(method_name(payloads.first(index)) for index in range(len(payloads)))
     return {
         "format": VERSION,
         "kind": "image",

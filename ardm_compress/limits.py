@@ -31,6 +31,11 @@ class Limits:
                 "(Limits(pixels=...)) allows them"
             )
 
+    def check_image(self, rows: int, columns: int, pixel_bytes: int) -> None:
+        """Raise LimitError if an image, whose samples take so many bytes a pixel, has too many or takes too much."""
+        self.check_pixels(rows, columns)
+        self.check_memory(rows * columns * pixel_bytes)
+
     def check_samples(self, frames: int, channels: int) -> None:
         """Raise LimitError if sound has too many."""
         if frames * channels > self.samples:

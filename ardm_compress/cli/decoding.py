@@ -221,9 +221,8 @@ def _decode_sound(file: Path, data: Data, output: Path | None, force: bool, part
     from ardm_compress.audio.container import read_file
     from ardm_compress.models import model_of_file
 
-    model_of_file(
-        read_file(data, limits, whole=not part.salvage)[0].model_id
-    )  # refused before anything large is imported
+    header, _ = read_file(data, limits, whole=not part.salvage)
+    model_of_file(header.model_id)  # what is refused is so before anything large is imported
     from ardm_compress import api
 
     suffix, damaged = output.suffix.lower() if output else None, list[int]()

@@ -32,7 +32,6 @@ from ardm_compress.cli.group import (
 from ardm_compress.data import Data, blocks, opened
 from ardm_compress.errors import ChecksumError, FormatError
 from ardm_compress.files import write_atomically
-from ardm_compress.limits import Limits
 
 MODELS = click.option("--model", help="Name of the model: by default photo or sound; auto tries all.")
 
@@ -65,11 +64,8 @@ def encode(
         if sound and (strip or force_pixels):
             raise click.UsageError("--strip and --force-pixels are for images; this file is sound")
         options |= {} if sound else {"strip": strip, "force_pixels": force_pixels}
-        with (
-            _encode_sound(original, options, limits_of(coding))
-            if sound
-            else _encode_image(original, options, coding) as encoded
-        ):
+        encoding = (_encode_sound if sound else _encode_image)(original, options, coding)
+        with encoding as encoded:
             if verify and not _restores(encoded.restores):
                 raise ChecksumError("verification failed, nothing was written: decoding gives something else")
             write_atomically(output, blocks(encoded.data), force=force, like=file)
@@ -107,12 +103,12 @@ def _encode_image(data: Data, options: dict[str, Any], coding: dict[str, int]) -
 
 
 @contextmanager
-def _encode_sound(original: Data, options: dict[str, Any], limits: Limits) -> Iterator[Encoded]:
+def _encode_sound(original: Data, options: dict[str, Any], coding: dict[str, int]) -> Iterator[Encoded]:
     """A compressed sound file; it restores the same bytes, or for FLAC the same samples and tags."""
     from ardm_compress import api
     from ardm_compress.sound.files import same_file
 
-    start = time.perf_counter()
+    start, limits = time.perf_counter(), limits_of(coding)
     with ExitStack() as stack:
         with progress_bar("encode") as progress:
             data = stack.enter_context(api.encoded_sound(original, limits=limits, progress=progress, **options))

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import click
 
@@ -23,8 +23,8 @@ from ardm_compress.parallel import processors
 
 if TYPE_CHECKING:
     from ardm_compress.data import Data
+    from ardm_compress.progress import Progress
 
-ProgressCallback: TypeAlias = Callable[[int, int], None]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 SUFFIX: Final = ".ardm"
@@ -180,15 +180,16 @@ def is_packed_sound(data: Data) -> bool:
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[ProgressCallback | None]:
+def progress_bar(label: str) -> Iterator[Progress | None]:
     """A bar in network calls on stderr; nothing where stderr is not a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -92,16 +92,12 @@ def encode(
     Raises:
         UnsupportedError: other shapes, depths or models; LimitError: too large; ValueError: budget below 1.
     """
-    if samples.dtype != np.uint8 or samples.ndim != 3 or samples.shape[2] not in (1, 3):
-        raise UnsupportedError("only 8-bit arrays of shape (rows, columns, 1 or 3) are supported")
+    check_kind(samples)
     if min(samples.shape) == 0 or max(samples.shape[:2]) > MAX_SIDE:
         raise LimitError(f"an image's sides must be 1 to {MAX_SIDE} pixels")
     rows, columns = samples.shape[:2]
-    limits.check_pixels(rows, columns)
-    limits.check_memory(samples.nbytes)
-    budget = DEFAULT_BUDGET if budget is None else budget
-    if budget < 1:
-        raise ValueError("the budget must be at least 1 network call")
+    limits.check_image(rows, columns, samples.shape[2])
+    budget = given_budget(budget)
     entry = find_model(_best_model(samples, budget) if model == AUTO else model)
     coder = model_of(entry, 2)
     _check_channels(samples.shape[2], coder)
@@ -114,7 +110,7 @@ def encode(
     tiles = prod(header.grid)
     style, mirror = choose_style(coder, samples[header.tile_box(tiles // 2)])
     header = replace(header, style=style, mirror=mirror)
-    jobs = limits.jobs(jobs, samples.nbytes, tiles) if prod(tile) >= SHARED_FROM else 1
+    jobs = _jobs(jobs, limits, tile, samples.nbytes, tiles)
     count = Counter(progress, _calls(header, coder))
     tasks = (
         (_tile_of(header, entry, coder, index), samples[header.tile_box(index)], sections, count.inside(jobs))
@@ -144,7 +140,7 @@ def decode(
     Args:
         data: a whole file; for a level above 0, as much of its beginning as holds it.
         region: left, top, width and height, in pixels of the level, of what to decode; only its tiles are touched.
-        level: 0 is all; else every 2**level-th row and column of every tile, up to COARSEST.
+        level: 0 is all; else every 2**level-th row and column of every tile, up to ``tiling.COARSEST``.
         jobs: as for ``encode``.
         limits: as for ``encode``.
         progress: as for ``encode``.
@@ -165,7 +161,7 @@ def decode(
     tiles = prod(header.grid)
     touched = [index for index in range(tiles) if shared(tile_box(shape, tile, index), wanted)]
     sections = max(1, header.sections - level)  # that hold it
-    jobs = limits.jobs(jobs, samples.nbytes, len(touched)) if prod(header.tile) >= SHARED_FROM else 1
+    jobs = _jobs(jobs, limits, header.tile, samples.nbytes, len(touched))
     count = Counter(progress, _calls(header, coder) // tiles * len(touched))
     tasks = (
         (_tile_of(header, entry, coder, index), [payloads[index + tiles * section] for section in range(sections)],
@@ -240,9 +236,32 @@ def plan(model: str, shape: tuple[int, int]) -> list[PlanRow]:
     return rows
 
 
+def check_kind(samples: NDArray[np.uint8]) -> None:
+    """Raise UnsupportedError unless an array is one of those that models code."""
+    if samples.dtype != np.uint8 or samples.ndim != 3 or samples.shape[2] not in (1, 3):
+        raise UnsupportedError("only 8-bit arrays of shape (rows, columns, 1 or 3) are supported")
+
+
+def given_budget(budget: int | None) -> int:
+    """Network calls, if none were asked for the usual ones.
+
+    Raises:
+        ValueError: less than 1.
+    """
+    budget = DEFAULT_BUDGET if budget is None else budget
+    if budget < 1:
+        raise ValueError("the budget must be at least 1 network call")
+    return budget
+
+
 def planned_steps(coder: Model, shape: tuple[int, int], budget: int) -> Steps:
     """First and stop rank of every step of a tile, of at most ``budget`` steps."""
     return tile_steps(_plan_runs(coder, shape, budget), coder.order, shape, shape)
+
+
+def _jobs(wanted: int, limits: Limits, tile: tuple[int, int], samples: int, tiles: int) -> int:
+    """How many processes code so many tiles of an image whose samples take so many bytes."""
+    return limits.jobs(wanted, samples, tiles) if prod(tile) >= SHARED_FROM else 1
 
 
 def _encode_tile(

@@ -155,8 +155,7 @@ def encode_picture(
     """Compress. What photographs hold is left to the model, of which a preview needs only the beginning of a file."""
     samples, wrapper = picture.samples, picture.wrapper
     shape = samples.shape[0], samples.shape[1]
-    limits.check_pixels(*shape)
-    limits.check_memory(samples.nbytes)
+    limits.check_image(*shape, _pixel_bytes(wrapper))
     tile = tile_side(shape[0], TILE), tile_side(shape[1], TILE)
     header = PictureHeader(shape=shape, tile=tile, wrapper=write_wrapper(wrapper), checksums=(), lengths=())
     parts = [samples[header.tile_box(index)] for index in range(prod(header.grid))]
@@ -228,7 +227,7 @@ def _decode_tiles(
     touched = [index for index in range(prod(header.grid)) if shared(tile_box(shape, tile, index), wanted)]
     shapes = [(*box_shape(header.tile_box(index)), wrapper.channels) for index in touched]
     tasks = ((payloads[index], sides, wrapper.depth) for index, sides in zip(touched, shapes, strict=True))
-    slow = sum(payloads.raw(index)[:1] in (bytes([MODEL]), bytes([APART])) for index in touched)
+    slow = sum(payloads.first(index) in (bytes([MODEL]), bytes([APART])) for index in touched)
     jobs = limits.jobs(jobs, samples.nbytes, slow)
     for done, (index, part) in enumerate(zip(touched, ordered(decode_tile, tasks, jobs), strict=True), 1):
         check_samples(_serialised(part), header.checksums[index], index)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ardm_compress import codec
 from ardm_compress.errors import LimitError, UnsupportedError
-from ardm_compress.image.array import DEFAULT_BUDGET, planned_steps
+from ardm_compress.image.array import check_kind, given_budget, planned_steps
 from ardm_compress.limits import DEFAULT_LIMITS
 from ardm_compress.loading import model_of
 from ardm_compress.models import find_model
@@ -85,8 +85,7 @@ def inpaint(
     Raises:
         UnsupportedError: other shapes or no such model; LimitError: holes over more pixels than a tile may have.
     """
-    if samples.dtype != np.uint8 or samples.ndim != 3 or samples.shape[2] not in (1, 3):
-        raise UnsupportedError("only 8-bit arrays of shape (rows, columns, 1 or 3) are supported")
+    check_kind(samples)
     if holes.shape != samples.shape[:2]:
         raise UnsupportedError(f"the mask has shape {holes.shape}, the image {samples.shape[:2]}")
     painted: NDArray[np.uint8] = samples.copy()
@@ -109,10 +108,7 @@ def inpaint(
 def _steps(model: str, shape: tuple[int, int], budget: int | None) -> codec.Steps:
     if min(shape) < 1 or shape[0] * shape[1] > DEFAULT_LIMITS.tile_pixels:
         raise LimitError(f"1 to {DEFAULT_LIMITS.tile_pixels} pixels can be drawn at once, not {shape[1]} x {shape[0]}")
-    budget = DEFAULT_BUDGET if budget is None else budget
-    if budget < 1:
-        raise ValueError("the budget must be at least 1 network call")
-    return planned_steps(model_of(find_model(model), 2), shape, budget)
+    return planned_steps(model_of(find_model(model), 2), shape, given_budget(budget))
 
 
 def _noise(samples: int, seed: int) -> Coded:

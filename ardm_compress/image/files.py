@@ -228,8 +228,7 @@ def _opened(data: bytes, limits: Limits) -> Image.Image:
     """By all of Pillow's plugins but those that run other programs; too large ones are refused before they unpack."""
     Image.init()
     image = Image.open(io.BytesIO(data), formats=[name for name in Image.ID if name not in PROGRAMS])
-    limits.check_pixels(image.height, image.width)
-    limits.check_memory(image.height * image.width * len(image.getbands()) * (4 if image.mode[:1] in "IF" else 1))
+    limits.check_image(image.height, image.width, len(image.getbands()) * (4 if image.mode[:1] in "IF" else 1))
     return image
 
 

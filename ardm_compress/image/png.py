@@ -49,8 +49,7 @@ def read_png(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
     columns, rows, depth, colour, *methods, interlace = struct.unpack(HEADER, chunks[0][1])
     if methods != [0, 0] or chunks[-1][1] or names.count(b"IHDR") + names.count(b"IEND") != 2:
         raise UnsupportedError("a PNG file of an unusual form")
-    limits.check_pixels(rows, columns)
-    limits.check_memory(rows * columns * CHANNELS.get(colour, 1) * -(-depth // 8))
+    limits.check_image(rows, columns, CHANNELS.get(colour, 1) * -(-depth // 8))
     first = names.index(b"IDAT")
     behind = first + names.count(b"IDAT")
     if b"IDAT" in names[behind:]:

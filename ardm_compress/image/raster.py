@@ -55,8 +55,7 @@ def read_raster(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
     end = layout.start + rows * _pitch(columns, channels, depth, form)
     if end > len(data):
         raise FormatError("damaged image file: it ends before its last pixel")
-    limits.check_pixels(rows, columns)
-    limits.check_memory(rows * columns * channels * depth // 8)
+    limits.check_image(rows, columns, channels * depth // 8)
     lines = np.frombuffer(data[layout.start : end], np.uint8).reshape(rows, -1)
     packed = lines[:, : columns * channels * depth // 8]
     samples: NDArray[Any] = packed.reshape(rows, columns, -1)

@@ -39,8 +39,7 @@ def read_webp(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
     if names.count(PIXELS) != 1 or b"ANIM" in names or _riff(chunks) != data:
         raise UnsupportedError("a WebP file of an unusual form")
     with Image.open(io.BytesIO(data)) as image:
-        limits.check_pixels(image.height, image.width)
-        limits.check_memory(image.height * image.width * CHANNELS[-1])
+        limits.check_image(image.height, image.width, CHANNELS[-1])
         samples = np.array(image)
     if samples.shape[2] == 4 and samples[..., 3].min() == OPAQUE:
         raise UnsupportedError("a WebP file that says it is transparent but is not, which libwebp does not write")
