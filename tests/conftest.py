@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from ardm_compress.container import Header, read_file
 from ardm_compress.media import Samples, read_image
 from ardm_compress.models import find_model
 
@@ -45,3 +46,7 @@ def sound_model() -> Model:
     from ardm_compress.exact.model import load_model
 
     return load_model(find_model("sound"))
+
+
+def header_of(data: bytes) -> Header:
+    return read_file(data)[0]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from ardm_compress.image.png import SIGNATURE
 
@@ -36,3 +38,17 @@ def bmp_file(samples: NDArray[np.uint8]) -> bytes:
 
 
 TEXT = chunk(b"tEXt", b"Title\0kept")
+
+
+def noise(rows: int, columns: int, channels: int, depth: int, seed: int = 0) -> NDArray[np.uint16]:
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 1 << depth, (rows, columns, channels)).astype(np.uint16 if depth == 16 else np.uint8)
+
+
+PALETTE = chunk(b"PLTE", bytes(range(48)))
+
+
+def saved(samples: NDArray[np.uint16], kind: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(samples[..., 0] if samples.shape[2] == 1 else samples).save(out, kind, **options)
+    return out.getvalue()

@@ -5,16 +5,15 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import replace
-from itertools import pairwise
 from math import prod
 
 import numpy as np
 import pytest
+from headers import header_of, payloads_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ardm_compress import container
-from ardm_compress.ardm.order import COARSER, make_order
 from ardm_compress.container import (
     CRC_BYTES,
     DEFAULT_LIMITS,
@@ -38,7 +37,7 @@ from ardm_compress.container import (
     write_varint,
 )
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
-from ardm_compress.layout import describe, tile_steps
+from ardm_compress.layout import describe
 from ardm_compress.models import find_model
 
 REFUSED = (FormatError, UnsupportedError, LimitError)
@@ -52,33 +51,6 @@ def read_file(data: bytes) -> tuple[Header, list[bytes]]:
 
 crcs = st.integers(0, 2**32 - 1)
 all_runs = st.none() | st.lists(st.integers(1, 2**20), min_size=1, max_size=40).filter(lambda r: max(r) > 1).map(tuple)
-
-
-def header_of(
-    shape: tuple[int, int] = (9, 7),
-    tile: tuple[int, int] | None = None,
-    *,
-    channels: int = 3,
-    sections: int = 1,
-    progressive: bool = False,
-    style: int = 0,
-    mirror: int = 0,
-    latents: tuple[tuple[int, ...], ...] = (),
-    runs: tuple[int, ...] | None = None,
-    model_id: bytes = b"\x01\x02\x03\x04",
-) -> Header:
-    """A header for the payloads of ``payloads_of``."""
-    header = Header(
-        shape=shape, channels=channels, model_id=model_id, tile=tile or shape, sections=sections,
-        progressive=progressive, style=style, mirror=mirror, latents=latents, runs=runs, checksums=(), lengths=(),
-    )  # fmt: skip
-    return replace(header, checksums=tuple(0x9E3779B1 * i % 2**32 for i in range(1, prod(header.grid) + 1)))
-
-
-def payloads_of(header: Header) -> list[bytes]:
-    """A short payload for every section, the first one empty if there are several."""
-    count = prod(header.grid) * header.sections
-    return [bytes(range(i, 2 * i)) + b"\xa5" * (count == 1) for i in range(count)]
 
 
 def with_lengths(header: Header, payloads: list[bytes]) -> Header:
@@ -379,85 +351,3 @@ def test_random_headers_with_a_right_checksum_raise_only_our_errors() -> None:
         except ArdmError:
             pass
     assert described > 20  # otherwise the checks behind the checksum were not reached
-
-
-def example(**changes: object) -> Header:
-    """A header of the shipped model."""
-    return replace(header_of(model_id=find_model("photo").model_id), **changes)
-
-
-def expected_calls(tile: tuple[int, int]) -> int:
-    entry = find_model("photo")
-    ranks = make_order(entry.order, axes=2, period=entry.period).rank_map(tile)
-    return len(np.unique(ranks[ranks != COARSER]))
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (9, 7), (33, 64)])
-def test_describe_tells_what_a_header_says(shape: tuple[int, int]) -> None:
-    header = example(shape=shape, tile=shape, channels=1)
-    data = write_file(header, [bytes(11) + b"\x01"])
-    told = describe(data)
-    assert told == {
-        "format": 1,
-        "kind": "image",
-        "width": shape[1],
-        "height": shape[0],
-        "channels": 1,
-        "bit_depth": 8,
-        "model": "photo",
-        "model_id": header.model_id.hex(),
-        "calls": expected_calls(shape),
-        "tiles": 1,
-        "sections": 1,
-        "progressive": False,
-        "style": 0,
-        "mirror": 0,
-        "bytes": len(data),
-        "payload_bytes": 12,
-        "header_bytes": len(data) - 12 - CRC_BYTES,
-        "latents": 0,
-        "bits_per_sample": 8 * len(data) / prod(shape),
-    }
-
-
-def test_describe_counts_tiles_sections_and_steps() -> None:
-    header = replace(
-        header_of((40, 24), (16, 24), sections=2, model_id=find_model("photo").model_id),
-        runs=(expected_calls((16, 24)) - 5, 2, 3),
-    )
-    payloads = payloads_of(header)
-    told = describe(write_file(header, payloads))
-    assert (told["tiles"], told["sections"], told["calls"]) == (3, 2, 3)
-    assert told["payload_bytes"] == sum(map(len, payloads))
-
-
-def test_describe_refuses_unknown_models_and_schedules_that_do_not_fit() -> None:
-    with pytest.raises(UnsupportedError, match="0badcafe"):
-        describe(write_file(example(model_id=bytes.fromhex("0badcafe")), [b"x"]))
-    right = expected_calls((9, 7))
-    for ranks in (right - 1, right + 1):
-        with pytest.raises(FormatError, match="schedule"):
-            describe(write_file(example(runs=(1, ranks - 1)), [b"x"]))
-
-
-@given(st.integers(1, 40), st.integers(1, 40), st.data())
-def test_the_steps_of_a_smaller_tile_are_those_of_the_first_without_its_coarsest_levels(
-    height: int, width: int, data: st.DataObject
-) -> None:
-    order = make_order("spread", axes=2, period=data.draw(st.sampled_from([2, 8])))
-    tile = data.draw(st.tuples(st.integers(height, 45), st.integers(width, 45)))
-    occupied = np.flatnonzero(order.sizes(tile))
-    cuts = data.draw(st.sets(st.integers(1, max(1, len(occupied) - 1)), max_size=8)) if len(occupied) > 1 else set()
-    edges = [0, *sorted(cuts), len(occupied)]
-    runs = tuple(b - a for a, b in pairwise(edges)) if len(occupied) else None
-    header = replace(header_of(tile), runs=runs)
-    first, smaller = (tile_steps(header.runs, order, header.tile, shape) for shape in (tile, (height, width)))
-    assert len(first) == len(smaller) == (len(runs) if runs else 0)
-    # A rank of the tile and of the first tile is the same lattice if it is as far from the last.
-    shift = order.ranks(tile) - order.ranks((height, width))
-    for (a, b), (c, d) in zip(first, smaller, strict=True):
-        assert set(range(c, d)) == {rank - shift for rank in range(a, b) if rank >= shift}
-    covered = [rank for c, d in smaller for rank in range(c, d)]
-    assert covered == list(range(order.ranks((height, width))))
-    if runs:
-        assert [sum(rank in range(a, b) for rank in occupied) for a, b in first] == list(runs)
