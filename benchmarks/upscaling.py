@@ -6,6 +6,7 @@ TRAIN and TEST are folders of 16 kHz clips. Stage s codes, at every position, wh
 stage s-1 named holds the sample; all of stage s-1 is known before. A branching of 65536 is the direct mixture. Every
 run has the same network, told its stage, and as many training positions; one of S stages needs S evaluations a sample
 to code a file, the direct one needs one. Float weights, cross entropy, nothing quantised: to compare, not to ship.
+``upscaling_images.py`` does the same with pictures.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import click
 import numpy as np
@@ -31,16 +32,26 @@ RATE = 16000
 REACH = 32  # samples to each side
 COMPONENTS = 4  # of a mixture
 FLOOR = 1e-4  # of the probability, shared evenly by all children
+HEADINGS = "branching | stages | bits a sample | of every stage | training seconds |"
 
 
 class Batch(NamedTuple):
     """Positions of a stage, in sample units."""
 
     stage: Tensor  # (n,) 0..S-1
-    around: Tensor  # (n, 2 * REACH) middles of what is known
-    width: Tensor  # (n, 2 * REACH) of the intervals that are known; VALUES: nothing
+    around: Tensor  # (n, window) middles of what is known
+    width: Tensor  # (n, window) of the intervals that are known; that of all values: nothing
     parent: Tensor  # (n, 2) the interval that is known of the position itself
     child: Tensor  # (n, 2) the interval to code
+
+
+class Data(Protocol):
+    """Where positions come from."""
+
+    upscaling: Upscaling
+
+    def draw(self, count: int, rng: np.random.Generator) -> Batch:
+        """Positions that are not known yet, at a time of the order that is drawn evenly, of an even stage."""
 
 
 @dataclass
@@ -52,28 +63,38 @@ class Clips:
     order: str
 
     def draw(self, count: int, rng: np.random.Generator) -> Batch:
-        """Positions that are not known yet, at a time of the order that is drawn evenly, of an even stage."""
+        """See ``Data``."""
         offsets = np.concatenate([np.arange(-REACH, 0), np.arange(1, REACH + 1)])
         clip = rng.integers(len(self.samples), size=count)
         time_ = rng.integers(self.samples.shape[1], size=count)
         stage = rng.integers(self.upscaling.stages(), size=count)
-        widths = np.array([self.upscaling.width(s) for s in range(self.upscaling.stages() + 1)])
         index = time_[:, None] + offsets
         inside = (index >= 0) & (index < self.samples.shape[1])
         value = self.samples[clip[:, None], index.clip(0, self.samples.shape[1] - 1)].astype(np.int64)
-        if self.order == "causal":
-            done = np.broadcast_to(offsets < 0, index.shape)
-        else:
-            share = (np.arange(count) + rng.random()) / count  # known by now
-            done = rng.random(index.shape) < share[:, None]
-        width = np.where(inside, np.where(done, widths[stage + 1, None], widths[stage, None]), VALUES)
+        causal = np.broadcast_to(offsets < 0, index.shape)
+        done = causal if self.order == "causal" else randomly_done(index.shape, rng)
         own = self.samples[clip, time_].astype(np.int64)
-        return Batch(
-            torch.from_numpy(stage),
-            torch.from_numpy(value // width * width + (width - 1) / 2).float(),
-            torch.from_numpy(width).float(),
-            *(interval(own, w) for w in (widths[stage], widths[stage + 1])),
-        )
+        return batch_of(self.upscaling, stage, value, done, inside, own)
+
+
+def randomly_done(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """What of the windows is coded by now, if a stage is coded in random order: at every time of it equally often."""
+    share = (np.arange(shape[0]) + rng.random()) / shape[0]
+    return rng.random(shape) < share[:, None]
+
+
+def batch_of(
+    upscaling: Upscaling, stage: np.ndarray, value: np.ndarray, done: np.ndarray, inside: np.ndarray, own: np.ndarray
+) -> Batch:
+    """Positions of stages (n,) with samples ``own`` (n,) and their windows (n, window), which end at the border."""
+    widths = np.array([upscaling.width(s) for s in range(upscaling.stages() + 1)])
+    width = np.where(inside, np.where(done, widths[stage + 1, None], widths[stage, None]), upscaling.values)
+    return Batch(
+        torch.from_numpy(stage),
+        torch.from_numpy(value // width * width + (width - 1) / 2).float(),
+        torch.from_numpy(width).float(),
+        *(interval(own, w) for w in (widths[stage], widths[stage + 1])),
+    )
 
 
 def interval(value: np.ndarray, width: np.ndarray) -> Tensor:
@@ -85,17 +106,18 @@ def interval(value: np.ndarray, width: np.ndarray) -> Tensor:
 class Net(nn.Module):
     """A residual MLP that sees the window and gives taps on it, and a mixture of logistics."""
 
-    def __init__(self, stages: int, hidden: int, blocks: int) -> None:
+    def __init__(self, upscaling: Upscaling, near: Tensor, hidden: int, blocks: int) -> None:
+        """Args: ``near`` (window,), how much each neighbour matters; the squares weigh references."""
         super().__init__()
-        window = 2 * REACH
+        window = len(near)
+        self.values = upscaling.values
         self.input = nn.Linear(2 * window + 3, hidden)
-        self.stage = nn.Embedding(stages, hidden)
+        self.stage = nn.Embedding(upscaling.stages(), hidden)
         self.blocks = nn.ModuleList(
             nn.ModuleList([nn.Linear(hidden, 2 * hidden), nn.Linear(2 * hidden, hidden)]) for _ in range(blocks)
         )
         self.output = nn.Linear(hidden, window + 3 * COMPONENTS)
-        distance = torch.arange(1.0, REACH + 1)
-        self.register_buffer("near", torch.cat([distance.flip(0), distance]).reciprocal())
+        self.register_buffer("near", near)
         with torch.no_grad():
             self.output.weight.mul_(0.1)
             self.output.bias.zero_()
@@ -103,19 +125,19 @@ class Net(nn.Module):
 
     def bits(self, batch: Batch) -> Tensor:
         """Bits (n,) of coding the children."""
-        known = torch.where(batch.width < VALUES, self.near**2 / (1 + batch.width), 0) + 1e-9 * self.near
+        known = torch.where(batch.width < self.values, self.near**2 / (1 + batch.width), 0) + 1e-9 * self.near
         share = known / known.sum(1, keepdim=True)
         reference = (share * batch.around).sum(1, keepdim=True)
         deviation = batch.around - reference
         scale = ((share * deviation**2).sum(1, keepdim=True) + 1).sqrt() + (share * batch.width).sum(1, keepdim=True)
-        usable = (batch.width < VALUES).float()
+        usable = (batch.width < self.values).float()
         parent = ((batch.parent.float() - reference) / scale).clamp(-30, 30)
         seen = torch.cat([usable * (deviation / scale).clamp(-4, 4) * 3 * self.near, usable], 1)
         state = self.input(torch.cat([seen, torch.asinh(parent), scale.log2() / 4], 1)) + self.stage(batch.stage)
         for expand, contract in self.blocks:
             state = state + contract(F.silu(expand(F.rms_norm(state, state.shape[1:]))))
         out = self.output(F.rms_norm(state, state.shape[1:]))
-        taps, logits, shift, log2 = out.split([2 * REACH] + 3 * [COMPONENTS], 1)
+        taps, logits, shift, log2 = out.split([len(self.near)] + 3 * [COMPONENTS], 1)
         mean = (taps * deviation * usable).sum(1, keepdim=True) + scale * shift
         inverse = 1 / (scale * torch.exp2(log2.clamp(-12, 6)))
         weights = logits.log_softmax(1)
@@ -133,7 +155,7 @@ def log_mass(weights: Tensor, mean: Tensor, inverse: Tensor, edges: Tensor) -> T
     return torch.logsumexp(weights + inside, 1)
 
 
-def train(net: Net, clips: Clips, steps: int, batch: int) -> None:
+def train(net: Net, data: Data, steps: int, batch: int) -> None:
     """Muon and AdamW, a constant rate and then a falling one."""
     hidden = [p for name, p in net.named_parameters() if p.ndim == 2 and not name.startswith(("stage", "output"))]
     rest = [p for p in net.parameters() if all(p is not h for h in hidden)]
@@ -144,19 +166,19 @@ def train(net: Net, clips: Clips, steps: int, batch: int) -> None:
         for optimiser, rate in zip(optimisers, rates, strict=True):
             optimiser.param_groups[0]["lr"] = rate * factor
             optimiser.zero_grad()
-        net.bits(clips.draw(batch, np.random.default_rng((1, step)))).mean().backward()
+        net.bits(data.draw(batch, np.random.default_rng((1, step)))).mean().backward()
         nn.utils.clip_grad_norm_(rest, 1.0)
         for optimiser in optimisers:
             optimiser.step()
 
 
 @torch.no_grad()
-def measure(net: Net, clips: Clips, batches: int = 200) -> list[float]:
+def measure(net: Net, data: Data, batches: int = 200) -> list[float]:
     """Bits a sample of every stage, at positions that are the same for every run."""
-    stages = clips.upscaling.stages()
+    stages = data.upscaling.stages()
     sums, counts = np.zeros(stages), np.zeros(stages)
     for index in range(batches):
-        batch = clips.draw(2048, np.random.default_rng((2, index)))
+        batch = data.draw(2048, np.random.default_rng((2, index)))
         bits = net.bits(batch).numpy()
         sums += np.bincount(batch.stage.numpy(), bits, stages)
         counts += np.bincount(batch.stage.numpy(), minlength=stages)
@@ -173,6 +195,12 @@ def load(folder: Path, prefix: str) -> np.ndarray:
     return (np.stack(clips).astype(np.int32) + VALUES // 2).astype(np.uint16)
 
 
+def row(children: int, found: list[float], seconds: float) -> str:
+    """Of the table, after the order."""
+    each = " ".join(f"{bits:.3f}" for bits in found)
+    return f"{children} | {len(found)} | {sum(found):.3f} | {each} | {seconds:.0f} |"
+
+
 @click.command()
 @click.argument("train_folder", type=click.Path(path_type=Path, exists=True))
 @click.argument("test_folder", type=click.Path(path_type=Path, exists=True))
@@ -187,20 +215,19 @@ def main(
 ) -> None:
     """Print the table."""
     data, test = load(train_folder, prefix), load(test_folder, "")
+    distance = torch.arange(1.0, REACH + 1)
+    near = torch.cat([distance.flip(0), distance]).reciprocal()
     click.echo(f"{len(data)} clips to train on, {len(test)} to measure on\n")
-    click.echo(
-        "| order | branching | stages | bits a sample | of every stage | training seconds |\n|---|---|---|---|---|---|"
-    )
+    click.echo(f"| order | {HEADINGS}\n|---|---|---|---|---|---|")
     for order in orders.split(","):
         for children in map(int, branching.split(",")):
             upscaling = Upscaling(VALUES, children)
             torch.manual_seed(0)
-            net, start = Net(upscaling.stages(), hidden, 2), time.perf_counter()
+            net, start = Net(upscaling, near, hidden, 2), time.perf_counter()
             train(net, Clips(data, upscaling, order), steps, batch)
             seconds = time.perf_counter() - start
             found = measure(net, Clips(test, upscaling, order))
-            each = " ".join(f"{bits:.3f}" for bits in found)
-            click.echo(f"| {order} | {children} | {len(found)} | {sum(found):.3f} | {each} | {seconds:.0f} |")
+            click.echo(f"| {order} | {row(children, found, seconds)}")
 
 
 if __name__ == "__main__":
