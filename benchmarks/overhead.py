@@ -18,11 +18,12 @@ from torch import Tensor
 from ardm_compress import api, tile
 from ardm_compress.exact import tables as grid
 from ardm_compress.exact.network import Channels, Parameters
+from ardm_compress.image.array import DEFAULT_BUDGET
 from ardm_compress.media import read_image
 
 
-def bits(parameters: Parameters, samples: Tensor) -> float:
-    """-log2 of the mixtures' probability of 8-bit samples (n,)."""
+def bits(parameters: Parameters, samples: Tensor) -> Tensor:
+    """-log2 of the mixtures' probability of 8-bit samples (n,), (n,) float64."""
     weights = parameters.weights.double() / parameters.weights.sum(1, keepdim=True)
     unit = 2.0 ** (grid.NODE_BITS + grid.STEP_BITS)
     value = samples.double().unsqueeze(1) * 2**grid.VALUE_BITS
@@ -33,7 +34,7 @@ def bits(parameters: Parameters, samples: Tensor) -> float:
     upper[samples == 255] = 1
     lower[samples == 0] = 0
     probability = (weights * (upper - lower)).sum(1).clamp_min(2.0**-24)
-    return float(-torch.log2(probability).sum())
+    return -torch.log2(probability)
 
 
 def counted(total: list[float], observe: Callable[[Channels, Tensor], None]) -> Callable[[Channels, Tensor], None]:
@@ -41,12 +42,12 @@ def counted(total: list[float], observe: Callable[[Channels, Tensor], None]) -> 
     last: dict[int, Parameters] = {}
     parameters = Channels.parameters
 
-    def remember(channels: Channels) -> Parameters:
-        last[id(channels)] = parameters(channels)
+    def remember(channels: Channels, reference: Tensor) -> Parameters:
+        last[id(channels)] = parameters(channels, reference)
         return last[id(channels)]
 
     def observe_and_count(channels: Channels, samples: Tensor) -> None:
-        total[0] += bits(last.pop(id(channels)), samples)
+        total[0] += float(bits(last.pop(id(channels)), samples).sum())
         observe(channels, samples)
 
     Channels.parameters = remember  # type: ignore[method-assign]
@@ -55,7 +56,7 @@ def counted(total: list[float], observe: Callable[[Channels, Tensor], None]) -> 
 
 @click.command()
 @click.argument("image", type=click.Path(path_type=Path, exists=True))
-@click.option("--budget", default=api.DEFAULT_BUDGET, show_default=True, help="Network calls.")
+@click.option("--budget", default=DEFAULT_BUDGET, show_default=True, help="Network calls.")
 def main(image: Path, budget: int) -> None:
     """Print both sizes and the difference."""
     api.encode(np.zeros((8, 8, 3), np.uint8))  # loads the model, whose self-test must not be counted
