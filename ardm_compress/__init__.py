@@ -1,1 +1,55 @@
-"""Lossless compression with an autoregressive diffusion model: ``ardm_compress.api`` codes arrays."""
+"""Lossless compression with an autoregressive diffusion model. Imports nothing until a name is asked for.
+
+``encode`` and ``decode`` code arrays, ``open`` reads files, ``encode_image`` and ``encode_sound`` take whole files;
+``ardm_compress.pillow``, ``ardm_compress.soundfile`` and ``ardm_compress.numcodecs`` fit the libraries of these names.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ardm_compress.api import encode_image as encode_image
+    from ardm_compress.api import encode_sound as encode_sound
+    from ardm_compress.arrays import decode as decode
+    from ardm_compress.arrays import encode as encode
+    from ardm_compress.errors import ArdmError as ArdmError
+    from ardm_compress.errors import ChecksumError as ChecksumError
+    from ardm_compress.errors import FormatError as FormatError
+    from ardm_compress.errors import LimitError as LimitError
+    from ardm_compress.errors import UnsupportedError as UnsupportedError
+    from ardm_compress.limits import Limits as Limits
+    from ardm_compress.reading import open as open  # noqa: A004  # as gzip and Pillow call it
+
+    __version__: str
+
+_HOMES = {
+    "ArdmError": "errors",
+    "ChecksumError": "errors",
+    "FormatError": "errors",
+    "LimitError": "errors",
+    "Limits": "limits",
+    "UnsupportedError": "errors",
+    "decode": "arrays",
+    "encode": "arrays",
+    "encode_image": "api",
+    "encode_sound": "api",
+    "open": "reading",
+}  # modules of what this one offers
+
+__all__ = list(_HOMES)  # type checkers read the imports above
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("ardm-compress")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES, "__version__"})

@@ -32,7 +32,7 @@ DAMAGE: Final = (UnsupportedError, FormatError, struct.error, ValueError, OSErro
                  LookupError, TypeError)  # fmt: skip
 TIFF: Final = (b"II*\0", b"MM\0*")
 PIXELS: Final = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA"}  # modes of pixels that can be forced
-PROGRAMS: Final = ("EPS", "WMF")  # plugins of Pillow that run others, such as Ghostscript
+PLUGINS: Final = ("EPS", "WMF", "ARDM")  # of Pillow that are not asked: they run Ghostscript and others, or are our own
 LOSSY: Final = (
     "this {} file is already lossily compressed and is best kept as it is: its pixels stored losslessly would only be "
     "larger; --force-pixels stores them all the same, as of a PNG file"
@@ -174,6 +174,12 @@ def stripped(picture: Picture) -> Picture:
     return Picture(picture.samples, (png if wrapper.kind == PNG else webp).stripped(wrapper))
 
 
+def plugins() -> list[str]:
+    """Names of Pillow's plugins by which image files are opened: all but PLUGINS."""
+    Image.init()
+    return [name for name in Image.ID if name not in PLUGINS]
+
+
 def suffix_of(data: bytes) -> str:
     """The usual suffix of an image file; none if it is not known."""
     if data[:4] == b"RIFF" and data[8:12] != b"WEBP":
@@ -225,9 +231,8 @@ def _others_read(data: bytes, error: Exception) -> bool:
 
 
 def _opened(data: bytes, limits: Limits) -> Image.Image:
-    """By all of Pillow's plugins but those that run other programs; too large ones are refused before they unpack."""
-    Image.init()
-    image = Image.open(io.BytesIO(data), formats=[name for name in Image.ID if name not in PROGRAMS])
+    """By Pillow; images that are too large are refused before they unpack."""
+    image = Image.open(io.BytesIO(data), formats=plugins())
     limits.check_image(image.height, image.width, len(image.getbands()) * (4 if image.mode[:1] in "IF" else 1))
     return image
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -70,6 +70,11 @@ def write_png(picture: Picture) -> bytes:
     header = struct.pack(HEADER, columns, rows, wrapper.depth, wrapper.form, 0, 0, 0)
     before, after = read_chunks(wrapper.head), read_chunks(wrapper.tail)
     chunks = [(b"IHDR", header), *before, (b"IDAT", _packed(picture)), *after, (b"IEND", b"")]
+    return file_of(chunks)
+
+
+def file_of(chunks: Iterable[Chunk]) -> bytes:
+    """A file of these chunks and no others."""
     return SIGNATURE + b"".join(_chunk(name, body) for name, body in chunks)
 
 
@@ -148,7 +153,7 @@ def _unpacked(
     written = (8, TYPES_16[colour]) if halves else (depth, colour)
     header = struct.pack(HEADER, columns, rows, *written, 0, 0, interlace)
     chunks = [(b"IHDR", header), *palette, (b"IDAT", packed), (b"IEND", b"")]
-    bare = SIGNATURE + b"".join(_chunk(*chunk) for chunk in chunks)
+    bare = file_of(chunks)
     if depth == DEPTHS[-1] and not halves:
         return _wide(bare, interlace)
     with Image.open(io.BytesIO(bare)) as image:

@@ -1,0 +1,59 @@
+"""A codec of numcodecs, for chunks of Zarr arrays that are images or stacks of them. No torch until the model codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import numpy as np
+from numcodecs.abc import Codec
+from numcodecs.compat import ensure_bytes, ensure_ndarray, ndarray_copy
+from numcodecs.registry import register_codec
+
+from ardm_compress.arrays import decode, encode
+from ardm_compress.errors import UnsupportedError
+from ardm_compress.image.picture import MOST_CHANNELS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DTYPES: Final = ("|u1", "<u2", "|b1")
+
+
+class Ardm(Codec):  # type: ignore[misc]
+    """Codes chunks of uint8, little-endian uint16 or bool: (..., rows, columns) or (..., rows, columns, 1 to 4).
+
+    Images of a stack are coded below one another, as one image.
+
+    Args:
+        budget: network calls, at least 1; more make smaller chunks.
+        model: name of a model.
+    """
+
+    codec_id: ClassVar[str] = "ardm"
+
+    def __init__(self, budget: int | None = None, model: str = "photo") -> None:
+        self.budget, self.model = budget, model
+
+    def encode(self, buf: Any) -> bytes:
+        """Compress a chunk; its bytes are taken in the order in which they are in memory."""
+        chunk: NDArray[Any] = ensure_ndarray(buf)
+        if chunk.dtype.str not in DTYPES or chunk.ndim < 2:
+            raise UnsupportedError(
+                f"chunks must be uint8, little-endian uint16 or bool of at least two axes, not {chunk.dtype.str} of "
+                f"shape {chunk.shape}"
+            )
+        return encode(_as_image(chunk.T if chunk.flags.f_contiguous else chunk), budget=self.budget, model=self.model)
+
+    def decode(self, buf: Any, out: Any = None) -> Any:
+        """Inverse of ``encode``: a chunk of the same bytes, as one image, or ``out``, filled with them."""
+        chunk = decode(ensure_bytes(buf))
+        return ndarray_copy(chunk.astype(chunk.dtype.newbyteorder("<"), copy=False), out)
+
+
+def _as_image(chunk: NDArray[Any]) -> NDArray[Any]:
+    """The same bytes as (rows, columns) or (rows, columns, channels)."""
+    coloured = chunk.ndim > 2 and chunk.shape[-1] <= MOST_CHANNELS and chunk.dtype != np.bool_
+    return chunk.reshape(-1, *chunk.shape[-2 if coloured else -1 :])
+
+
+register_codec(Ardm)

@@ -1,0 +1,166 @@
+"""A Pillow plugin: ``import ardm_compress.pillow``, then ``Image.open("x.ardm")`` and ``image.save("x.ardm")``.
+
+Images look as the files that were compressed do when Pillow opens them. No torch until the model codes pixels.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import sys
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
+
+from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.PpmImagePlugin import PpmImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from ardm_compress.audio.container import is_sound, is_stored
+from ardm_compress.container import MAGIC, MAX_SIDE
+from ardm_compress.data import Joined, OnDisk, Stream
+from ardm_compress.errors import ArdmError, UnsupportedError
+from ardm_compress.image import png
+from ardm_compress.image.chunks import read_chunks
+from ardm_compress.image.codec import decode_image, encode_picture, salvage_image, wrapper_of
+from ardm_compress.image.files import plugins, write_picture
+from ardm_compress.image.methods import Settings
+from ardm_compress.image.picture import PNG, WEBP, Wrapper
+from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.reading.image import image_sides
+from ardm_compress.stored import read_stored, stored_size
+
+if TYPE_CHECKING:
+    from ardm_compress.data import Data
+
+FORMAT: Final = "ARDM"
+MODES: Final = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # that PNG files hold without loss
+ANY: Final = Limits(pixels=MAX_SIDE**2, memory=sys.maxsize)  # Pillow has a limit of its own, Image.MAX_IMAGE_PIXELS
+OPTIONS: Final = {"jobs": 1, "limits": ANY, "progress": None}  # of saving, beside budget, model and those of PNG
+WEBP_INFO: Final = {b"ICCP": "icc_profile", b"EXIF": "exif", b"XMP ": "xmp"}
+MODES_OF_WEBP: Final = {3: "RGB", 4: "RGBA"}  # by channels
+
+
+class ArdmImageFile(ImageFile.ImageFile):
+    """An image whose samples are coded."""
+
+    format = FORMAT
+    format_description = "ardm-compress image"
+    _coded = False  # whether the pixels are still to be decoded
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        self._data = OnDisk(cast("BinaryIO", self.fp))
+        self._wrapper, sides = wrapper_of(self._data, ANY), image_sides(self._data, ANY)
+        self._size = sides[1], sides[0]
+        if self._wrapper.kind == WEBP:
+            chunks = [*read_chunks(self._wrapper.head), *read_chunks(self._wrapper.tail)]
+            self._mode = MODES_OF_WEBP[self._wrapper.channels]
+            self.info = {WEBP_INFO[name]: body for name, body in chunks if name in WEBP_INFO}
+        else:
+            shown = _opened_by_pillow(self._wrapper, _without_pixels(self._wrapper, *sides))
+            self._mode, self.info, self.palette = shown.mode, shown.info, shown.palette
+        self._coded = True
+
+    def load(self) -> Any:
+        """Decode the pixels.
+
+        Raises:
+            OSError: damaged; with ``ImageFile.LOAD_TRUNCATED_IMAGES`` what there is of a file is completed instead.
+        """
+        if self._coded:
+            try:
+                image = _opened_by_pillow(self._wrapper, io.BytesIO(self._file()))
+                image.load()
+            except ArdmError as error:
+                raise OSError(str(error)) from error
+            self.im, self._mode, self.palette, self._coded = image.im, image.mode, image.palette, False
+            if self.fp and self._exclusive_fp:
+                self.fp.close()
+            self.fp = None
+        return super().load()
+
+    def _file(self) -> bytes:
+        """The file that was compressed, or what is left of it."""
+        salvage = ImageFile.LOAD_TRUNCATED_IMAGES
+        picture = salvage_image(self._data, limits=ANY).picture if salvage else decode_image(self._data, limits=ANY)
+        return write_picture(picture)
+
+
+class _ZerosBefore:
+    """So many zeros, which take no memory, and then a tail."""
+
+    def __init__(self, size: int, tail: bytes) -> None:
+        self._size, self._tail = size, tail
+
+    def __len__(self) -> int:
+        return self._size + len(self._tail)
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        start, stop, _ = part.indices(len(self))
+        zeros = bytes(max(0, min(stop, self._size) - start))
+        return zeros + self._tail[max(0, start - self._size) : max(0, stop - self._size)]
+
+
+def _without_pixels(wrapper: Wrapper, rows: int, columns: int) -> IO[bytes]:
+    """The file that was compressed, as far as Pillow looks before it loads pixels."""
+    if wrapper.kind == PNG:
+        header = struct.pack(png.HEADER, columns, rows, wrapper.depth, wrapper.form, 0, 0, 0)
+        chunks = [*read_chunks(wrapper.head), *read_chunks(wrapper.tail)]
+        return io.BytesIO(png.file_of([(b"IHDR", header), *chunks, (b"IDAT", b"")]))
+    size = rows * columns * wrapper.channels * wrapper.depth // 8  # TIFF files have metadata behind it
+    return io.BufferedReader(Stream(Joined(wrapper.head, _ZerosBefore(size, wrapper.tail))))
+
+
+def _opened_by_pillow(wrapper: Wrapper, file: IO[bytes]) -> ImageFile.ImageFile:
+    if wrapper.kind == PNG:
+        return PngImageFile(file)
+    if wrapper.kind == WEBP:
+        return WebPImageFile(file)
+    kinds: dict[bytes, type[BmpImageFile | TiffImageFile]]
+    kinds = {b"BM": BmpImageFile, b"II": TiffImageFile, b"MM": TiffImageFile}
+    return kinds.get(wrapper.head[:2], PpmImageFile)(file)
+
+
+def _open(file: IO[bytes], filename: str | bytes = "") -> ImageFile.ImageFile:
+    """An image; of a stored file, such as an animation, what Pillow makes of that."""
+    try:
+        data = OnDisk(cast("BinaryIO", file))
+        if not is_sound(data):
+            return ArdmImageFile(file, filename)
+        image = _open_stored(data)
+    except (ArdmError, ValueError) as error:
+        raise UnidentifiedImageError(f"cannot identify image file {filename or file!r}: {error}") from error
+    if filename:
+        file.close()  # Pillow has opened it
+    return image
+
+
+def _open_stored(data: Data) -> ImageFile.ImageFile:
+    if not is_stored(data):
+        raise UnsupportedError("it holds sound")
+    DEFAULT_LIMITS.check_memory(stored_size(data))
+    return Image.open(io.BytesIO(b"".join(read_stored(data))), formats=plugins())
+
+
+def _save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
+    """Pixels, palette and metadata as of a PNG file of the image."""
+    if image.mode not in MODES:
+        raise OSError(f"cannot write mode {image.mode} as {FORMAT}")
+    given = dict(image.encoderinfo)
+    settings = Settings(given.pop("budget", None), given.pop("model", "photo"))
+    own = {name: given.pop(name, default) for name, default in OPTIONS.items()}
+    made = io.BytesIO()
+    image.save(made, "PNG", **{**given, "compress_level": 1})
+    file.write(encode_picture(png.read_png(made.getvalue(), own["limits"]), settings, **own))
+
+
+def _accept(prefix: bytes) -> bool:
+    return prefix.startswith(MAGIC)
+
+
+Image.register_open(FORMAT, _open, _accept)
+Image.register_save(FORMAT, _save)
+Image.register_extension(FORMAT, ".ardm")
+Image.register_mime(FORMAT, "image/x-ardm")

@@ -1,0 +1,69 @@
+"""What open files of every kind have in common. No torch."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from ardm_compress.layout import describe
+from ardm_compress.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ardm_compress.data import Data
+    from ardm_compress.progress import Progress
+
+OWN_AXIS: Final = b"arAx"  # name of an empty chunk of PNG and WAV files: their one channel has an axis in arrays
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an open file is read from, and how."""
+
+    data: Data
+    closing: AbstractContextManager[object]  # left when the file is closed
+    jobs: int = 1
+    limits: Limits = DEFAULT_LIMITS
+    progress: Progress | None = None
+
+
+class File:
+    """A compressed file of which only the header has been read; also a context, which closes it."""
+
+    kind: ClassVar[str]  # "image", "sound" or "stored file", as ``info`` calls it
+    suffix: str  # of the file that was compressed, such as ".png"; "" if it is not known
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @property
+    def info(self) -> dict[str, object]:
+        """What ``ardm-compress info --json`` shows: sides, model, sizes in bytes ...
+
+        Raises:
+            UnsupportedError: the file's model is unknown.
+        """
+        return describe(self._source.data)
+
+    def original(self) -> bytes:
+        """The file that was compressed, as ``ardm-compress decode`` writes it: byte for byte, or repacked.
+
+        Raises:
+            FormatError, ChecksumError: damaged; LimitError: too large; UnsupportedError: of another version.
+        """
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the file, unless it was open before."""
+        self._source.closing.__exit__(None, None, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
