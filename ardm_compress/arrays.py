@@ -68,9 +68,10 @@ def encode(
     if rate is None:
         settings = Settings(budget, model or "photo")
         return encode_picture(_picture(samples), settings, jobs=jobs, limits=limits, progress=progress)
+    file = _wave(samples, rate)
     from ardm_compress.api import encode_sound
 
-    return encode_sound(_wave(samples, rate), budget=budget, model=model or "sound", limits=limits, progress=progress)
+    return encode_sound(file, budget=budget, model=model or "sound", limits=limits, progress=progress)
 
 
 def decode(
