@@ -1,6 +1,6 @@
 """The command line. Importing it defines the commands."""
 
-from ardm_compress.cli import decoding, drawing, encoding, facts, training
+from ardm_compress.cli import bench, decoding, drawing, encoding, facts, training
 from ardm_compress.cli.group import main
 
-__all__ = ["decoding", "drawing", "encoding", "facts", "main", "training"]
+__all__ = ["bench", "decoding", "drawing", "encoding", "facts", "main", "training"]

@@ -1,0 +1,89 @@
+"""Files that are measured <-> what every coder gets: a PNG file of the very samples, or a WAV file. No torch."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ardm_compress.errors import UnsupportedError
+from ardm_compress.image import png
+from ardm_compress.image.chunks import read_chunks, write_chunks
+from ardm_compress.image.files import read_picture, shows_samples
+from ardm_compress.image.picture import PNG, Picture, Wrapper
+from ardm_compress.sound.files import converted, is_sound, read_sound, write_sound
+
+IMAGE: Final = "image"
+SOUND: Final = "sound"
+SUFFIXES: Final = frozenset((
+    ".png", ".webp", ".bmp", ".ppm", ".pgm", ".pnm", ".pam", ".tif", ".tiff", ".wav", ".wave", ".aif", ".aiff", ".flac",
+))  # fmt: skip  # of files that are taken from folders
+SHOWN_BY: Final = (b"PLTE", b"tRNS")  # chunks without which samples are no colours
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file as every coder gets it, without metadata."""
+
+    folder: str  # that was asked for
+    name: str  # of the file in it
+    kind: str  # IMAGE or SOUND
+    path: Path  # of the PNG or WAV file
+    found: int  # bytes of the file as it was found
+    samples: int  # of all channels
+    units: int  # in which speeds are told: pixels or samples
+    depth: int  # bits of a sample
+    checksum: int  # of the PNG or WAV file
+
+
+def files_of(folder: str, *, every: int, most: int | None) -> list[Path]:
+    """Every so-manieth file below a folder, by name, up to so many of them; of a file itself.
+
+    Raises:
+        UnsupportedError: there is none; FileNotFoundError: no such folder.
+    """
+    top = Path(folder)
+    if not top.is_dir():
+        os.stat(top)
+        return [top]
+    found = sorted(path for path in top.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not found:
+        raise UnsupportedError(f"{folder} has no images and no sound ({', '.join(sorted(SUFFIXES))})")
+    return found[::every][:most]
+
+
+def prepared(folder: str, file: Path, target: Path) -> Input:
+    """Write what the coders get of a file to ``target``, which gets a suffix.
+
+    Raises:
+        UnsupportedError, FormatError, LimitError: it cannot be taken apart.
+    """
+    data = file.read_bytes()
+    name = file.relative_to(folder).as_posix() if file != Path(folder) else file.name
+    if is_sound(data):
+        sound = converted(read_sound(data), ".wav")
+        made, kind, samples = write_sound(sound), SOUND, sound.samples.shape[0] * sound.samples.shape[1]
+        units, depth, path = samples, 8 * sound.wrapper.width, target.with_suffix(".wav")
+    else:
+        picture = _bare(read_picture(data))
+        made, kind, samples = png.write_png(picture), IMAGE, picture.samples.size
+        units, depth = samples // picture.wrapper.channels, picture.wrapper.depth
+        path = target.with_suffix(".png")
+    path.write_bytes(made)
+    return Input(folder, name, kind, path, len(data), samples, units, depth, zlib.crc32(made))
+
+
+def _bare(picture: Picture | None) -> Picture:
+    """The samples, as of a PNG file without anything else but its palette and transparency."""
+    if picture is None:
+        raise UnsupportedError("a kind of image that is stored as it is, so there is nothing to compare")
+    wrapper = picture.wrapper
+    if wrapper.kind == PNG:
+        chunks = [chunk for chunk in read_chunks(wrapper.head) if chunk[0] in SHOWN_BY]
+        return Picture(picture.samples, Wrapper(PNG, wrapper.depth, wrapper.channels, wrapper.form,
+                                                write_chunks(chunks)))  # fmt: skip
+    if not shows_samples(wrapper):
+        raise UnsupportedError("samples that a PNG file would not show as they are")
+    return Picture(picture.samples, png.plain(wrapper.channels, wrapper.depth))

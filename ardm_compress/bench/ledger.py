@@ -1,0 +1,84 @@
+"""What was measured <-> a CSV file that grows, so that an interrupted run goes on. Standard library only."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ardm_compress.bench.base import Measured
+from ardm_compress.bench.inputs import Input
+from ardm_compress.errors import FormatError
+
+
+class Row(NamedTuple):
+    """One coder and one file. Without a size it is a coder that could not take the file, and why."""
+
+    folder: str
+    file: str
+    kind: str
+    checksum: int  # of what the coder was given
+    coder: str
+    size: int | None = None
+    encode_seconds: float | None = None
+    decode_seconds: float | None = None
+    memory: float | None = None
+    calls: int | None = None
+    reason: str = ""
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """Of which two rows are the same measurement."""
+        return self.file, self.checksum, self.coder
+
+
+TYPES = {
+    "checksum": int, "size": int, "encode_seconds": float, "decode_seconds": float, "memory": float, "calls": int,
+}  # fmt: skip
+
+
+def row(source: Input, coder: str, measured: Measured | None, reason: str = "") -> Row:
+    """Of a measurement, or of why there is none."""
+    given = Row(source.folder, source.name, source.kind, source.checksum, coder, reason=reason)
+    return given._replace(**measured._asdict()) if measured else given
+
+
+class Ledger:
+    """Rows, in memory and, if it is asked for, in a file."""
+
+    def __init__(self, file: Path | None) -> None:
+        """Raises: FormatError: the file is another kind of CSV file."""
+        self._file = file
+        self._rows = {found.key: found for found in _read(file)} if file and file.exists() else {}
+
+    def find(self, source: Input, coder: str) -> Row | None:
+        """What an earlier run has measured."""
+        return self._rows.get((source.name, source.checksum, coder))
+
+    def add(self, found: Row) -> None:
+        """Keep a row, at once."""
+        self._rows[found.key] = found
+        if self._file:
+            title = [] if self._file.exists() else [Row._fields]
+            with self._file.open("a", newline="", encoding="utf-8") as file:
+                csv.writer(file, lineterminator="\n").writerows([*title, _plain(found)])
+
+
+def _plain(found: Row) -> Iterable[object]:
+    return [round(value, 4) if isinstance(value, float) else "" if value is None else value for value in found]
+
+
+def _read(file: Path) -> list[Row]:
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    try:
+        return [Row(**{name: _value(name, text) for name, text in line.items()}) for line in rows]
+    except (TypeError, ValueError) as error:
+        raise FormatError(f"{file} is no file of results that bench has written: {error}") from error
+
+
+def _value(name: str, text: str) -> Any:
+    if name not in TYPES:
+        return text
+    return TYPES[name](text) if text else None

@@ -1,0 +1,143 @@
+"""Coders that are libraries which come with this package: imagecodecs, Pillow and libsndfile. In this process.
+
+They are given arrays and make arrays, without the programs' reading and writing of files.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import imagecodecs
+import numpy as np
+import soundfile
+from PIL import Image
+
+from ardm_compress.bench.base import Measured
+from ardm_compress.bench.inputs import IMAGE, SOUND, Input
+from ardm_compress.bench.samples import WIDE, colours
+from ardm_compress.errors import ChecksumError, UnsupportedError
+from ardm_compress.parallel import processors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FAILURES: Final = (ValueError, RuntimeError, OSError, NotImplementedError)  # imagecodecs' own are RuntimeErrors
+FLAC_BEST: Final = 1.0  # libsndfile's scale of compression levels; this is 8 of flac
+FLAC_SUBTYPES: Final = {8: "PCM_S8", 16: "PCM_16", 24: "PCM_24"}
+
+
+@dataclass(frozen=True)
+class Library:
+    """A coder that is two functions between samples and bytes."""
+
+    name: str
+    kind: str
+    encode: Callable[[NDArray[Any], Input], bytes]
+    decode: Callable[[bytes], NDArray[Any]]
+    codec: str = ""  # of imagecodecs, which may have been built without it
+
+    def missing(self) -> str:
+        """See ``Coder.missing``."""
+        if not self.codec or getattr(imagecodecs, self.codec).available:
+            return ""
+        return f"{self.codec} in imagecodecs (pip install -U imagecodecs)"
+
+    def measure(self, source: Input) -> Measured:
+        """See ``Coder.measure``."""
+        samples = colours(source.path.read_bytes()) if self.kind == IMAGE else _sound(source)
+        if samples.shape[-1] == 1:
+            samples = samples[..., 0]
+        try:
+            start = time.perf_counter()
+            coded = self.encode(samples, source)
+            middle = time.perf_counter()
+            decoded = self.decode(coded)
+            end = time.perf_counter()
+        except FAILURES as error:
+            raise UnsupportedError(f"refused: {error}") from error
+        if not np.array_equal(decoded, samples):
+            raise ChecksumError("what came back is not what went in")
+        return Measured(len(coded), middle - start, end - middle)
+
+
+def _sound(source: Input) -> NDArray[Any]:
+    samples: NDArray[Any] = soundfile.read(source.path, dtype="int32", always_2d=True)[0]
+    return samples
+
+
+def _png(_samples: NDArray[Any], source: Input) -> bytes:
+    if source.depth == WIDE:
+        raise UnsupportedError("Pillow narrows 16 bits to 8")
+    out = io.BytesIO()
+    with Image.open(source.path) as image:
+        image.save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def _from_png(data: bytes) -> NDArray[Any]:
+    samples = colours(data)
+    return samples[..., 0] if samples.shape[-1] == 1 else samples
+
+
+def _jpeg_ls(samples: NDArray[Any], _source: Input) -> bytes:
+    return bytes(imagecodecs.jpegls_encode(_less_green(samples, subtract=True), level=0))
+
+
+def _from_jpeg_ls(data: bytes) -> NDArray[Any]:
+    decoded: NDArray[Any] = imagecodecs.jpegls_decode(data)
+    return _less_green(decoded, subtract=False)
+
+
+def _less_green(samples: NDArray[Any], *, subtract: bool) -> NDArray[Any]:
+    """Red and blue as differences from green, which JPEG-LS by itself does not take; or the inverse."""
+    if samples.ndim == 2 or samples.shape[2] < 3:
+        return samples
+    changed: NDArray[Any] = samples.copy()
+    green = samples[..., 1]
+    for channel in (0, 2):
+        changed[..., channel] += -green if subtract else green
+    return changed
+
+
+def _flac(samples: NDArray[Any], source: Input) -> bytes:
+    if source.depth not in FLAC_SUBTYPES:
+        raise UnsupportedError(f"libsndfile's FLAC has no {source.depth} bits")
+    out = io.BytesIO()
+    options = {"subtype": FLAC_SUBTYPES[source.depth], "compression_level": FLAC_BEST}
+    soundfile.write(out, samples, soundfile.info(source.path).samplerate, format="FLAC", **options)
+    return out.getvalue()
+
+
+def _from_flac(data: bytes) -> NDArray[Any]:
+    samples: NDArray[Any] = soundfile.read(io.BytesIO(data), dtype="int32")[0]
+    return samples
+
+
+def _jpeg_xl(effort: int, version: str) -> Library:
+    def encode(samples: NDArray[Any], _source: Input) -> bytes:
+        return bytes(imagecodecs.jpegxl_encode(samples, lossless=True, effort=effort, numthreads=processors()))
+
+    return Library(f"JPEG XL, {version} -e {effort}", IMAGE, encode, imagecodecs.jpegxl_decode, "JPEGXL")
+
+
+def libraries() -> tuple[Library, ...]:
+    """All of them, with the versions that are there."""
+    versions = imagecodecs.version(dict)
+    xl, ls, j2k = (f"{name} {versions.get(name)}" for name in ("libjxl", "charls", "openjpeg"))
+
+    def jpeg_2000(samples: NDArray[Any], _source: Input) -> bytes:
+        return bytes(imagecodecs.jpeg2k_encode(samples, level=0, reversible=True, codecformat="j2k"))
+
+    return (
+        Library("PNG, Pillow optimize", IMAGE, _png, _from_png),
+        Library(f"JPEG-LS, {ls}, R-G and B-G", IMAGE, _jpeg_ls, _from_jpeg_ls, "JPEGLS"),
+        Library(f"JPEG 2000, {j2k}", IMAGE, jpeg_2000, imagecodecs.jpeg2k_decode, "JPEG2K"),
+        _jpeg_xl(7, xl),
+        _jpeg_xl(9, xl),
+        _jpeg_xl(10, xl),  # since 0.9, what 9 was before
+        Library(f"FLAC, libsndfile {soundfile.__libsndfile_version__} level 8", SOUND, _flac, _from_flac),
+    )

@@ -1,0 +1,100 @@
+"""Size against network calls, and against time. Imports matplotlib, which the extra ``bench`` installs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ardm_compress.bench.totals import AS_FOUND, Group, Total
+from ardm_compress.errors import UnsupportedError
+from ardm_compress.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SUFFIXES: Final = (".png", ".svg", ".pdf")
+SHOWN: Final = 1.35  # times the smallest size: larger ones are left out beside network calls, where they say little
+OURS: Final = "#c1440e"
+THEIRS: Final = "#4a5a6a"
+SALT: Final = "ardm-compress"  # of the names inside SVG files, which are the same for the same figures then
+
+
+def check_plot(file: Path) -> None:
+    """Raise UnsupportedError unless a plot can be written, before minutes of work."""
+    if file.suffix.lower() not in SUFFIXES:
+        raise UnsupportedError(f"cannot write {file.name}: a plot's suffix must be one of {' '.join(SUFFIXES)}")
+    try:
+        import matplotlib as matplotlib
+    except ImportError as error:
+        raise UnsupportedError("plots need matplotlib: pip install 'ardm-compress[bench]'") from error
+
+
+def write_plot(groups: Sequence[Group], file: Path, *, force: bool) -> None:
+    """Two diagrams for each folder and kind of file.
+
+    Raises:
+        OutputExistsError: the file exists and ``force`` is not set.
+    """
+    import io
+
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    out = io.BytesIO()
+    with rc_context({"svg.hashsalt": SALT, "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+        figure = Figure(figsize=(11, 4.2 * len(groups)), layout="constrained")
+        for group, (left, right) in zip(groups, figure.subplots(len(groups), 2, squeeze=False), strict=True):
+            _against_calls(left, group)
+            _against_time(right, group)
+        kind = file.suffix.lower()[1:]
+        figure.savefig(out, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+    write_atomically(file, out.getvalue(), force=force)
+
+
+def _against_calls(axes: Axes, group: Group) -> None:
+    """Ours as a line, others, which make no calls, as horizontal ones."""
+    ours = sorted((t.calls, t.bits) for t in group.totals if t.calls)
+    axes.plot([calls for calls, _ in ours], [bits for _, bits in ours], "o-", color=OURS, label="ardm-compress")
+    least = min(total.bits for total in group.totals)
+    others = [t for t in group.totals if not t.calls and t.bits < SHOWN * least]
+    for total, place in zip(others, _apart([t.bits for t in others], 0.045 * (SHOWN - 1) * least), strict=True):
+        line = "--" if total.size is None else "-"
+        axes.axhline(total.bits, color=THEIRS, linewidth=0.8, linestyle=line)
+        axes.annotate(total.coder, (1, total.bits), (1.02, place), xycoords=("axes fraction", "data"),
+                      textcoords=("axes fraction", "data"), va="center", fontsize=7, color=THEIRS)  # fmt: skip
+    if ours:
+        axes.set_xscale("log", base=2)
+        axes.set_xticks([calls for calls, _ in ours], [f"{calls:.0f}" for calls, _ in ours], minor=False)
+    axes.set(xlabel="network calls", ylabel=f"{group.unit}, whole files", title=f"{group.folder} ({group.files} files)")
+    axes.legend(frameon=False, loc="upper right")
+
+
+def _apart(values: list[float], least: float) -> list[float]:
+    """Places for labels, in the order of their values, at least so far from each other."""
+    places = dict[int, float]()
+    last = float("-inf")
+    for index in sorted(range(len(values)), key=values.__getitem__):
+        last = places[index] = max(values[index], last + least)
+    return [places[index] for index in range(len(values))]
+
+
+def _against_time(axes: Axes, group: Group) -> None:
+    """Seconds to encode a million pixels or samples, of all that were timed."""
+    timed = [(1 / total.encode_speed, total) for total in group.totals if total.encode_speed]
+    for seconds, total in timed:
+        axes.plot(seconds, total.bits, "o", color=OURS if total.calls else THEIRS, markersize=5)
+        axes.annotate(_short(total), (seconds, total.bits), (4, 4), textcoords="offset points", fontsize=7,
+                      ha=_side(seconds, [other for other, _ in timed]))  # fmt: skip
+    axes.set_xscale("log")
+    axes.set(xlabel=f"seconds to encode a M{group.speed[1:].split('/')[0]}", ylabel=group.unit)
+    axes.margins(x=0.15, y=0.12)
+
+
+def _side(value: float, values: list[float]) -> Any:
+    """Labels of the slower half stand to the left."""
+    return "right" if value > max(values) ** 0.5 * min(values) ** 0.5 else "left"
+
+
+def _short(total: Total) -> str:
+    return total.coder.replace("ardm-compress, ", "") if total.coder != AS_FOUND else ""

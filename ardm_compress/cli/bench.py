@@ -1,0 +1,99 @@
+"""``bench``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from ardm_compress.cli.group import main, progress_bar
+from ardm_compress.errors import ChecksumError
+from ardm_compress.parallel import processors
+
+if TYPE_CHECKING:
+    from ardm_compress.bench.base import Coder
+
+IMAGES: Final = (16, 64, 192, None)  # network calls; None: all that there are
+SOUNDS: Final = (16, 64, 512)
+
+
+def _budgets(_ctx: click.Context, _param: click.Parameter, value: str | None) -> list[int | None] | None:
+    if value is None:
+        return None
+    words = [word.strip() for word in value.split(",")]
+    if not all(word == "max" or (word.isdecimal() and int(word)) for word in words):
+        raise click.BadParameter("numbers of network calls are needed, such as 16,64,max")
+    return [None if word == "max" else int(word) for word in words]
+
+
+def _published(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> list[tuple[str, float]]:
+    figures = []
+    for value in values:
+        name, _, bits = value.rpartition("=")
+        if not name or not bits.replace(".", "", 1).isdecimal():
+            raise click.BadParameter("a name and bits are needed, such as L3C=3.26")
+        figures.append((name, float(bits)))
+    return figures
+
+
+@main.command()
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path())
+@click.option("--budgets", metavar="N,...", callback=_budgets,
+              help="Network calls; max is all. Default: 16,64,192,max for images and 16,64,512 for sound.")
+@click.option("--files", "most", type=click.IntRange(min=1), metavar="N", help="Take N files of each DIR.")
+@click.option("--every", type=click.IntRange(min=1), default=1, metavar="N", help="Take every Nth file, by name.")
+@click.option("--format", "form", type=click.Choice(["table", "markdown", "csv", "json"]), default="table",
+              show_default=True, help="Of what is printed.")
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE",
+              help="Draw sizes against network calls and time (.png, .svg, .pdf), instead of what FILE has.")
+@click.option("--results", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.csv",
+              help="Keep what each file took there, and do not measure again what it has.")
+@click.option("--published", multiple=True, metavar="NAME=BITS", callback=_published,
+              help="Show a figure from elsewhere, in bits per subpixel or sample, marked as published.")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), default=processors(), show_default="processors",
+              help="Processes for the tiles of large images.")
+def bench(
+    folders: tuple[str, ...], budgets: list[int | None] | None, most: int | None, every: int, form: str,
+    plot: Path | None, results: Path | None, published: list[tuple[str, float]], jobs: int,
+) -> None:  # fmt: skip
+    """Compare sizes and speeds with other coders, on the images and the sound below each DIR.
+
+    Each coder gets the same PNG or WAV file, without metadata, and everything is decoded again and compared. Programs
+    are timed with reading and writing files; this package and libraries are in one process, the model loaded. MiB is
+    the peak of a program's memory, and of this process for ardm-compress. What is not installed is named, and so are
+    files that a coder cannot take.
+    """
+    from ardm_compress.bench.ledger import Ledger
+    from ardm_compress.bench.machine import machine
+    from ardm_compress.bench.measure import measured, usable
+    from ardm_compress.bench.plot import check_plot, write_plot
+    from ardm_compress.bench.report import FORMATS
+    from ardm_compress.bench.totals import grouped
+
+    if plot:
+        check_plot(plot)
+    ledger, coders = Ledger(results), usable(_coders(budgets, jobs), _tell)
+    with progress_bar("bench") as progress:
+        found = measured(folders, coders, ledger, _tell, every=every, most=most, progress=progress)
+    groups = grouped(found, published)
+    click.echo(FORMATS[form](groups, machine()))
+    if plot:
+        write_plot(groups, plot, force=True)
+    if any(result.is_ours_damaged for result in found):
+        raise ChecksumError("ardm-compress has not given back what it was given; see above")
+
+
+def _tell(message: str) -> None:
+    click.echo(f"ardm-compress: {message}", err=True)
+
+
+def _coders(budgets: list[int | None] | None, jobs: int) -> list[Coder]:
+    from ardm_compress.bench.commands import COMMANDS
+    from ardm_compress.bench.inputs import IMAGE, SOUND
+    from ardm_compress.bench.libraries import libraries
+    from ardm_compress.bench.ours import ALL, Ours
+
+    images = [Ours(IMAGE, budget or ALL, jobs) for budget in budgets or IMAGES]
+    sounds = [Ours(SOUND, budget or ALL, jobs) for budget in budgets or SOUNDS]
+    return [*COMMANDS, *libraries(), *images, *sounds]
