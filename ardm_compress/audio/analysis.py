@@ -1,7 +1,12 @@
-"""What the encoder finds out about a tile of sound before it codes it: spectra, and links between channels. NumPy."""
+"""What the encoder finds out about a tile of sound before it codes it: spectra, and links between channels. NumPy.
+
+Sums are of integers below 2**53, which binary64 holds in whatever order they are summed, or in a fixed order, and what
+differs between mathematical libraries is rounded into tables: every machine makes the same choices.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -40,7 +45,12 @@ PITCH_COST: Final = 20.0  # bits of a frame's pitch, and what the best of many l
 LONGEST_PITCH: Final = SHORTEST_PITCH + (1 << PITCH_BITS) - 1
 GAIN_COST: Final = 3.0  # bits of a frame's gain
 LINKS_COST: Final = 150.0  # bits of a frame's links
-STRONGEST: Final = 8.0  # innovations are cut off there, in expected deviations
+STRONGEST: Final = 8 << INNOVATION_BITS  # innovations are cut off there
+SQUARE: Final = 1 << 2 * INNOVATION_BITS  # of an expected deviation
+ERROR_BITS: Final = 4  # fraction bits of what linear prediction leaves
+LOG_BITS: Final = 16  # fraction bits of logarithms
+TABLE_BITS: Final = 12
+LOGS: Final = np.rint(np.log2(1 + (np.arange(1 << TABLE_BITS) + 0.5) / (1 << TABLE_BITS)) * (1 << LOG_BITS)).astype(int)
 
 
 class Setting(NamedTuple):
@@ -65,20 +75,29 @@ SETTINGS: Final = (
 )
 
 
+def logarithms(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """About log2 of positive numbers, times 2**LOG_BITS."""
+    mantissa, exponent = np.frexp(values.astype(np.float64))
+    row = (mantissa * (2 << TABLE_BITS)).astype(np.int64) - (1 << TABLE_BITS)
+    found: NDArray[np.int64] = LOGS[row] + (exponent.astype(np.int64) - 1 << LOG_BITS)
+    return found
+
+
 def expected_bits(samples: NDArray[np.int64], spectra: Sequence[Spectrum], setting: Setting) -> float:
     """About what a tile (n, channels) takes with these spectra, themselves included, up to a constant.
 
     The network follows the innovations' size by itself, so what counts is their mean logarithm over short runs.
     """
-    usual = SPREAD[: setting.lags, None] / 16
+    spread, one = SPREAD[: setting.lags], 1 << LOG_BITS
+    each = int(np.maximum(0, logarithms(spread) - logarithms(np.array(8 * setting.coarseness))).sum()) / one + GAIN_COST
     bits = 0.0
     for channel, spectrum in zip(samples.T, spectra, strict=True):
-        errors = np.abs(residual(channel, spectrum, setting.frame))
-        runs = np.pad(errors, (0, -len(errors) % RUN), mode="edge").reshape(-1, RUN)
-        bits += float(np.log2(runs.mean(1) + 0.5).sum()) * len(channel) / len(runs)
-        changes = np.abs(np.diff(spectrum.sines, axis=1)) / usual
-        each = np.maximum(0, np.log2(2 * usual / setting.coarseness)).sum() + GAIN_COST
-        bits += float(changes.sum() / np.log(2) + each * spectrum.sines.shape[1])
+        errors = np.rint(np.abs(residual(channel, spectrum, setting.frame)) * (1 << ERROR_BITS)).astype(np.int64)
+        runs = np.pad(errors, (0, -len(errors) % RUN), mode="edge").reshape(-1, RUN).sum(1)
+        mean = 2 * runs + (RUN << ERROR_BITS)  # and half a sample's unit; times 2 * RUN << ERROR_BITS
+        bits += int(logarithms(mean).sum()) / one * len(channel) / len(runs)
+        changes = np.abs(np.diff(spectrum.sines, axis=1)).sum(1) / spread
+        bits += 16 * math.fsum(changes) / math.log(2) + each * spectrum.sines.shape[1]
     frames = -(-len(samples) // setting.frame)
     return float(bits + LINKS_COST * (samples.shape[1] - 1) * frames)
 
@@ -140,22 +159,21 @@ def observed(samples: NDArray[np.int64], order: Order, steps: Sequence[tuple[int
 
 def find_pitches(remainders: NDArray[np.int64], frame: int) -> NDArray[np.int64]:
     """For every frame of a channel's innovations (n,), after how many samples they resemble themselves; 0: none."""
-    clipped = (remainders / (1 << INNOVATION_BITS)).clip(-STRONGEST, STRONGEST)
+    clipped = remainders.clip(-STRONGEST, STRONGEST).astype(np.float64)
     frames, reach = -(-len(clipped) // frame), LONGEST_PITCH
     padded = np.pad(clipped, (reach, frames * frame - len(clipped)))
     before = np.lib.stride_tricks.sliding_window_view(padded, reach + frame)[::frame]  # each frame, and what precedes
     size = reach + 2 * frame
-    found = np.fft.irfft(np.fft.rfft(before, size) * np.fft.rfft(before[:, reach:], size).conj(), size)
+    found = np.rint(np.fft.irfft(np.fft.rfft(before, size) * np.fft.rfft(before[:, reach:], size).conj(), size))
     same = found[:, reach - 1 :: -1]  # lags 1, 2, ...
     energy = np.cumsum(np.pad(before**2, ((0, 0), (1, 0))), 1)
     ends = np.arange(reach - 1, -1, -1)
     earlier = energy[:, ends + frame] - energy[:, ends]
     own = energy[:, -1:] - energy[:, reach : reach + 1]
-    explained = same**2 / ((earlier + RIDGE) * (own + RIDGE))
+    explained = same**2 / ((earlier + RIDGE * SQUARE) * (own + RIDGE * SQUARE))
     explained[:, : SHORTEST_PITCH - 1] = 0
     best = explained.argmax(1)
-    saved = -frame / 2 * np.log2(1 - explained.max(1))
-    return np.where(saved > PITCH_COST, best + 1, 0)
+    return np.where(1 - explained.max(1) < 2 ** (-2 * PITCH_COST / frame), best + 1, 0)
 
 
 def _together(wave: Wave, every: Sequence[Cluster]) -> list[Cluster]:
@@ -180,26 +198,46 @@ def _observe(wave: Wave, cluster: Cluster) -> None:
 
 def _links(wave: Wave, frame: int) -> NDArray[np.int64]:
     """Weights of the innovations around for each channel's, by least squares in every frame."""
-    innovations = (wave.innovations / (1 << INNOVATION_BITS)).clip(-STRONGEST, STRONGEST)
+    innovations = wave.innovations.clip(-STRONGEST, STRONGEST).astype(np.float64)
     count, channels = innovations.shape
     frames = -(-count // frame)
     links = unlinked(channels, frames)
     padded = np.pad(innovations, [(LINKS, frames * frame - count), (0, 0)])
     lagged = np.stack([padded[LINKS - lag : len(padded) - lag] for lag in range(LINKS + 1)], 2)  # (n, channels, lags)
-    for index in range(frames):
-        part = lagged[index * frame : (index + 1) * frame]
-        for channel in range(channels):
-            used = linked(channels, channel)
-            links[channel, ..., index][used] = _regression(part[:, used], part[:, channel, 0])
+    for channel in range(channels):
+        used = linked(channels, channel)
+        parts = lagged.reshape(frames, frame, channels, LINKS + 1)
+        links[channel, used] = np.stack(_regressions(parts[:, :, used], parts[:, :, channel, 0]), 1)
     return links
 
 
-def _regression(regressors: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rounded weights of regressors (n, m) for a target (n,); none where they save less than they take."""
-    gram = regressors.T @ regressors + RIDGE * np.eye(regressors.shape[1])
-    weights = np.linalg.solve(gram, regressors.T @ target)
-    weights[weights**2 * len(target) / (2 * np.log(2)) < LINK_COST] = 0  # regressors are nearly white
+def _regressions(regressors: NDArray[np.float64], targets: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Rounded weights (m,) of regressors (frames, n, m) for targets (frames, n); none where they save too little."""
+    gram = np.stack([part.T @ part for part in regressors], 2)
+    right = np.stack([part.T @ target for part, target in zip(regressors, targets, strict=True)], 1)
+    weights = solved(gram + RIDGE * SQUARE * np.eye(len(gram))[..., None], right).T
+    return [_worthwhile(*each) for each in zip(regressors, targets, weights, strict=True)]
+
+
+def solved(gram: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Solutions (m, frames) of positive definite equations (m, m, frames), by elimination in a fixed order."""
+    rows, size = np.concatenate([gram, right[:, None]], 1), len(gram)
+    for i in range(size):
+        rows[i, i:] = rows[i, i:] / rows[i, i]
+        rows[i + 1 :, i:] -= rows[i + 1 :, i, None] * rows[i, i:]
+    found = rows[:, size]
+    for i in range(size - 1, 0, -1):
+        found[:i] -= rows[:i, i] * found[i]
+    return found
+
+
+def _worthwhile(
+    regressors: NDArray[np.float64], target: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Rounded weights (m,), none where they save less than they take."""
+    weights = np.where(weights**2 * len(target) / (2 * math.log(2)) < LINK_COST, 0, weights)  # all nearly white
     rounded = np.rint(weights * (1 << LINK_BITS)).clip(-LINK_LIMIT, LINK_LIMIT)
-    remainder = target - regressors @ (rounded / (1 << LINK_BITS))
-    saved = len(target) / 2 * np.log2((target @ target + 1) / (remainder @ remainder + 1))
+    remainder = target * (1 << LINK_BITS) - regressors @ rounded
+    left = float(remainder @ remainder) / (1 << 2 * LINK_BITS)
+    saved = len(target) / 2 * math.log2((float(target @ target) + SQUARE) / (left + SQUARE))
     return rounded if saved > LINK_COST * np.count_nonzero(rounded) + len(rounded) else np.zeros_like(rounded)

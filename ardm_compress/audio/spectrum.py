@@ -2,14 +2,16 @@
 
 A frame of a channel is taken for an autoregressive Gaussian process, given by its partial correlations k, each within
 +-1 and free of the others, and the deviation of its innovation. Every operation on the way to the covariances is a
-single one of IEEE binary64 in a fixed order, so they are the same on every machine. docs/format.md section 13 is
-normative.
+single one of IEEE binary64 in a fixed order, so they are the same on every machine; docs/format.md section 13 is
+normative. So is every one of the encoder's analysis, or its sums are of integers that binary64 holds: every machine
+writes the same file.
 
 Source: Itakura and Saito 1971; Gray and Markel 1976 (arcsines of partial correlations).
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -22,6 +24,9 @@ LARGEST: Final = STEPS - 1  # magnitude of a rounded k
 SINES: Final = np.round(2.0**30 * np.sin(np.arange(STEPS) * np.pi / 2 / STEPS)).astype(np.int64)
 GAINS: Final = np.round(2.0 ** (np.arange(64) / 2)).astype(np.int64)  # of innovations, in 64ths of a sample's unit
 FIRST_GAIN: Final = 20  # of a first frame, if nothing is known of it
+GAIN_EDGES: Final = 2.0 ** np.arange(len(GAINS) - 1) * np.sqrt(2.0) / 64**2  # variances between neighbouring gains
+WINDOW_BITS: Final = 20  # of the window, and of samples under it: sums of 2**13 of their products are exact
+TOGETHER: Final = 32  # frames, few enough for the processor's caches
 FLOOR: Final = 1 / 16  # added to variances, about that of rounding samples to integers
 
 
@@ -69,6 +74,22 @@ def _extended(spectrum: Spectrum, lags: int) -> NDArray[np.float64]:
     return covariance
 
 
+@cache
+def _window(size: int) -> NDArray[np.float64]:
+    """The square root of half a period of a sine (size,), in WINDOW_BITS."""
+    one = 1 << WINDOW_BITS
+    window: NDArray[np.float64] = np.rint(one * np.sqrt(np.sin(np.pi * (np.arange(size) + 0.5) / size))) / one
+    return window
+
+
+@cache
+def _sine_edges(coarseness: int) -> NDArray[np.float64]:
+    """Magnitudes of k between neighbouring multiples of ``coarseness``."""
+    halves = (np.arange(LARGEST // coarseness) + 0.5) * coarseness
+    edges: NDArray[np.float64] = np.rint(2.0**30 * np.sin(halves * np.pi / 2 / STEPS)) / 2.0**30
+    return edges
+
+
 def analyse(samples: NDArray[np.int64], frame: int, order: int, coarseness: int) -> Spectrum:
     """Spectra of the frames of a channel's samples (n,), their sines multiples of ``coarseness``.
 
@@ -78,13 +99,21 @@ def analyse(samples: NDArray[np.int64], frame: int, order: int, coarseness: int)
     frames = -(-count // frame)
     padded = np.pad(samples.astype(np.float64), (reach, reach + frames * frame - count))
     pieces = np.lib.stride_tricks.sliding_window_view(padded, frame + 2 * reach)[::frame]
-    window = np.sin(np.pi * (np.arange(pieces.shape[1]) + 0.5) / pieces.shape[1])
-    power = np.abs(np.fft.rfft(pieces * np.sqrt(window), 2 * pieces.shape[1])) ** 2
-    found = np.fft.irfft(power)[:, : order + 1].T / window.sum()
+    found = np.concatenate([_autocorrelation(pieces[i : i + TOGETHER], order) for i in range(0, frames, TOGETHER)], 1)
     found[0] = found[0] * (1 + 2.0**-30) + FLOOR
     sines, variance = _rounded_lattice(found, coarseness)
-    gains = np.rint(np.log2(64 * np.sqrt(variance)) * 2).clip(0, len(GAINS) - 1).astype(np.int64)
-    return Spectrum(sines, gains)
+    return Spectrum(sines, np.searchsorted(GAIN_EDGES, variance))
+
+
+def _autocorrelation(pieces: NDArray[np.float64], order: int) -> NDArray[np.float64]:
+    """Of pieces (frames, n) under the window at lags 0..``order``, (order + 1, frames)."""
+    window = _window(pieces.shape[1])
+    windowed = pieces * window
+    exponent = np.frexp(np.abs(windowed).max(1))[1] - WINDOW_BITS
+    rounded = np.rint(np.ldexp(windowed, -exponent[:, None]))
+    sums = [np.einsum("fn,fn->f", rounded[:, lag:], rounded[:, : rounded.shape[1] - lag]) for lag in range(order + 1)]
+    found: NDArray[np.float64] = np.ldexp(np.stack(sums), 2 * exponent) / (window * window).sum()
+    return found
 
 
 def _rounded_lattice(found: NDArray[np.float64], coarseness: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -99,13 +128,13 @@ def _rounded_lattice(found: NDArray[np.float64], coarseness: int) -> tuple[NDArr
     f = np.concatenate([found[np.abs(places)], np.zeros((1, frames))])
     g, zero = f.copy(), order
     predictor, sines = np.zeros((0, frames)), np.zeros((order, frames), np.int64)
-    variance, most = found[0], LARGEST // coarseness
+    variance = found[0]
     for lag in range(1, order + 1):
         backward = np.concatenate([-predictor[::-1], np.ones((1, frames))])  # on samples 0.. places before
-        both = (backward * f[zero + 1 : zero + 1 + lag]).sum(0)
-        size = np.maximum((backward * g[zero : zero + lag]).sum(0), FLOOR)
-        angle = np.arcsin((both / size).clip(-1, 1)) * (2 * STEPS / np.pi)
-        sines[lag - 1] = np.rint(angle / coarseness).clip(-most, most) * coarseness
+        both = np.cumsum(backward * f[zero + 1 : zero + 1 + lag], 0)[-1]
+        size = np.maximum(np.cumsum(backward * g[zero : zero + lag], 0)[-1], FLOOR)
+        steps = np.searchsorted(_sine_edges(coarseness), np.abs(both / size))
+        sines[lag - 1] = np.where(both < 0, -steps, steps) * coarseness
         k = _correlations(sines[lag - 1])
         later = np.concatenate([np.zeros((1, frames)), g[:-1]])
         f, g = f - k * later, later - k * f
@@ -127,9 +156,8 @@ def residual(samples: NDArray[np.int64], spectrum: Spectrum, frame: int) -> NDAr
     for k in _correlations(spectrum.sines):
         predictor = np.concatenate([predictor - k * predictor[::-1], k[None]])
     order, frames = predictor.shape
-    if not order:
-        return samples.astype(np.float64)
     padded = np.pad(samples.astype(np.float64), (order, frames * frame - len(samples)))
-    past = np.lib.stride_tricks.sliding_window_view(padded[:-1], order).reshape(frames, frame, order)
-    errors: NDArray[np.float64] = padded[order:].reshape(frames, frame) - (past @ predictor[::-1].T[..., None])[..., 0]
+    errors = padded[order:].reshape(frames, frame)
+    for lag, weight in enumerate(predictor, 1):
+        errors = errors - padded[order - lag : len(padded) - lag].reshape(frames, frame) * weight[:, None]
     return errors.ravel()[: len(samples)]
