@@ -28,6 +28,10 @@ class UnsupportedError(ArdmError):
     """Needs another version, model or kind of input; the message says which is supported."""
 
 
+class OptionError(ArdmError):
+    """An option that this kind of file does not take."""
+
+
 class ModelError(ArdmError):
     """A model file is missing, damaged, or computes other integers on this machine."""
 

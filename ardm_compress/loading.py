@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ardm_compress.errors import UnsupportedError
+import torch
+
+from ardm_compress.errors import ModelError, UnsupportedError
 from ardm_compress.exact.model import Model, load_model
+from ardm_compress.models import DEVICE
 
 if TYPE_CHECKING:
     from ardm_compress.models import ModelFile
@@ -14,8 +18,22 @@ if TYPE_CHECKING:
 
 @cache
 def loaded(entry: ModelFile) -> Model:
-    """The model of a line of the manifest."""
-    return load_model(entry)
+    """The model of a line of the manifest, on the device that the environment names: the same integers on each.
+
+    Raises:
+        UnsupportedError: there is no such device; ModelError: the model is missing, damaged, or not exact on it.
+    """
+    device = os.environ.get(DEVICE) or "cpu"
+    if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
+        return load_model(entry)
+    if not torch.cuda.is_available():
+        raise UnsupportedError(f"PyTorch finds no CUDA device; --device cpu ({DEVICE}=cpu) needs none")
+    try:
+        return load_model(entry, device="cuda")
+    except ModelError:
+        if device == "cuda":
+            raise
+        return load_model(entry)
 
 
 def model_of(entry: ModelFile, axes: int) -> Model:

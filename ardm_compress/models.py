@@ -19,6 +19,7 @@ SHIPPED = (_PACKAGE / "weights", _PACKAGE.parent / "models")  # in an installed 
 MANIFEST = "manifest.json"
 AUTO = "auto"  # stands for whichever model makes the smallest file
 VARIABLE = "ARDM_COMPRESS_MODELS"  # environment variable: folders of the user's own models
+DEVICE = "ARDM_COMPRESS_DEVICE"  # environment variable: cpu, cuda, or auto for a GPU if there is one that is exact
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Work on the parts of a file in several processes. Errors, standard library and loky only.
+"""Work on files, or on the parts of one, in several processes. Errors, standard library and loky only.
 
 loky's processes need no ``if __name__ == "__main__"`` in the caller's script, and one that dies is an error, not a
 wait for ever.
@@ -7,15 +7,23 @@ wait for ever.
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor
-from itertools import starmap
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
+from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import islice, starmap
+from typing import Any, Final, NoReturn, TypeVar
 
 from ardm_compress.errors import LimitError
 
 Result = TypeVar("Result")
+Task = TypeVar("Task")
+
+DIED: Final = "a process has died, probably for lack of memory; --jobs 1 (jobs=1) needs the least"
+LAST_WORDS: Final = 10.0  # seconds that processes have to remove what is half written
 
 ONE_THREAD: Final = {"OMP_NUM_THREADS": "1"}  # each process is one of as many as there are cores
 
@@ -23,6 +31,84 @@ ONE_THREAD: Final = {"OMP_NUM_THREADS": "1"}  # each process is one of as many a
 def processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def use_processors(count: int) -> None:
+    """Let this process's arithmetic take so many, unless the environment says otherwise."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(count)
+    else:
+        os.environ.setdefault("OMP_NUM_THREADS", str(count))
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM, too, lets what is half written be removed."""
+
+    def stop(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread, which alone is told of signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def completed(
+    work: Callable[[Task], Result], tasks: Iterable[Task], jobs: int
+) -> Iterator[tuple[Task, Result | LimitError]]:
+    """Tasks and what ``work`` makes of them, as they are done, by so many processes that load what they need once.
+
+    Those that were under way when a process died are worked on again, one by one; if one dies again, that task's
+    result is an error. On an interruption the processes may remove what is half written.
+    """
+    waiting = iter(tasks)
+    while under_way := (yield from _pool(work, waiting, jobs)):
+        for task in under_way:
+            if (yield from _pool(work, iter([task]), 1)):
+                yield task, LimitError(DIED)
+
+
+def _pool(
+    work: Callable[[Task], Result], tasks: Iterator[Task], jobs: int
+) -> Generator[tuple[Task, Result], None, list[Task]]:
+    """The same until a process dies; returns the tasks that were under way then."""
+    from loky import ProcessPoolExecutor
+
+    executor, running = ProcessPoolExecutor(max_workers=jobs, env=ONE_THREAD), dict[Any, Task]()
+    try:
+        while True:
+            for task in islice(tasks, jobs - len(running)):
+                running[executor.submit(partial(_terminably, work), task)] = task
+            if not running:
+                return []
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                result = future.result()
+                yield running.pop(future), result
+    except BrokenExecutor:
+        return list(running.values())
+    finally:
+        _stop(executor, list(running))
+
+
+def _terminably(work: Callable[[Task], Result], task: Task) -> Result:
+    with terminable():
+        return work(task)
+
+
+def _stop(executor: Any, running: list[Any]) -> None:
+    """End the processes, after those at work had time to clear up."""
+    if running:
+        for number in list(executor._processes or ()):
+            with suppress(OSError):
+                os.kill(number, signal.SIGTERM)
+        wait(running, timeout=LAST_WORDS)
+    executor.shutdown(kill_workers=bool(running))
 
 
 def ordered(work: Callable[..., Result], tasks: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[Result]:
@@ -45,7 +131,6 @@ def ordered(work: Callable[..., Result], tasks: Iterable[tuple[Any, ...]], jobs:
         while running:
             yield running.popleft().result()
     except BrokenExecutor as error:
-        message = "a process that coded a tile has died, probably for lack of memory; --jobs 1 (jobs=1) needs the least"
-        raise LimitError(message) from error
+        raise LimitError(DIED) from error
     finally:
         executor.shutdown(kill_workers=bool(running))  # nobody waits for tiles of a file that failed

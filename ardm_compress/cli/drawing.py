@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ardm_compress.cli.group import BUDGET, FILE, FORCE, MODEL, check_output, main, progress_bar
+from ardm_compress import storage
+from ardm_compress.cli.group import main, progress_bar
+from ardm_compress.cli.options import BUDGET, FORCE, MODEL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +41,7 @@ def sample(output: Path, width: int, height: int, seed: int, budget: int | None,
 
 
 @main.command()
-@FILE
+@click.argument("file", type=click.Path(path_type=Path))
 @TARGET
 @click.option("--mask", type=click.Path(path_type=Path), required=True,
               help="Image of the same sides, not black where FILE is to be filled.")  # fmt: skip
@@ -74,7 +76,7 @@ def _marked(mask: Path) -> NDArray[np.bool_]:
 def _check_target(output: Path, force: bool) -> None:
     from ardm_compress.media import check_writable
 
-    check_output(output, force)
+    storage.check_output(str(output), force=force)
     check_writable(output)
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ardm_compress.cli.group import FILE, MODEL, main
-from ardm_compress.data import opened
+from ardm_compress.batch.failing import failure
+from ardm_compress.batch.settings import SUFFIX
+from ardm_compress.cli.batch import chosen, exit_code
+from ardm_compress.cli.group import main
+from ardm_compress.cli.options import FILES, MODEL, SELECTION, options
 from ardm_compress.errors import ModelError
 
 if TYPE_CHECKING:
@@ -17,21 +21,61 @@ if TYPE_CHECKING:
 
 
 @main.command()
-@FILE
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def info(file: Path, as_json: bool) -> None:
-    """Describe FILE without decoding it."""
+@FILES
+@options(*SELECTION)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: of one FILE an object, of several a list of them.")
+def info(files: tuple[str, ...], as_json: bool, **given: Any) -> None:
+    """Describe each FILE without decoding it: one in all detail, several as a table."""
+    sources = [job.source for job in chosen(files, given, {SUFFIX}, None)]
+    told: list[dict[str, object]] = []
+    failures = [found for source in sources if (found := failure(source, partial(_describe, source, told)))]
+    if len(sources) > 1:
+        click.echo(json.dumps(told, indent=2) if as_json else _table(told))
+    elif told:
+        del told[0]["source"]
+        click.echo(json.dumps(told[0], indent=2) if as_json else _list(told[0]))
+    for failed in failures:
+        click.echo(f"ardm-compress: {failed.error}", err=True)
+    click.get_current_context().exit(exit_code(failures, len(sources)))
+
+
+def _describe(source: str, told: list[dict[str, object]]) -> None:
+    from ardm_compress import storage
     from ardm_compress.layout import describe
 
-    with opened(file) as data:
-        facts = describe(data)
-    if as_json:
-        click.echo(json.dumps(facts, indent=2))
-        return
-    width = max(map(len, facts))
-    for name, value in facts.items():
-        shown = f"{value:.3f}" if isinstance(value, float) else value
-        click.echo(f"{name.replace('_', ' '):<{width}}  {shown}")
+    with storage.opened(source) as data:
+        told.append({"source": source, **describe(data)})
+
+
+def _list(facts: dict[str, object]) -> str:
+    return _aligned((name.replace("_", " "), _shown(value)) for name, value in facts.items())
+
+
+def _table(told: list[dict[str, object]]) -> str:
+    rows = [("bytes", "bits/sample", "kind", "extent", "coded by", "file")]
+    for facts in told:
+        bits = _shown(facts["bits_per_sample"]) if "bits_per_sample" in facts else ""
+        how = f"{facts['model']}, {facts['calls']} calls" if "calls" in facts else facts.get("methods", "")
+        rows.append((str(facts["bytes"]), bits, str(facts["kind"]), _extent(facts), str(how), str(facts["source"])))
+    return _aligned(rows)
+
+
+def _extent(facts: dict[str, object]) -> str:
+    if facts["kind"] == "image":
+        return f"{facts['width']} x {facts['height']} x {facts['channels']}"
+    return f"{_shown(facts['seconds'])} s x {facts['channels']}" if facts["kind"] == "sound" else ""
+
+
+def _shown(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _aligned(rows: Iterable[tuple[str, ...]]) -> str:
+    """Lines with columns below each other."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 @main.command()
@@ -61,10 +105,7 @@ def models() -> None:
 
     rows = facts()
     titles = ("model", "id", "network", "MMAC/pixel", "bytes", "state", "file")
-    lines = [titles, *(tuple(map(str, row)) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+    click.echo(_aligned([titles, *(tuple(map(str, row)) for row in rows)]))
     if any(row.state != "ok" for row in rows):
         raise ModelError("a model is damaged or missing; reinstall ardm-compress")
 

@@ -1,0 +1,1 @@
+"""Files -> files: what the command line does, without it; also in other processes and on other machines."""

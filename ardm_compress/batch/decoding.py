@@ -1,0 +1,186 @@
+"""A compressed file -> the file that it was, or a part of it. Imports torch only for what the model has coded."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+
+from ardm_compress import storage
+from ardm_compress.audio.container import is_sound, is_stored
+from ardm_compress.batch.settings import SUFFIX, Bar, Decoding, Outcome, cleared, no_bar
+from ardm_compress.errors import ChecksumError, OptionError
+
+if TYPE_CHECKING:
+    from ardm_compress.batch.inputs import Job
+    from ardm_compress.data import Data
+    from ardm_compress.image.picture import Picture, Wrapper
+    from ardm_compress.progress import Progress
+
+
+class Restored(NamedTuple):
+    """What is to be written."""
+
+    target: str
+    parts: Iterable[bytes]
+    inexact: list[str]  # what of it is not, known once the parts are taken
+
+
+def decode_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
+    """Restore a file, or the part of it that is asked for.
+
+    Raises:
+        ArdmError, OSError: as the functions of ``ardm_compress.api``; then nothing was written, but by ``salvage``,
+        whose output may not be exact.
+    """
+    start = time.perf_counter()
+    if how.remove:
+        storage.check_removable(job.source)
+    with storage.opened(job.source) as data, bar("salvage" if how.salvage else "decode") as progress:
+        restored = _restored(job, data, how, progress)
+        if how.dry:
+            return Outcome(source=job.source, target=restored.target, before=len(data))
+        outcome = write_decoded(job, how, restored.target, restored.parts, len(data))
+    if restored.inexact:
+        what = ", ".join(restored.inexact)
+        raise ChecksumError(f"{job.source} is damaged or cut short: {what} of {restored.target} are not exact")
+    return cleared(replace(outcome, seconds=time.perf_counter() - start), how)
+
+
+def write_decoded(job: Job, how: Decoding, target: str, parts: Iterable[bytes], before: int) -> Outcome:
+    """Write what was decoded from so many bytes."""
+    like = job.source if how.is_all else None
+    after = storage.write(target, parts, force=how.force, again=how.again, like=like, parents=how.parents)
+    return Outcome(source=job.source, target=target, before=before, after=after)
+
+
+def check_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
+    """Decode a file in memory and check every checksum.
+
+    Raises:
+        ArdmError, OSError: as ``decode_file``.
+    """
+    start = time.perf_counter()
+    with storage.opened(job.source) as data, bar("test") as progress:
+        if is_sound(data):
+            from ardm_compress import api
+
+            deque(api.decoded_sound(data, limits=how.limits, progress=progress), maxlen=0)
+        else:
+            _decoded_image(data, how, progress)
+        size = len(data)
+    return Outcome(source=job.source, before=size, after=size, seconds=time.perf_counter() - start)
+
+
+def _restored(job: Job, data: Data, how: Decoding, progress: Progress | None) -> Restored:
+    sound, stored = is_sound(data), is_sound(data) and is_stored(data)
+    if how.of_image and sound:
+        raise OptionError("--region and --preview are for images of which samples are coded; this is none")
+    if how.of_sound and (stored or not sound):
+        raise OptionError("--start and --duration are for sound that the model has coded; this file is none")
+    return (_stored if stored else _sound if sound else _image)(job, data, how, progress)
+
+
+def _stored(job: Job, data: Data, how: Decoding, _progress: Progress | None) -> Restored:
+    from ardm_compress.restoring import decoded_file
+
+    parts = decoded_file(data, suffix=_suffix(job.target))
+    return Restored(_checked(job.target or _original_name(job.place), how), parts, [])
+
+
+def _sound(job: Job, data: Data, how: Decoding, progress: Progress | None) -> Restored:
+    from ardm_compress.audio.container import read_file
+    from ardm_compress.models import model_of_file
+
+    header, _ = read_file(data, how.limits, whole=not how.salvage)
+    model_of_file(header.model_id)  # what is refused is so before anything large is imported
+    target = _checked(job.target or _original_name(job.place), how)
+    if how.dry:
+        return Restored(target, (), [])
+    from ardm_compress import api
+
+    damaged = list[int]()
+    parts = api.decoded_sound(
+        data, suffix=_suffix(job.target), start=how.start, duration=how.duration,
+        damaged=damaged if how.salvage else None, limits=how.limits, progress=progress,
+    )  # fmt: skip
+    inexact = list[str]()
+    return Restored(target, _then_told(parts, damaged, inexact), inexact)
+
+
+def _then_told(parts: Iterable[bytes], damaged: list[int], inexact: list[str]) -> Iterable[bytes]:
+    """The parts; behind the last one ``inexact`` says which tiles are damaged."""
+    yield from parts
+    if damaged:
+        inexact.append(f"tiles {', '.join(map(str, sorted(set(damaged))))}")
+
+
+def image_target(job: Job, data: Data, how: Decoding) -> tuple[str, str]:
+    """Where an image goes, and the suffix of the kind of file to write, once it is known that it can be.
+
+    Raises:
+        As ``wrapper_of``, ``check_suffix`` and ``storage.check_output``.
+    """
+    from ardm_compress.image.codec import wrapper_of
+    from ardm_compress.image.files import check_suffix, own_suffixes, part_wrapper
+
+    wrapper = wrapper_of(data, how.limits)
+    target = _checked(job.target or _decoded_name(job.place, wrapper), how)
+    suffix = _suffix(target)
+    suffix = own_suffixes(wrapper)[0] if suffix is None else suffix
+    check_suffix(part_wrapper(wrapper) if how.of_image else wrapper, suffix)
+    return target, suffix
+
+
+def _image(job: Job, data: Data, how: Decoding, progress: Progress | None) -> Restored:
+    from ardm_compress.image.codec import salvage_image
+    from ardm_compress.image.files import written_as
+
+    target, suffix = image_target(job, data, how)
+    if how.dry:
+        return Restored(target, (), [])
+    if not how.salvage:
+        return Restored(target, [written_as(_decoded_image(data, how, progress), suffix)], [])
+    found = salvage_image(data, limits=how.limits, progress=progress)
+    inexact = [f"{len(found.inexact)} of {found.tiles} tiles"] if found.inexact else []
+    return Restored(target, [written_as(found.picture, suffix)], inexact)
+
+
+def _decoded_image(data: Data, how: Decoding, progress: Progress | None) -> Picture:
+    from ardm_compress.image.codec import decode_image
+
+    return decode_image(data, region=how.region, level=how.level, jobs=how.jobs, limits=how.limits, progress=progress)
+
+
+def _checked(target: str, how: Decoding) -> str:
+    storage.check_output(target, force=how.force or how.again, parents=how.parents)
+    return target
+
+
+def _suffix(target: str | None) -> str | None:
+    """In lower case; None where there is no name to tell a kind of file."""
+    return None if target in (None, storage.STDIO) else PurePosixPath(target or "").suffix.lower()
+
+
+def _without_suffix(place: str) -> str:
+    return place.removesuffix(SUFFIX)
+
+
+def _original_name(place: str) -> str:
+    """Without .ardm, or another name than it has."""
+    return _without_suffix(place) if place.endswith(SUFFIX) else f"{place}.out"
+
+
+def _decoded_name(place: str, wrapper: Wrapper) -> str:
+    """Without .ardm, with a suffix that is right."""
+    from ardm_compress.image.files import own_suffixes
+    from ardm_compress.image.png import plain as plain_wrapper
+    from ardm_compress.media import WRITERS
+
+    name, own = _without_suffix(place), own_suffixes(wrapper)
+    anything = wrapper == plain_wrapper(wrapper.channels) and wrapper.channels in (1, 3)
+    known = PurePosixPath(name).suffix.lower() in (WRITERS if anything else own)
+    return name if known else name + own[0]

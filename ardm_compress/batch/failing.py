@@ -1,0 +1,56 @@
+"""What went wrong with a file, in one line and an exit code. Errors and standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from ardm_compress.batch.settings import Outcome
+from ardm_compress.errors import ArdmError, FormatError, LimitError, OptionError, UnsupportedError
+
+if TYPE_CHECKING:
+    from ardm_compress.batch.inputs import Job
+
+GENERAL: Final = 1
+USAGE: Final = 2
+CORRUPT: Final = 3
+UNSUPPORTED: Final = 4
+INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
+
+EXPECTED: Final = (ArdmError, OSError, MemoryError)  # whatever a user or a file can cause
+
+
+def explained(error: BaseException) -> tuple[str, int]:
+    """The line to show for an expected error, and the exit code that goes with it."""
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}", GENERAL
+    message = str(error) or "not enough memory"
+    if isinstance(error, OptionError):
+        return message, USAGE
+    if isinstance(error, FormatError):
+        return message, CORRUPT
+    return message, UNSUPPORTED if isinstance(error, (UnsupportedError, LimitError)) else GENERAL
+
+
+def failed(source: str, error: BaseException) -> Outcome:
+    """The outcome of a file that could not be worked on."""
+    message, code = explained(error)
+    return Outcome(source=source, error=message if source in message else f"{source}: {message}", code=code)
+
+
+def attempted(job: Job, work: Callable[[], Outcome]) -> Outcome:
+    """What ``work`` makes of a file, or how it failed."""
+    done: list[Outcome] = []
+    return failure(job.source, lambda: done.append(work())) or done[0]
+
+
+def failure(source: str, work: Callable[[], None]) -> Outcome | None:
+    """How ``work`` on a file failed; None if it did not."""
+    try:
+        work()
+    except BrokenPipeError:
+        raise  # the reader of standard output has gone: there is nobody to tell
+    except EXPECTED as error:
+        return failed(source, error)
+    return None

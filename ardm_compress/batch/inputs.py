@@ -1,0 +1,99 @@
+"""Which files a command is about, and where what it makes of them goes. Standard library and storage only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from ardm_compress import storage
+from ardm_compress.errors import OptionError
+
+# Of files that are taken from folders; those named by themselves may have any.
+TAKEN: Final = frozenset((
+    ".png", ".apng", ".webp", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".tif", ".tiff", ".gif",
+    ".wav", ".wave", ".aif", ".aiff", ".aifc", ".flac",
+))  # fmt: skip
+
+
+class Job(NamedTuple):
+    """A file to work on."""
+
+    source: str  # path, URL or -
+    place: str  # where it would be if it was moved to the outputs; their usual names follow from it
+    target: str | None = None  # the output's name, if it was given
+
+
+def jobs_of(
+    sources: Iterable[str], *, suffixes: Collection[str], recursive: bool = False, folder: str | None = None
+) -> list[Job]:
+    """The files that sources name, which may be folders.
+
+    Args:
+        sources: paths, URLs or ``-``.
+        suffixes: in lower case, of the files that are taken from folders.
+        recursive: whether folders are; else they are jobs, which fail.
+        folder: for the outputs, in which the tree of each folder is kept; by default they are beside their sources.
+
+    Raises:
+        OptionError: two sources would have the same output.
+    """
+    jobs = [job for source in sources for job in _jobs(source, suffixes, recursive, folder)]
+    seen: dict[str, str] = {}
+    for source, place, _ in jobs:
+        if seen.setdefault(place, source) != source and folder:
+            raise OptionError(f"{seen[place]} and {source} would have the same output in {folder}")
+    return list(dict.fromkeys(jobs))
+
+
+def _jobs(source: str, suffixes: Collection[str], recursive: bool, folder: str | None) -> Iterator[Job]:
+    if recursive and (found := _below(source)) is not None:
+        for name, relative in found:
+            if os.path.splitext(name)[1].lower() in suffixes:
+                yield Job(name, _joined(folder, relative) if folder else name)
+    elif source == storage.STDIO:
+        if folder:
+            raise OptionError("standard input has no name: give one with -o, not --output-dir")
+        yield Job(source, source, storage.STDIO)
+    else:
+        yield Job(source, _joined(folder, storage.name(source)) if folder else source)
+
+
+def _below(source: str) -> Iterator[tuple[str, str]] | None:
+    """The files below a folder, in order, and their names relative to it; None if it is no folder."""
+    path = storage.local(source)
+    if path:
+        return _walked(path) if path.is_dir() else None
+    if storage.is_url(source):
+        system = storage.filesystem(source)
+        with storage.translated(source):
+            is_folder = system.isdir(source)
+        return _found(system.unstrip_protocol(source.rstrip("/")), system) if is_folder else None
+    return None
+
+
+def _walked(top: Path) -> Iterator[tuple[str, str]]:
+    for folder, folders, names in os.walk(top):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(folder, name)
+            yield str(path), path.relative_to(top).as_posix()
+
+
+def _found(top: str, system: object) -> Iterator[tuple[str, str]]:
+    with storage.translated(top):
+        names = sorted(system.find(top))  # type: ignore[attr-defined]
+    for name in names:
+        url = system.unstrip_protocol(name)  # type: ignore[attr-defined]
+        yield url, url[len(top) + 1 :]
+
+
+def _joined(folder: str, relative: str) -> str:
+    return f"{folder.rstrip('/')}/{relative}" if storage.is_url(folder) else str(Path(folder, relative))
+
+
+def listed(source: str) -> list[str]:
+    """The names in a list of files, one a line; ``-`` is standard input."""
+    with storage.opened(source) as data:
+        return [line for line in os.fsdecode(data[:]).splitlines() if line]

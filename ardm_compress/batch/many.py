@@ -1,0 +1,154 @@
+"""Many small images at once: they go through the network together. Imports torch when it codes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+from ardm_compress import storage
+from ardm_compress.audio.container import is_sound
+from ardm_compress.batch import failing
+from ardm_compress.batch.decoding import decode_file, image_target, write_decoded
+from ardm_compress.batch.encoding import (
+    NOT_VERIFIED,
+    check_target,
+    encode_file,
+    image_options,
+    is_same_image,
+    write_encoded,
+)
+from ardm_compress.batch.settings import Decoding, Encoding, Outcome, cleared
+from ardm_compress.errors import ArdmError, ChecksumError
+
+if TYPE_CHECKING:
+    from ardm_compress.batch.inputs import Job
+    from ardm_compress.image.picture import Picture
+
+SMALL: Final = 1 << 16  # bytes of files that are worked on together
+GROUP: Final = 256  # files at most
+
+Content = TypeVar("Content")
+
+
+class Read(NamedTuple):
+    """A small file in memory."""
+
+    job: Job
+    data: bytes
+    target: str
+    suffix: str  # of the kind of file to write
+
+
+def grouped(jobs: Sequence[Job], processes: int, *, together: bool = True) -> Iterator[list[Job]]:
+    """Jobs, in order, in groups to be worked on by one process: small files together, larger ones alone.
+
+    Args:
+        jobs: all.
+        processes: how many there are, each of which should get some groups.
+        together: whether small files may be.
+    """
+    most = min(GROUP, max(1, len(jobs) // (4 * processes))) if processes > 1 else GROUP
+    group: list[Job] = []
+    for job in jobs:
+        size = storage.size(job.source) if together else None
+        if size is None or size > SMALL:
+            yield [job]
+            continue
+        group.append(job)
+        if len(group) == most:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
+    """``encode_file`` of many, of which those that fail do not stop the others; outcomes in the order of the jobs."""
+    from ardm_compress.image.many import encode_images
+    from ardm_compress.sound.files import is_sound as is_recording
+
+    images, outcomes = _read(jobs, is_recording, lambda job, _: (check_target(job, how), ""))
+    start = time.perf_counter()
+    coded = list(encode_images((image.data for image in images), jobs=how.jobs, **image_options(how)))
+    seconds = (time.perf_counter() - start) / max(1, len(images))
+    if how.verify:
+        coded = _verified(images, coded, how)
+
+    def write(image: Read, data: bytes) -> Outcome:
+        outcome = write_encoded(image.job, how, image.target, len(image.data), data)
+        return cleared(replace(outcome, seconds=seconds), how)
+
+    outcomes |= _written(images, coded, write)
+    return [outcomes.get(job) or failing.attempted(job, partial(encode_file, job, how)) for job in jobs]
+
+
+def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
+    """``decode_file`` of many, all of each; as ``encode_files``."""
+    from ardm_compress.image.files import written_as
+    from ardm_compress.image.many import decode_images
+
+    images, outcomes = _read(jobs, is_sound, lambda job, data: image_target(job, data, how))
+    start = time.perf_counter()
+    pictures = list(decode_images((image.data for image in images), jobs=how.jobs, limits=how.limits))
+    seconds = (time.perf_counter() - start) / max(1, len(images))
+
+    def write(image: Read, picture: Picture) -> Outcome:
+        parts = [written_as(picture, image.suffix)]
+        outcome = write_decoded(image.job, how, image.target, parts, len(image.data))
+        return cleared(replace(outcome, seconds=seconds), how)
+
+    outcomes |= _written(images, pictures, write)
+    return [outcomes.get(job) or failing.attempted(job, partial(decode_file, job, how)) for job in jobs]
+
+
+def _read(
+    jobs: Sequence[Job], is_other: Callable[[bytes], bool], target: Callable[[Job, bytes], tuple[str, str]]
+) -> tuple[list[Read], dict[Job, Outcome]]:
+    """The images among files, and what came of those that cannot be read or written; of other kinds neither is told."""
+    images: list[Read] = []
+    outcomes: dict[Job, Outcome] = {}
+
+    def read(job: Job) -> None:
+        with storage.opened(job.source) as data:
+            content = data[:]
+        if not is_other(content):
+            images.append(Read(job, content, *target(job, content)))
+
+    for job in jobs:
+        if failure := failing.failure(job.source, partial(read, job)):
+            outcomes[job] = failure
+    return images, outcomes
+
+
+def _verified(images: Sequence[Read], coded: Sequence[bytes | ArdmError], how: Encoding) -> list[bytes | ArdmError]:
+    """The compressed files, or an error instead of those that do not restore what they were made from."""
+    from ardm_compress.image.many import decode_images
+    from ardm_compress.restoring import decoded_file
+
+    of_pixels = [data for data in coded if isinstance(data, bytes) and not is_sound(data)]
+    pictures, checked = decode_images(of_pixels, jobs=how.jobs, limits=how.limits), list[bytes | ArdmError]()
+    for image, data in zip(images, coded, strict=True):
+        same = True
+        if isinstance(data, bytes):
+            if is_sound(data):  # stored
+                same = b"".join(decoded_file(data)) == image.data
+            else:
+                picture = next(pictures)
+                same = not isinstance(picture, ArdmError) and is_same_image(picture, image.data, how)
+        checked.append(data if same else ChecksumError(NOT_VERIFIED))
+    return checked
+
+
+def _written(
+    images: Sequence[Read], contents: Sequence[Content | ArdmError], write: Callable[[Read, Content], Outcome]
+) -> dict[Job, Outcome]:
+    outcomes = {}
+    for image, content in zip(images, contents, strict=True):
+        if isinstance(content, ArdmError):
+            outcomes[image.job] = failing.failed(image.job.source, content)
+        else:
+            outcomes[image.job] = failing.attempted(image.job, partial(write, image, content))
+    return outcomes

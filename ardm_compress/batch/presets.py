@@ -1,0 +1,29 @@
+"""Presets -1 to -9: what they stand for. Standard library only; docs/cli.md shows the same table."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from ardm_compress.models import AUTO
+
+
+class Preset(NamedTuple):
+    """Network calls of a tile, and which model; None is the usual one of the kind."""
+
+    image: int
+    sound: int
+    model: str | None = None
+
+
+DEFAULT: Final = 7
+PRESETS: Final = {
+    1: Preset(8, 8),
+    2: Preset(16, 16),
+    3: Preset(32, 32),
+    4: Preset(64, 64),
+    5: Preset(96, 128),
+    6: Preset(128, 256),
+    7: Preset(192, 512),
+    8: Preset(256, 1024),
+    9: Preset(1 << 20, 2048, AUTO),  # of images all ranks, which are some hundred
+}

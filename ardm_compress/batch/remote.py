@@ -1,0 +1,82 @@
+"""Groups of files worked on by a cluster, which reads and writes them where all of it does. Imports no torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from ardm_compress import storage
+from ardm_compress.batch import failing
+from ardm_compress.batch.settings import Outcome, Writing, cleared
+from ardm_compress.cluster.tasks import completed
+from ardm_compress.errors import LimitError, OptionError
+
+if TYPE_CHECKING:
+    from ardm_compress.batch.inputs import Job
+    from ardm_compress.batch.run import Group
+    from ardm_compress.cluster.workers import Workers
+
+How = TypeVar("How", bound=Writing)
+
+
+def shared(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs with names that mean the same on every machine that has the same folders.
+
+    Raises:
+        OptionError: one is standard input or output.
+    """
+    return [job._replace(source=_absolute(job.source), place=_absolute(job.place),
+                         target=job.target and _absolute(job.target)) for job in jobs]  # fmt: skip
+
+
+def _absolute(location: str) -> str:
+    if location == storage.STDIO:
+        raise OptionError("standard input and output are not on a cluster; name files")
+    path = storage.local(location)
+    return os.path.abspath(path) if path else location
+
+
+def outcomes(
+    workers: Workers, work: Callable[[How, Group], list[Outcome]], how: How, groups: list[Group]
+) -> Iterator[Outcome]:
+    """What comes of all files, as they are done.
+
+    Args:
+        workers: of the cluster.
+        work: one of the functions of ``batch.run``.
+        how: its settings; sources are removed from here, once it is known that their outputs are there.
+        groups: of jobs from ``shared``.
+
+    Yields:
+        Every file once. Those of a group that was too large for a worker, and those that failed after a worker that had
+        begun them was lost, are tried once more, one by one; that worker may have written some of the outputs.
+
+    Raises:
+        OptionError: a source could not be removed; others as ``cluster.tasks.completed``.
+    """
+    if how.remove:
+        for group in groups:
+            for job in group:
+                storage.check_removable(job.source)
+    each = replace(how, jobs=1, remove=False)
+    failed: list[Group] = []
+    for group, result, again in completed(workers, partial(work, each), groups):
+        retried = len(group) > 1 if isinstance(result, LimitError) else again
+        for job, outcome in zip(group, _of_each(group, result), strict=True):
+            if outcome.code and retried:
+                failed.append([job])
+            else:
+                yield _cleared(job, outcome, how)
+    for group, result, _ in completed(workers, partial(work, replace(each, again=True)), failed):
+        yield _cleared(group[0], _of_each(group, result)[0], how)
+
+
+def _of_each(group: Group, result: list[Outcome] | LimitError) -> list[Outcome]:
+    return [failing.failed(job.source, result) for job in group] if isinstance(result, LimitError) else result
+
+
+def _cleared(job: Job, outcome: Outcome, how: Writing) -> Outcome:
+    return outcome if outcome.code else failing.attempted(job, lambda: cleared(outcome, how))

@@ -1,0 +1,73 @@
+"""Files worked on in this process or in others; those that fail do not stop the rest. Imports torch when it codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from ardm_compress.batch import failing
+from ardm_compress.batch.decoding import check_file, decode_file
+from ardm_compress.batch.encoding import encode_file
+from ardm_compress.batch.settings import Bar, Decoding, Encoding, Outcome, Writing, no_bar
+from ardm_compress.errors import LimitError
+from ardm_compress.parallel import completed
+
+if TYPE_CHECKING:
+    from ardm_compress.batch.inputs import Job
+
+How = TypeVar("How", bound=Writing)
+Group: TypeAlias = "list[Job]"
+
+
+def encode_group(how: Encoding, jobs: Group, bar: Bar = no_bar) -> list[Outcome]:
+    """Encode a file, or small ones together."""
+    if len(jobs) == 1:
+        return [failing.attempted(jobs[0], partial(encode_file, jobs[0], how, bar))]
+    from ardm_compress.batch.many import encode_files
+
+    return encode_files(jobs, how)
+
+
+def decode_group(how: Decoding, jobs: Group, bar: Bar = no_bar) -> list[Outcome]:
+    """Decode a file, or small ones together."""
+    if len(jobs) == 1:
+        return [failing.attempted(jobs[0], partial(decode_file, jobs[0], how, bar))]
+    from ardm_compress.batch.many import decode_files
+
+    return decode_files(jobs, how)
+
+
+def check_group(how: Decoding, jobs: Group, bar: Bar = no_bar) -> list[Outcome]:
+    """Test files."""
+    return [failing.attempted(job, partial(check_file, job, how, bar)) for job in jobs]
+
+
+def outcomes(
+    work: Callable[[How, Group, Bar], list[Outcome]], how: How, groups: list[Group], bar: Bar = no_bar
+) -> Iterator[Outcome]:
+    """What comes of all files, as they are done, with as many processes as ``how`` allows.
+
+    Args:
+        work: one of the functions above.
+        how: its settings; ``jobs`` processes are shared out among the groups.
+        groups: of files.
+        bar: of progress within a file, if all are worked on in this process.
+    """
+    processes = min(how.jobs, len(groups))
+    if processes <= 1:
+        for group in groups:
+            yield from work(how, group, bar)
+        return
+    each = replace(how, jobs=max(1, how.jobs // processes))
+    yield from _unpacked(completed(partial(_quietly, work, each), groups, processes))
+
+
+def _quietly(work: Callable[[How, Group, Bar], list[Outcome]], how: How, group: Group) -> list[Outcome]:
+    return work(how, group, no_bar)
+
+
+def _unpacked(results: Iterable[tuple[Group, list[Outcome] | LimitError]]) -> Iterator[Outcome]:
+    for group, result in results:
+        yield from [failing.failed(job.source, result) for job in group] if isinstance(result, LimitError) else result

@@ -1,0 +1,173 @@
+"""What commands for many files share: which files, with what bar, and what is said of them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from ardm_compress import storage
+from ardm_compress.batch.failing import GENERAL
+from ardm_compress.batch.settings import no_bar
+from ardm_compress.cli.group import progress_bar
+
+if TYPE_CHECKING:
+    from ardm_compress.batch.inputs import Job
+    from ardm_compress.batch.settings import Bar, Outcome, Writing
+
+
+def chosen(files: Iterable[str], given: dict[str, Any], suffixes: Collection[str], folder: str | None) -> list[Job]:
+    """The files of a command, ``given`` the options of ``SELECTION``, which are taken out.
+
+    Raises:
+        UsageError: there are none.
+    """
+    from ardm_compress.batch.inputs import jobs_of, listed
+
+    names = [*files, *(listed(given["files_from"]) if given["files_from"] else [])]
+    recursive, _ = given.pop("recursive"), given.pop("files_from")
+    if not names:
+        raise click.UsageError("Missing argument 'FILE...'.")
+    jobs = jobs_of(names, suffixes=suffixes, recursive=recursive, folder=folder)
+    if not jobs:
+        raise click.UsageError(f"no files with these suffixes were found: {' '.join(sorted(suffixes))}")
+    return jobs
+
+
+def output_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Take the options of ``OUTPUTS`` but -o and -c out of what was given, as settings of ``batch``."""
+    folder = given["output_dir"] is not None
+    del given["output_dir"]
+    return {name: given.pop(name) for name in ("force", "remove", "dry")} | {"parents": folder}
+
+
+def with_outputs(jobs: list[Job], given: dict[str, Any]) -> list[Job]:
+    """The jobs with the output that -o or -c names, which are taken out of what was given.
+
+    Raises:
+        UsageError: there are several jobs, or the output is a terminal.
+    """
+    output, stdout = given.pop("output"), given.pop("stdout")
+    if stdout and output not in (None, storage.STDIO):
+        raise click.UsageError("-c and -o name two outputs")
+    output = storage.STDIO if stdout else output
+    if output is not None:
+        if len(jobs) > 1:
+            raise click.UsageError(f"one output cannot hold {len(jobs)} files; --output-dir names a folder for them")
+        if given["output_dir"] is not None:
+            raise click.UsageError("-o and --output-dir name two outputs")
+        jobs = [jobs[0]._replace(target=output)]
+    if any(job.target == storage.STDIO for job in jobs):
+        _check_pipe(given)
+    return jobs
+
+
+def _check_pipe(given: dict[str, Any]) -> None:
+    if sys.stdout.isatty():
+        raise click.UsageError("the output is not written to a terminal: name a file with -o, or send it to a pipe")
+    if given["remove"]:
+        raise click.UsageError("--rm is not for what is written to standard output")
+
+
+class Report:
+    """Tells of files, one by one and all together, on stderr."""
+
+    def __init__(self, jobs: int, *, quiet: bool, lines: bool) -> None:
+        """Args: how many files; nothing but errors if ``quiet``; a line for each file if ``lines``."""
+        self._jobs, self._quiet, self._lines = jobs, quiet, lines
+        self._start = time.perf_counter()
+        self._done: list[Outcome] = []
+
+    def tell(self, outcome: Outcome) -> None:
+        """Of one file."""
+        self._done.append(outcome)
+        if outcome.code:
+            click.echo(f"ardm-compress: {outcome.error}", err=True)
+        elif self._lines and not self._quiet:
+            click.echo(_line(outcome), err=True)
+
+    def close(self) -> int:
+        """Of all; returns the exit code."""
+        if self._jobs > 1 and not self._quiet:
+            click.echo(self._summary(), err=True)
+        return exit_code(self._done, self._jobs)
+
+    def _summary(self) -> str:
+        good = [outcome for outcome in self._done if not outcome.code]
+        failed = len(self._done) - len(good)
+        before, after = sum(outcome.before for outcome in good), sum(outcome.after for outcome in good)
+        seconds = max(1e-3, time.perf_counter() - self._start)
+        size = f"{before} -> {after} bytes ({100 * after / max(1, before):.1f}%)"
+        speed = f"{seconds:.1f} s, {max(before, after) / seconds / 1e6:.2f} MB/s"
+        return f"{len(good)} files: {size}, {speed}{f', {failed} failed' if failed else ''}"
+
+
+def exit_code(outcomes: Iterable[Outcome], jobs: int) -> int:
+    """Of a command for so many files: that of its only one, else GENERAL if any failed."""
+    failed = [outcome.code for outcome in outcomes if outcome.code]
+    return (failed[0] if jobs == 1 else GENERAL) if failed else 0
+
+
+def _line(outcome: Outcome) -> str:
+    size = f"{outcome.before} -> {outcome.after} bytes"
+    if not outcome.note:
+        return f"{outcome.source}: {size}, {outcome.target}, {outcome.seconds:.1f} s"
+    share = 100 * outcome.after / max(1, outcome.before)
+    return f"{outcome.source}: {size} ({share:.1f}%), {outcome.note}, {outcome.seconds:.1f} s"
+
+
+def run(work: Callable[..., list[Outcome]], how: Writing, jobs: list[Job], *, label: str, quiet: bool,
+        lines: bool, together: bool = True, each: Callable[[Outcome], None] | None = None) -> NoReturn:  # fmt: skip
+    """Work on all files, and end the command.
+
+    Args:
+        work: a function of ``batch.run``.
+        how: its settings.
+        jobs: the files.
+        label: of the bar of files.
+        quiet: say nothing but errors, and show no bar.
+        lines: say a line of every file.
+        together: whether small files may go through the network together.
+        each: told of every file that did not fail.
+    """
+    report, one = Report(len(jobs), quiet=quiet, lines=lines), len(jobs) == 1
+    together = together and not how.dry and not one
+    with nullcontext() if one or quiet else progress_bar(label) as files:
+        for done, outcome in enumerate(_outcomes(work, how, jobs, together, _bar(one and not quiet)), 1):
+            report.tell(outcome)
+            if each and not outcome.code:
+                each(outcome)
+            if files:
+                files(done, len(jobs))
+    click.get_current_context().exit(report.close())
+
+
+def _outcomes(
+    work: Callable[..., list[Outcome]], how: Writing, jobs: list[Job], together: bool, bar: Bar
+) -> Iterator[Outcome]:
+    from ardm_compress.batch.many import grouped
+    from ardm_compress.batch.run import outcomes
+
+    if how.scheduler is None or how.dry:
+        yield from outcomes(work, how, list(grouped(jobs, how.jobs, together=together)), bar)
+        return
+    from ardm_compress.batch import remote
+    from ardm_compress.cluster.workers import connected
+
+    jobs = remote.shared(jobs)
+    with connected(how.scheduler, lambda text: click.echo(f"ardm-compress: {text}", err=True)) as workers:
+        groups = list(grouped(jobs, workers.threads, together=together))
+        yield from remote.outcomes(workers, work, how, groups)
+
+
+def _bar(shown: bool) -> Bar:
+    return progress_bar if shown else no_bar
+
+
+def told_dry(how: Writing) -> Callable[[Outcome], None] | None:
+    """What tells of each file where it would go, if that is all there is to do."""
+    return (lambda outcome: click.echo(f"{outcome.source} -> {outcome.target}")) if how.dry else None
