@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import struct
 import sys
+from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -20,7 +21,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from ardm_compress.audio.container import is_sound, is_stored
 from ardm_compress.container import MAGIC, MAX_SIDE
 from ardm_compress.data import Joined, OnDisk, Stream
-from ardm_compress.errors import ArdmError, UnsupportedError
+from ardm_compress.errors import ArdmError, FormatError, UnsupportedError
 from ardm_compress.image import png
 from ardm_compress.image.chunks import read_chunks
 from ardm_compress.image.codec import decode_image, encode_picture, salvage_image, wrapper_of
@@ -53,14 +54,13 @@ class ArdmImageFile(ImageFile.ImageFile):
         assert self.fp is not None
         self._data = OnDisk(cast("BinaryIO", self.fp))
         self._wrapper, sides = wrapper_of(self._data, ANY), image_sides(self._data, ANY)
-        self._size = sides[1], sides[0]
         if self._wrapper.kind == WEBP:
             chunks = [*read_chunks(self._wrapper.head), *read_chunks(self._wrapper.tail)]
-            self._mode = MODES_OF_WEBP[self._wrapper.channels]
+            self._mode, self._size = MODES_OF_WEBP[self._wrapper.channels], sides[::-1]
             self.info = {WEBP_INFO[name]: body for name, body in chunks if name in WEBP_INFO}
         else:
-            shown = _opened_by_pillow(self._wrapper, _without_pixels(self._wrapper, *sides))
-            self._mode, self.info, self.palette = shown.mode, shown.info, shown.palette
+            shown = self._shown(_without_pixels(self._wrapper, *sides), sides)
+            self._mode, self._size, self.info, self.palette = shown.mode, shown.size, shown.info, shown.palette
         self._coded = True
 
     def load(self) -> Any:
@@ -71,11 +71,12 @@ class ArdmImageFile(ImageFile.ImageFile):
         """
         if self._coded:
             try:
-                image = _opened_by_pillow(self._wrapper, io.BytesIO(self._file()))
+                image = self._shown(io.BytesIO(self._file()), image_sides(self._data, ANY))
                 image.load()
-            except ArdmError as error:
+            except (ArdmError, ValueError, SyntaxError) as error:
                 raise OSError(str(error)) from error
-            self.im, self._mode, self.palette, self._coded = image.im, image.mode, image.palette, False
+            self._mode, self._size, self.palette = image.mode, image.size, image.palette
+            self.im, self._coded = image.im, False
             if self.fp and self._exclusive_fp:
                 self.fp.close()
             self.fp = None
@@ -86,6 +87,16 @@ class ArdmImageFile(ImageFile.ImageFile):
         salvage = ImageFile.LOAD_TRUNCATED_IMAGES
         picture = salvage_image(self._data, limits=ANY).picture if salvage else decode_image(self._data, limits=ANY)
         return write_picture(picture)
+
+    def _shown(self, file: IO[bytes], sides: tuple[int, int]) -> ImageFile.ImageFile:
+        """What Pillow makes of the file that was compressed; it must say that it has the same sides as its samples."""
+        try:
+            image = _plugin(self._wrapper)(file)
+        except (OSError, ValueError, SyntaxError) as error:
+            raise FormatError(f"Pillow does not read the file that was compressed: {error}") from error
+        if image.size not in (sides, sides[::-1]):  # TIFF files may be turned
+            raise FormatError("the file that was compressed has other sides than its samples")
+        return image
 
 
 class _ZerosBefore:
@@ -113,14 +124,12 @@ def _without_pixels(wrapper: Wrapper, rows: int, columns: int) -> IO[bytes]:
     return io.BufferedReader(Stream(Joined(wrapper.head, _ZerosBefore(size, wrapper.tail))))
 
 
-def _opened_by_pillow(wrapper: Wrapper, file: IO[bytes]) -> ImageFile.ImageFile:
+def _plugin(wrapper: Wrapper) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
     if wrapper.kind == PNG:
-        return PngImageFile(file)
+        return PngImageFile
     if wrapper.kind == WEBP:
-        return WebPImageFile(file)
-    kinds: dict[bytes, type[BmpImageFile | TiffImageFile]]
-    kinds = {b"BM": BmpImageFile, b"II": TiffImageFile, b"MM": TiffImageFile}
-    return kinds.get(wrapper.head[:2], PpmImageFile)(file)
+        return WebPImageFile
+    return {b"BM": BmpImageFile, b"II": TiffImageFile, b"MM": TiffImageFile}.get(wrapper.head[:2], PpmImageFile)
 
 
 def _open(file: IO[bytes], filename: str | bytes = "") -> ImageFile.ImageFile:

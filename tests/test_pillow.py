@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import warnings
@@ -21,8 +22,10 @@ import ardm_compress
 from ardm_compress.container import MAGIC
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.image import png
+from ardm_compress.image.chunks import write_chunks
+from ardm_compress.image.codec import encode_picture
 from ardm_compress.image.container import PictureHeader, write_file
-from ardm_compress.image.picture import write_wrapper
+from ardm_compress.image.picture import PNG, RASTER, Picture, Wrapper, write_wrapper
 from ardm_compress.pillow import ArdmImageFile
 from ardm_compress.stored import stored
 
@@ -212,6 +215,39 @@ def test_images_larger_than_the_command_line_takes_can_be_opened_if_pillow_allow
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
     with reopened(data) as image:
         assert image.size == (7000, 40000)
+
+
+def wrapped(head: bytes, tail: bytes = b"", kind: int = RASTER) -> bytes:
+    """A file of 5 x 4 samples of 16 bits in something else."""
+    return encode_picture(Picture(np.zeros((4, 5, 1), np.uint16), Wrapper(kind, 16, 1, 0, head, tail)))
+
+
+@pytest.mark.parametrize("head", [b"P5 5 5 65535 ", b"P5 99999 999 65535 ", b"BM" + bytes(60), b"II*\0\10", b"\0"])
+def test_files_that_say_other_than_their_samples_are_refused(head: bytes) -> None:
+    with pytest.raises(UnidentifiedImageError):
+        reopened(wrapped(head))
+
+
+CHUNKS = st.tuples(st.sampled_from([b"PLTE", b"tRNS", b"iCCP", b"acTL", b"fcTL", b"zTXt"]), st.binary(max_size=40))
+
+
+@given(st.lists(CHUNKS))
+@settings(max_examples=60)
+@pytest.mark.filterwarnings("ignore:Invalid APNG")
+def test_whatever_metadata_is_pixels_come_back_or_an_error(chunks: list[tuple[bytes, bytes]]) -> None:
+    data = wrapped(write_chunks(chunks), write_chunks(chunks[:1]), PNG)
+    with contextlib.suppress(OSError), Image.open(io.BytesIO(data)) as image:
+        image.load()
+        assert image.size == (5, 4)
+
+
+def test_tiff_files_may_be_turned() -> None:
+    tiff = io.BytesIO()
+    Image.fromarray(noise(5, 7, 3, 8)).save(tiff, "TIFF", tiffinfo={274: 6})
+    again = reopened(ardm_compress.encode_image(tiff.getvalue(), budget=2))
+    with Image.open(tiff) as image:
+        assert again.size == image.size
+        check_same(again, image)
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "F", "I", "HSV", "YCbCr"])
