@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # what type checkers take for True; typing takes longer to import than all else here
 if TYPE_CHECKING:
     from ardm_compress.api import encode_image as encode_image
     from ardm_compress.api import encode_sound as encode_sound
