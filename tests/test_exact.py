@@ -569,6 +569,8 @@ def test_a_model_file_that_the_manifest_does_not_name_is_refused(tmp_path: FileP
     (tmp_path / "cut.safetensors").write_bytes(data[:1000])
     with pytest.raises(ModelError, match="not the model that the manifest names"):
         load_model(replace(entry, file=tmp_path / "cut.safetensors"))
+    with pytest.raises(ModelError, match="not the model that the manifest names"):  # swapped
+        load_model(replace(entry, file=find_model("sound").file))
 
 
 @pytest.mark.parametrize("change", [{"order": "random"}, {"period": 16}])

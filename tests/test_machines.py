@@ -1,95 +1,221 @@
-"""Every machine writes the same file, and reads that of another."""
+"""Every machine writes the same file, and reads that of another; one that computes anything else is refused."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path as FilePath
 
 import numpy as np
 import pytest
-from golden import FOLDER, SOUNDS
+import torch
+from numpy.typing import NDArray
+from sounds import wave
 
 import ardm_compress
 from ardm_compress import api
-from ardm_compress.exact.products import Path
+from ardm_compress.audio import wave as waves
+from ardm_compress.audio.analysis import choose, observed
+from ardm_compress.audio.prediction import Predictor
+from ardm_compress.audio.transform import transformed
+from ardm_compress.errors import ModelError
+from ardm_compress.exact.model import load_model
+from ardm_compress.exact.products import IntegerLinear, Path
+from ardm_compress.layout import make_sound_order, tile_steps
 from ardm_compress.media import Samples
+from ardm_compress.models import find_model
+from ardm_compress.tile import BATCH
 
 CHILD = """
-import hashlib, sys
+import hashlib, json, sys
 import numpy as np
-from ardm_compress import api, loading, tile
+import torch
+from ardm_compress import tile
+
+batch = int(sys.argv[3])
+tile.BATCH = batch or tile.BATCH  # before others import it
+
+from ardm_compress import api, loading
 from ardm_compress.exact.model import load_model
+from ardm_compress.exact.network import ExactNetwork
 from ardm_compress.exact.products import Path
 
-folder, path, batch = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+folder, path = sys.argv[1], Path(sys.argv[2])
 models = {name: load_model(api.find_model(name), path=path) for name in ("photo", "sound")}
-assert all(model.network.path is path for model in models.values())
 loading.loaded = lambda entry: models[entry.name]
-tile.BATCH = batch or tile.BATCH
-photo = np.load(folder + "/photo.npy")
-print(hashlib.sha256(api.encode(photo, budget=12)).hexdigest())
-with open(folder + "/photo.ardm", "rb") as file:
-    decoded = api.decode(file.read())
-print(hashlib.sha256(decoded.tobytes()).hexdigest())
-for name in sys.argv[4:]:
+hidden, largest = ExactNetwork.hidden, [0, 0]  # positions evaluated at once, of images and of sound
+
+def counted(network, features, *rest):
+    kind = int(network.config.axes == 1)
+    largest[kind] = max(largest[kind], len(features.inputs))
+    return hidden(network, features, *rest)
+
+ExactNetwork.hidden = counted
+digests = []
+for name, encode, decode in (
+    ("photo", lambda: api.encode(np.load(folder + "/photo.npy"), budget=12), lambda data: api.decode(data).tobytes()),
+    ("speech", lambda: api.encode_sound(open(folder + "/speech.wav", "rb").read(), budget=16), api.decode_sound),
+    ("music", lambda: api.encode_sound(open(folder + "/music.wav", "rb").read(), budget=16), api.decode_sound),
+):
     with open(folder + "/" + name + ".ardm", "rb") as file:
-        wave = api.decode_sound(file.read())
-    print(hashlib.sha256(wave).hexdigest())
-    with open(folder + "/" + name + ".own", "wb") as file:  # spectra may differ in the last bit, so bytes may
-        file.write(api.encode_sound(wave, budget=16))
+        digests += [hashlib.sha256(each).hexdigest() for each in (encode(), decode(file.read()))]
+facts = {
+    "digests": digests,
+    "paths": sorted({model.network.path.value for model in models.values()}),
+    "largest": largest,
+    "threads": torch.get_num_threads(),
+    "capability": torch.backends.cpu.get_cpu_capability(),
+    "numpy": np.show_config(mode="dicts")["SIMD Extensions"].get("found", []),
+}
+with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):
+    torch._int_mm(torch.ones(64, 64, dtype=torch.int8), torch.ones(64, 64, dtype=torch.int8))
+print()
+print(json.dumps(facts), flush=True)
 """
 
+ISAS = {  # ONEDNN_MAX_CPU_ISA, weakest first: what oneDNN says it uses
+    "SSE41": "Intel SSE4.1",
+    "AVX2": "Intel AVX2",
+    "AVX512_CORE": "Intel AVX-512 with AVX512BW, AVX512VL, and AVX512DQ extensions",
+    "AVX512_CORE_VNNI": "Intel AVX-512 with Intel DL Boost",
+}
+LARGEST = (255, 100)  # positions that a step of the photograph and of speech evaluates
+FEWEST = "none"  # of NumPy's instruction sets beside those that every processor has, and OpenBLAS's of 2008
 
-CLIPS = ("mono", "24-bits")  # as speech and as music have them
-
-
-MACHINES = [  # ONEDNN_MAX_CPU_ISA, ATEN_CPU_CAPABILITY, threads, path, batch (0: the default)
-    ("SSE41", None, 1, Path.INT8, 0),
-    ("AVX2", None, 2, Path.INT8, 100),
-    ("AVX512_CORE", "default", 1, Path.INT8, 50),
-    (None, None, 1, Path.INT8, 0),
-    ("SSE41", None, 2, Path.FLOAT32, 33),
-    (None, "default", 1, Path.FLOAT64, 100),
+MACHINES = [  # ONEDNN_MAX_CPU_ISA, ATEN_CPU_CAPABILITY, NumPy's, threads, path, batch (0: the default)
+    ("SSE41", None, FEWEST, 1, Path.INT8, 0),
+    ("AVX2", "avx2", None, 2, Path.INT8, 100),
+    ("AVX512_CORE", "default", FEWEST, 1, Path.INT8, 50),
+    ("AVX512_CORE_VNNI", None, None, 2, Path.INT8, 0),
+    (None, None, None, 1, Path.INT8, 7),
+    ("SSE41", "avx2", None, 2, Path.FLOAT32, 33),
+    (None, "default", FEWEST, 1, Path.FLOAT64, 100),
 ]
 
 
+def speech() -> NDArray[np.int64]:
+    """Pulses through two resonances, and noise: a voice's pitch and vowel, a fifth of a second at 8 kHz."""
+    noise, length = np.random.default_rng(1), 1600
+    driven = np.where(np.arange(length) % 73 == 0, 900.0, 0) + noise.normal(0, 6, length)
+    for frequency, radius in ((0.45, 0.97), (1.2, 0.93)):
+        found = np.zeros(length + 2)
+        for at in range(length):
+            found[at] = driven[at] + 2 * radius * np.cos(frequency) * found[at - 1] - radius**2 * found[at - 2]
+        driven = found[:length]
+    return np.rint(driven).astype(np.int64)[:, None]
+
+
+def music() -> NDArray[np.int64]:
+    """A chord in stereo that decays, one channel a little later and fainter than the other."""
+    noise, time = np.random.default_rng(2), np.arange(1200)
+    chord = np.exp(-time / 900) * sum(2000 * np.sin(0.0627 * pitch * time) for pitch in (1, 1.26, 1.5, 2.0))
+    left = chord + np.cumsum(noise.normal(0, 30, len(time)))
+    return np.rint(np.stack([left, 0.7 * np.roll(left, 5) + noise.normal(0, 3, len(time))], 1)).astype(np.int64)
+
+
+def test_the_clips_have_what_clips_have() -> None:
+    """Spectra, pitches, links between channels: whatever the encoder finds is in the files below."""
+    for samples, has_pitches, has_links in ((speech(), True, False), (music(), False, True)):
+        order, (transform, setting) = make_sound_order(4), choose(samples)
+        steps = tile_steps(None, order, (len(samples),), samples.shape[:1])
+        analysis = observed(transformed(samples, transform), order, steps, setting).analysis
+        assert all(spectrum.sines.any() for spectrum in analysis.spectra)
+        assert analysis.pitches.any() or not has_pitches
+        assert analysis.links.any() or not has_links
+
+
 @pytest.fixture(scope="module")
-def shared_file(tmp_path_factory: pytest.TempPathFactory, photo: Samples) -> tuple[FilePath, list[str]]:
-    """A folder with the photograph and a file of it, and what every machine must print."""
+def shared_files(tmp_path_factory: pytest.TempPathFactory, photo: Samples) -> tuple[FilePath, list[str]]:
+    """A folder with a photograph, speech and music, and files of them; what every machine must print."""
     folder = tmp_path_factory.mktemp("shared")
     small = photo[:24, :40]  # torch's 8-bit product is a plain loop on processors without AVX-512
     np.save(folder / "photo.npy", small)
-    data = api.encode(small, budget=12)
-    (folder / "photo.ardm").write_bytes(data)
-    for name in CLIPS:
-        (folder / f"{name}.ardm").write_bytes((FOLDER / f"sound-1-{name}.ardm").read_bytes())
-    clips = (SOUNDS[name][0] for name in CLIPS)
-    return folder, [hashlib.sha256(each).hexdigest() for each in (data, small.tobytes(), *clips)]
+    sources, data = {"photo": small.tobytes()}, {"photo": api.encode(small, budget=12)}
+    for name, samples, rate in (("speech", speech(), 8000), ("music", music(), 44100)):
+        sources[name] = wave(samples.astype("<i2").tobytes(), channels=samples.shape[1], rate=rate)
+        (folder / f"{name}.wav").write_bytes(sources[name])
+        data[name] = api.encode_sound(sources[name], budget=16)
+    for name in sources:
+        (folder / f"{name}.ardm").write_bytes(data[name])
+    return folder, [hashlib.sha256(each).hexdigest() for name in sources for each in (data[name], sources[name])]
 
 
-@pytest.mark.parametrize(("isa", "capability", "threads", "path", "batch"), MACHINES)
+def dispatched() -> str:
+    """The instruction sets that NumPy takes on this machine and can do without."""
+    return " ".join(np.show_config(mode="dicts")["SIMD Extensions"].get("found", []))
+
+
+@pytest.mark.parametrize(("isa", "capability", "simd", "threads", "path", "batch"), MACHINES)
 def test_every_machine_writes_the_same_file_and_reads_that_of_another(
-    shared_file: tuple[FilePath, list[str]],
+    shared_files: tuple[FilePath, list[str]],
     isa: str | None,
     capability: str | None,
+    simd: str | None,
     threads: int,
     path: Path,
     batch: int,
 ) -> None:
-    folder, expected = shared_file
-    changes = {"ONEDNN_MAX_CPU_ISA": isa, "ATEN_CPU_CAPABILITY": capability, "OMP_NUM_THREADS": str(threads)}
+    folder, expected = shared_files
+    changes = {
+        "ONEDNN_MAX_CPU_ISA": isa,
+        "ATEN_CPU_CAPABILITY": capability,
+        "NPY_DISABLE_CPU_FEATURES": simd and dispatched(),
+        "OPENBLAS_CORETYPE": simd and "Nehalem",
+        "OMP_NUM_THREADS": str(threads),
+    }
     kept = {k: v for k, v in os.environ.items() if k not in changes}
     kept["OMP_WAIT_POLICY"] = "passive"  # threads that spin take minutes on a busy machine
     kept["PYTHONPATH"] = str(FilePath(ardm_compress.__file__).parent.parent)
     result = subprocess.run(
-        [sys.executable, "-c", CHILD, str(folder), path.value, str(batch), *CLIPS],
+        [sys.executable, "-c", CHILD, str(folder), path.value, str(batch)],
         env=kept | {k: v for k, v in changes.items() if v is not None},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert result.stdout.split() == expected
-    for name in CLIPS:
-        assert api.decode_sound((folder / f"{name}.own").read_bytes()) == SOUNDS[name][0]
+    (facts,) = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
+    assert facts["digests"] == expected
+    assert facts["paths"] == [path.value]
+    assert facts["threads"] == threads
+    assert not (simd and facts["numpy"])
+    assert facts["largest"] == [min(batch or BATCH, LARGEST[0]), min(batch or BATCH, LARGEST[1])]
+    if platform.machine() == "x86_64":
+        assert capability in (None, facts["capability"].lower())
+        (used,) = [line.split("isa:")[1] for line in result.stdout.splitlines() if "cpu,isa:" in line]
+        assert isa is None or used in list(ISAS.values())[: list(ISAS).index(isa) + 1]  # or what the machine has
+
+
+@pytest.mark.parametrize("name", ["photo", "sound"])
+@pytest.mark.parametrize("path", Path)
+def test_one_changed_sum_is_found_by_the_self_test(monkeypatch: pytest.MonkeyPatch, name: str, path: Path) -> None:
+    right, calls = IntegerLinear.__call__, []
+
+    def wrong(layer: IntegerLinear, x: torch.Tensor) -> torch.Tensor:
+        sums = right(layer, x)
+        calls.append(layer)
+        if len(calls) == 5:
+            sums[7, 3] += 1 << 14  # more than roundings hide
+        return sums
+
+    load_model(find_model(name), path=path)
+    monkeypatch.setattr(IntegerLinear, "__call__", wrong)
+    with pytest.raises(ModelError, match="other integers"):
+        load_model(find_model(name), path=path)
+    assert len(calls) > 5
+
+
+def test_one_changed_tap_of_linear_prediction_is_found_by_the_self_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sound is predicted by floating-point operations first."""
+    right = waves.solve
+
+    def wrong(covariance: NDArray[np.float64], offsets: NDArray[np.int64]) -> Predictor:
+        found = right(covariance, offsets)
+        found.taps[:1] += 1 << 10  # a thousandth
+        return found
+
+    monkeypatch.setattr(waves, "solve", wrong)
+    with pytest.raises(ModelError, match="other integers"):
+        load_model(find_model("sound"))
