@@ -55,7 +55,7 @@ def outcomes(
         groups: of files.
         bar: of progress within a file, if all are worked on in this process.
     """
-    processes = min(how.jobs, len(groups))
+    processes = 1 if how.dry else min(how.jobs, len(groups))
     if processes <= 1:
         for group in groups:
             yield from work(how, group, bar)

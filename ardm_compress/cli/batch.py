@@ -66,8 +66,12 @@ def with_outputs(jobs: list[Job], given: dict[str, Any]) -> list[Job]:
     return jobs
 
 
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
 def _check_pipe(given: dict[str, Any]) -> None:
-    if sys.stdout.isatty():
+    if _is_terminal():
         raise click.UsageError("the output is not written to a terminal: name a file with -o, or send it to a pipe")
     if given["remove"]:
         raise click.UsageError("--rm is not for what is written to standard output")

@@ -37,24 +37,54 @@ def _published(_ctx: click.Context, _param: click.Parameter, values: tuple[str, 
     return figures
 
 
-@main.command()
+@main.command(short_help="Compare with other coders.")
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path())
-@click.option("--budgets", metavar="N,...", callback=_budgets,
-              help="Network calls; max is all. Default: 16,64,192,max for images and 16,64,512 for sound.")
+@click.option(
+    "--budgets",
+    metavar="N,...",
+    callback=_budgets,
+    help="Network calls; max is all. Default: 16,64,192,max for images and 16,64,512 for sound.",
+)
 @click.option("--files", "most", type=click.IntRange(min=1), metavar="N", help="Take N files of each DIR.")
 @click.option("--every", type=click.IntRange(min=1), default=1, metavar="N", help="Take every Nth file, by name.")
-@click.option("--format", "form", type=click.Choice(["table", "markdown", "csv", "json"]), default="table",
-              show_default=True, help="Of what is printed.")
-@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE",
-              help="Draw sizes against network calls and time (.png, .svg, .pdf), instead of what FILE has.")
-@click.option("--results", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.csv",
-              help="Keep what each file took there, and do not measure again what it has.")
-@click.option("--published", multiple=True, metavar="NAME=BITS", callback=_published,
-              help="Show a figure from elsewhere, in bits per subpixel or sample, marked as published.")
-@click.option("-j", "--jobs", type=click.IntRange(min=1), default=processors(), show_default="processors",
-              help="Processes for the tiles of large images.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "markdown", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="Of what is printed.",
+)
+@click.option("--sizes", is_flag=True, help="Print sizes only: times say little where something else runs.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw sizes against network calls and time (.png, .svg, .pdf), instead of what FILE has.",
+)
+@click.option(
+    "--results",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.csv",
+    help="Keep what each file took there, and do not measure again what it has.",
+)
+@click.option(
+    "--published",
+    multiple=True,
+    metavar="NAME=BITS",
+    callback=_published,
+    help="Show a figure from elsewhere, in bits per subpixel or sample, marked as published.",
+)
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=processors(),
+    show_default="processors",
+    help="Processes for the tiles of large images.",
+)
 def bench(
-    folders: tuple[str, ...], budgets: list[int | None] | None, most: int | None, every: int, form: str,
+    folders: tuple[str, ...], budgets: list[int | None] | None, most: int | None, every: int, form: str, sizes: bool,
     plot: Path | None, results: Path | None, published: list[tuple[str, float]], jobs: int,
 ) -> None:  # fmt: skip
     """Compare sizes and speeds with other coders, on the images and the sound below each DIR.
@@ -77,7 +107,7 @@ def bench(
     with progress_bar("bench") as progress:
         found = measured(folders, coders, ledger, _tell, every=every, most=most, progress=progress)
     groups = grouped(found, published)
-    click.echo(FORMATS[form](groups, machine()))
+    click.echo(FORMATS[form](groups, machine(), sizes))
     if plot:
         write_plot(groups, plot, force=True)
     if any(result.is_ours_damaged for result in found):

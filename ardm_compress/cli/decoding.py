@@ -39,7 +39,7 @@ PARTS = (
 )  # fmt: skip
 
 
-@main.command()
+@main.command(short_help="Restore what was compressed.")
 @FILES
 @options(*SELECTION, *OUTPUTS, *PARTS, *TALK, *WORK)
 def decode(files: tuple[str, ...], quiet: bool, verbose: bool, **given: Any) -> None:
@@ -73,7 +73,7 @@ def _check(how: Decoding, jobs: list[Job]) -> None:
             raise click.UsageError("name the part with -o")
 
 
-@main.command()
+@main.command(short_help="Decode in memory and check every checksum.")
 @FILES
 @options(*SELECTION, *TALK, *WORK)
 def test(files: tuple[str, ...], quiet: bool, verbose: bool, **given: Any) -> None:

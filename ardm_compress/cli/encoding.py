@@ -26,7 +26,7 @@ def _presets(command: Function) -> Function:
     return command
 
 
-@main.command()
+@main.command(short_help="Compress images and sound.")
 @FILES
 @options(*SELECTION, *OUTPUTS)
 @_presets

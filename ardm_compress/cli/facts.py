@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ardm_compress.image.array import PlanRow
 
 
-@main.command()
+@main.command(short_help="Describe compressed files.")
 @FILES
 @options(*SELECTION)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: of one FILE an object, of several a list of them.")
@@ -78,7 +78,7 @@ def _aligned(rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-@main.command()
+@main.command(short_help="Print what network calls buy.")
 @MODEL
 @click.option("--width", type=click.IntRange(min=1), default=768, show_default=True, help="Columns of the image.")
 @click.option("--height", type=click.IntRange(min=1), default=512, show_default=True, help="Rows of the image.")
@@ -98,7 +98,7 @@ def plan(model: str, width: int, height: int) -> None:
     Console().print(table)
 
 
-@main.command()
+@main.command(short_help="List the models and check them.")
 def models() -> None:
     """List the models, and check that their files are whole."""
     from ardm_compress.models import facts

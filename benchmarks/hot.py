@@ -1,0 +1,97 @@
+"""The functions that take the time, one by one, by pytest-benchmark: ``make bench-hot``.
+
+Compare two versions with ``--benchmark-save=before`` and ``--benchmark-compare``; see pytest-benchmark.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from corpus import corpus, integers, voice
+
+from ardm_compress import api
+from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
+from ardm_compress.exact.mixture import boundaries, cumulative, frequencies
+from ardm_compress.exact.model import load_model
+from ardm_compress.exact.products import IntegerLinear
+from ardm_compress.exact.products import Path as Products
+from ardm_compress.image import contexts
+from ardm_compress.models import find_model
+
+ROWS = 4096  # positions
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    return load_model(find_model("photo"))
+
+
+@pytest.fixture(scope="module")
+def around(model: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    window = len(model.config.offsets)
+    values = torch.from_numpy(integers(ROWS * window * 3).reshape(ROWS, window, 3) + 128).to(torch.uint8)
+    return values, torch.from_numpy(integers(ROWS * window).reshape(ROWS, window) > 0)
+
+
+@pytest.mark.parametrize("path", list(Products), ids=lambda path: path.value)
+def test_products(benchmark: Any, path: Products) -> None:
+    weight = torch.from_numpy(integers(384 * 192).reshape(384, 192).clip(-63, 63)).to(torch.int8)
+    layer = IntegerLinear(weight, torch.zeros(384, dtype=torch.int32), path, "cpu")
+    benchmark(layer, torch.from_numpy(integers(ROWS * 192).reshape(ROWS, 192)).float())
+
+
+def test_features(benchmark: Any, model: Any, around: tuple[torch.Tensor, torch.Tensor]) -> None:
+    benchmark(model.features, *around)
+
+
+def test_hidden(benchmark: Any, model: Any, around: tuple[torch.Tensor, torch.Tensor]) -> None:
+    features, picture = model.features(*around), model.network.described(0, (0,))
+    benchmark(model.network.hidden, features, 0, picture)
+
+
+def test_frequencies(benchmark: Any, model: Any, around: tuple[torch.Tensor, torch.Tensor]) -> None:
+    features = model.features(*around)
+    hidden = model.network.hidden(features, 0, model.network.described(0, (0,)))
+    parameters = model.network.start(hidden, features.scale).parameters(features.reference[:, 0])
+    edges = boundaries(torch.arange(0, 257, 16).unsqueeze(0), 256)
+    benchmark(lambda: frequencies(cumulative(parameters, edges, model.network.nodes)))
+
+
+@pytest.fixture(scope="module")
+def symbols() -> tuple[np.ndarray, np.ndarray]:
+    rows = np.full((ROWS, 16), (1 << 24) // 16 - 1, np.float32)
+    return (integers(ROWS) % 16).astype(np.int32), rows
+
+
+def test_push(benchmark: Any, symbols: tuple[np.ndarray, np.ndarray]) -> None:
+    benchmark(lambda: SymbolEncoder().push(*symbols))
+
+
+def test_pop(benchmark: Any, symbols: tuple[np.ndarray, np.ndarray]) -> None:
+    encoder = SymbolEncoder()
+    encoder.push(*symbols)
+    data = encoder.to_bytes()
+    assert (benchmark(lambda: SymbolDecoder(data).pop(symbols[1])) == symbols[0]).all()
+
+
+def test_contexts(benchmark: Any) -> None:
+    drawing = (integers(48 * 48).reshape(48, 48, 1) > 60).astype(np.uint8)
+    benchmark(contexts.pack, drawing, 1)
+
+
+def test_small_image(benchmark: Any) -> None:
+    benchmark(api.encode_image, corpus()["photo-32"])
+
+
+def test_sound(benchmark: Any) -> None:
+    from corpus import wav
+
+    benchmark(api.encode_sound, wav(voice(4000)[:, None], 16000), budget=64)

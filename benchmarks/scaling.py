@@ -1,0 +1,131 @@
+"""Time and memory against pixels, calls and processors; what of it are products; and how near they are to their peak.
+
+    python benchmarks/scaling.py [--most 4]
+
+Images are parts of examples/photo.png, mirrored and repeated to the size that is wanted (its 0.4 megapixels hold no
+more), without metadata, so that the model codes all of it. Every row is a process of its own: encode without
+verification, then decode, model loaded; memory is the process's peak. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+from PIL import Image
+
+PHOTO = Path(__file__).parents[1] / "examples" / "photo.png"
+CHILD = "import sys; sys.path.insert(0, sys.argv[1]); import scaling; scaling.child(*map(int, sys.argv[2:]))"
+
+
+def picture(megapixels: float) -> np.ndarray:
+    """About so many megapixels, 3 by 2."""
+    photo = np.asarray(Image.open(PHOTO).convert("RGB"))
+    rows = round((megapixels * 1e6 / 1.5) ** 0.5)
+    columns = round(1.5 * rows)
+    tiled = np.concatenate([photo, photo[:, ::-1]], 1)
+    tiled = np.concatenate([tiled, tiled[::-1]], 0)
+    repeats = -(-rows // tiled.shape[0]), -(-columns // tiled.shape[1])
+    return np.ascontiguousarray(np.tile(tiled, (*repeats, 1))[:rows, :columns])
+
+
+def child(pixels: int, budget: int, jobs: int) -> None:
+    """Code an image and print what it took, as JSON."""
+    import torch
+
+    from ardm_compress import api
+    from ardm_compress.exact.products import IntegerLinear
+
+    torch.set_num_threads(jobs)
+    image = picture(pixels / 1e6)
+    api.encode(image[:64, :64], budget=4)  # loads the model
+    spent, operations, product = 0.0, 0, IntegerLinear.__call__
+
+    def timed(layer: IntegerLinear, x: torch.Tensor) -> torch.Tensor:
+        nonlocal spent, operations
+        start = time.perf_counter()
+        result = product(layer, x)
+        spent += time.perf_counter() - start
+        operations += 2 * x.shape[0] * x.shape[1] * layer.outputs
+        return result
+
+    IntegerLinear.__call__ = timed  # type: ignore[method-assign]
+    start = time.perf_counter()
+    data = api.encode(image, budget=budget, jobs=jobs)
+    middle = time.perf_counter()
+    of_encode, counted = spent, operations
+    same = bool((api.decode(data, jobs=jobs) == image).all())
+    seconds = time.perf_counter() - middle
+    peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
+    told = {"bytes": len(data), "encode": middle - start, "decode": seconds, "memory": peak, "same": same,
+            "products": of_encode, "operations": counted, "pixels": image.shape[0] * image.shape[1]}  # fmt: skip
+    print(json.dumps(told))
+
+
+def row(megapixels: float, budget: int, jobs: int) -> dict[str, float]:
+    """What an image takes in a process of its own."""
+    line = [sys.executable, "-c", CHILD, str(Path(__file__).parent), *map(str, (int(megapixels * 1e6), budget, jobs))]
+    environment = os.environ | {"OMP_NUM_THREADS": str(jobs)}
+    done = subprocess.run(line, capture_output=True, text=True, check=True, env=environment)
+    told: dict[str, float] = json.loads(done.stdout)
+    if not told["same"]:
+        raise SystemExit("an image did not come back")
+    return told
+
+
+def peak_products(threads: int) -> float:
+    """Billions of operations a second of large int8 products, the best of some."""
+    import torch
+
+    torch.set_num_threads(threads)
+    a = torch.randint(-127, 127, (4096, 1024), dtype=torch.int8)
+    b = torch.randint(-63, 63, (1024, 1024), dtype=torch.int8)
+    best = 0.0
+    for _ in range(8):
+        start = time.perf_counter()
+        torch._int_mm(a, b)
+        best = max(best, 2 * 4096 * 1024 * 1024 / (time.perf_counter() - start) / 1e9)
+    return best
+
+
+def lines(title: str, *heads: str) -> None:
+    """The beginning of a table."""
+    click.echo(f"\n{title}\n\n| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
+
+
+def table(title: str, head: str, rows: list[tuple[str, dict[str, float]]]) -> None:
+    """Print rows, named by what changes."""
+    lines(title, head, "encode s", "decode s", "megapixels/s", "MiB", "bits per subpixel")
+    for name, told in rows:
+        speed = f"{told['pixels'] / told['encode'] / 1e6:.4f} / {told['pixels'] / told['decode'] / 1e6:.4f}"
+        cells = f"{told['encode']:.1f} | {told['decode']:.1f} | {speed} | {told['memory']:.0f}"
+        click.echo(f"| {name} | {cells} | {8 * told['bytes'] / told['pixels'] / 3:.3f} |")
+
+
+@click.command()
+@click.option("--most", default=4.0, show_default=True, help="Megapixels of the largest image.")
+@click.option("--jobs", default=2, show_default=True, help="Processors of all but the last table.")
+def main(most: float, jobs: int) -> None:
+    """Print the tables."""
+    sizes = [size for size in (0.1, 0.4, 1, 4, 10, 25, 50) if size <= most]
+    table("Pixels, at 192 calls", "megapixels", [(f"{size:g}", row(size, 192, jobs)) for size in sizes])
+    calls = [(str(budget), row(0.4, budget, jobs)) for budget in (8, 32, 96, 192, 400)]
+    table("Calls, 0.4 megapixels", "calls at most", calls)
+    threads = [(str(count), row(0.4, 192, count)) for count in sorted({1, jobs})]
+    table("Threads, 0.4 megapixels, 192 calls", "threads", threads)
+    heads = "share of the time", "billions of operations/s", "of large products", "operations a pixel"
+    lines("Products of an encode, 0.4 megapixels, 192 calls", "threads", *heads)
+    for name, told in threads:
+        reached, peak = told["operations"] / told["products"] / 1e9, peak_products(int(name))
+        click.echo(f"| {name} | {told['products'] / told['encode']:.0%} | {reached:.0f} | {peak:.0f} "
+                   f"| {told['operations'] / told['pixels'] / 1e6:.2f} million |")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Compressed sizes of a small corpus, kept in sizes.csv: a test fails where one differs by more than 0.1 %.
+
+    python benchmarks/sizes.py    # records the sizes of this version, for a change that is meant
+
+Every file is decoded again and compared before its size counts.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from corpus import corpus
+
+from ardm_compress import api
+from ardm_compress.audio.container import is_sound
+from ardm_compress.image.files import same_image
+from ardm_compress.sound.files import is_sound as is_recording
+
+FILE = Path(__file__).with_name("sizes.csv")
+BUDGETS = {"photo-160": (8, 192), "photo-32": (192,), "voice": (16, 512)}  # of the others the usual one
+TOLERANCE = 0.001
+
+
+def size(data: bytes, budget: int | None) -> int:
+    """Bytes of a compressed file, once it has come back."""
+    if is_recording(data):
+        coded = api.encode_sound(data, budget=budget)
+        same = api.decode_sound(coded) == data
+    else:
+        coded = api.encode_image(data, budget=budget)
+        same = (b"".join(api.decoded_file(coded)) == data if is_sound(coded)
+                else same_image(api.decode_image(coded), data, strip=False, force_pixels=False))  # fmt: skip
+    if not same:
+        raise SystemExit("a file did not come back")
+    return len(coded)
+
+
+def measured() -> dict[tuple[str, str], int]:
+    """Sizes by name and budget; no budget is the usual one."""
+    files = corpus()
+    return {(name, str(budget or "")): size(files[name], budget)
+            for name in files for budget in BUDGETS.get(name, (None,))}  # fmt: skip
+
+
+def recorded() -> dict[tuple[str, str], int]:
+    """The sizes that were recorded last."""
+    with FILE.open(newline="") as file:
+        return {(row["name"], row["calls"]): int(row["bytes"]) for row in csv.DictReader(file)}
+
+
+def main() -> None:
+    """Record the sizes of this version, and print what has changed."""
+    before, now = recorded() if FILE.exists() else {}, measured()
+    with FILE.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["name", "calls", "bytes"])
+        writer.writerows([*key, count] for key, count in now.items())
+    for key, count in now.items():
+        if before.get(key) != count:
+            print(*key, before.get(key, "new"), "->", count)
+
+
+if __name__ == "__main__":
+    main()

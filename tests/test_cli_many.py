@@ -1,0 +1,341 @@
+"""The command line with many files, pipes, lists, presets: what it writes, what it says, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from commands import failed, names, run, smooth
+from sounds import wave
+
+from ardm_compress.batch import run as batch_run
+from ardm_compress.batch.inputs import TAKEN, Job, jobs_of
+from ardm_compress.batch.many import GROUP, SMALL, grouped
+from ardm_compress.batch.presets import DEFAULT, PRESETS
+from ardm_compress.cli import main
+from ardm_compress.errors import OptionError
+from ardm_compress.media import read_image, write_image
+
+FAST = ("--budget", "2", "-j", "1")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A folder of two images, one of them below another folder, sound, and a text."""
+    top = tmp_path / "in"
+    (top / "sub").mkdir(parents=True)
+    write_image(top / "a.png", smooth(3)[:9, :8])
+    write_image(top / "sub" / "b.png", smooth(1)[:7, :9])
+    (top / "sub" / "c.wav").write_bytes(wave((np.arange(600) * 7919 % 301 - 150).astype("<i2").tobytes(), rate=8000))
+    (top / "notes.txt").write_text("no image")
+    return top
+
+
+def succeeded(result: Result) -> Result:
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def decoded_alike(first: Path, second: Path) -> bool:
+    if first.suffix == ".wav":
+        return first.read_bytes() == second.read_bytes()
+    return np.array_equal(read_image(first), read_image(second))
+
+
+def test_folders_come_back_with_their_tree(tree: Path, tmp_path: Path) -> None:
+    packed, back = tmp_path / "packed", tmp_path / "back"
+    result = succeeded(run("encode", "-r", tree, "--output-dir", packed, *FAST))
+    assert sorted(contents(packed)) == ["a.png.ardm", "sub/b.png.ardm", "sub/c.wav.ardm"]
+    assert result.stdout == ""
+    assert result.stderr.startswith("3 files: ")
+    assert result.stderr.count("\n") == 1
+    assert succeeded(run("test", "-r", packed, "-j", "1")).stdout.count(": ok\n") == 3
+    succeeded(run("decode", "-r", packed, "--output-dir", back, "-j", "1"))
+    assert sorted(contents(back)) == ["a.png", "sub/b.png", "sub/c.wav"]
+    assert all(decoded_alike(tree / name, back / name) for name in contents(back))
+    assert len(contents(tree)) == 4
+
+
+def test_one_bad_file_does_not_stop_the_rest(tree: Path) -> None:
+    (tree / "a.png").write_text("broken")
+    result = run("encode", tree / "a.png", tree / "none.png", tree / "sub" / "b.png", *FAST)
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert sum(line.startswith("ardm-compress: ") for line in lines) == 2
+    assert any("a.png" in line for line in lines)
+    assert any("none.png: No such file" in line for line in lines)
+    assert lines[-1].startswith("1 files: ")
+    assert lines[-1].endswith("2 failed")
+    assert names(tree) == ["a.png", "notes.txt", "sub"]
+    assert names(tree / "sub") == ["b.png", "b.png.ardm", "c.wav"]
+
+
+def test_many_damaged_files_are_named(tree: Path) -> None:
+    succeeded(run("encode", tree / "a.png", tree / "sub" / "b.png", *FAST))
+    data = bytearray((tree / "a.png.ardm").read_bytes())
+    data[-1] ^= 1
+    (tree / "a.png.ardm").write_bytes(data)
+    for command in (["test"], ["decode", "-f"]):
+        result = run(*command, tree / "a.png.ardm", tree / "sub" / "b.png.ardm", "-j", "1")
+        assert result.exit_code == 1
+        assert f"ardm-compress: {tree / 'a.png.ardm'}: " in result.stderr
+        assert result.stderr.endswith("1 failed\n")
+        assert result.stdout == (f"{tree / 'sub' / 'b.png.ardm'}: ok\n" if command == ["test"] else "")
+
+
+def test_processes_and_groups_do_not_change_the_bytes(tree: Path, tmp_path: Path) -> None:
+    made = {}
+    for jobs in ("1", "2"):
+        folder = tmp_path / jobs
+        succeeded(run("encode", "-r", tree, "--output-dir", folder, "--budget", "2", "-j", jobs))
+        made[jobs] = contents(folder)
+    succeeded(run("encode", tree / "a.png", *FAST))
+    assert made["1"] == made["2"]
+    assert made["1"]["a.png.ardm"] == (tree / "a.png.ardm").read_bytes()
+
+
+def test_lists_name_files(tree: Path, tmp_path: Path) -> None:
+    listing = f"{tree / 'a.png'}\n\n{tree / 'sub' / 'b.png'}\n"
+    (tmp_path / "list").write_text(listing)
+    succeeded(run("encode", "--files-from", tmp_path / "list", *FAST))
+    piped = CliRunner().invoke(main, ["encode", "--files-from", "-", "-f", *FAST], input=listing)
+    assert "2 files: " in succeeded(piped).stderr
+    assert names(tree) == ["a.png", "a.png.ardm", "notes.txt", "sub"]
+
+
+def test_pipes(tree: Path) -> None:
+    original = (tree / "sub" / "c.wav").read_bytes()
+    packed = subprocess.run(
+        [sys.executable, "-m", "ardm_compress", "encode", "-", "--budget", "2"],
+        input=original, capture_output=True, check=True,
+    ).stdout  # fmt: skip
+    assert packed[:4] == b"ARDM"
+    back = CliRunner().invoke(main, ["decode", "-"], input=packed)
+    assert succeeded(back).stdout_bytes == original
+    (tree / "x").write_bytes(packed)
+    for option in (["-c"], ["-o", "-"]):
+        assert succeeded(run("decode", tree / "x", *option)).stdout_bytes == original
+    packed = succeeded(run("encode", tree / "a.png", "-c", *FAST)).stdout_bytes
+    image = CliRunner().invoke(main, ["decode", "-"], input=packed)
+    assert succeeded(image).stdout_bytes.startswith(b"\x89PNG")
+    assert names(tree) == ["a.png", "notes.txt", "sub", "x"]
+
+
+def test_nothing_is_written_to_a_terminal(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ardm_compress.cli.batch._is_terminal", lambda: True)
+    for arguments in (["encode", tree / "a.png", "-c"], ["decode", "-"]):
+        result = run(*arguments)
+        assert result.exit_code == 2
+        assert "terminal" in result.stderr
+        assert not result.stdout_bytes
+
+
+def test_outputs_that_do_not_fit_are_wrong_usage(tree: Path, tmp_path: Path) -> None:
+    two = [tree / "a.png", tree / "sub" / "b.png"]
+    for arguments in (
+        [*two, "-o", tmp_path / "x"], [*two, "-c"], [two[0], "-o", tmp_path / "x", "-c"],
+        [two[0], "-o", tmp_path / "x", "--output-dir", tmp_path], ["-", "--output-dir", tmp_path],
+        [two[0], "-c", "--rm"], [], ["-r"],
+    ):  # fmt: skip
+        result = run("encode", *arguments)
+        assert result.exit_code == 2, arguments
+    (tmp_path / "empty").mkdir()
+    assert "no files" in run("encode", "-r", tmp_path / "empty").stderr
+    assert len(contents(tmp_path)) == 4
+
+
+def test_folders_need_r(tree: Path) -> None:
+    assert "Is a directory" in failed(run("encode", tree), 1)
+
+
+def test_one_output_for_two_files_is_refused(tree: Path, tmp_path: Path) -> None:
+    (tree / "sub" / "a.png").write_bytes((tree / "a.png").read_bytes())
+    result = run("encode", tree / "a.png", tree / "sub" / "a.png", "--output-dir", tmp_path / "out", *FAST)
+    assert "the same output" in failed(result, 2)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_says_what_would_be_written_and_writes_nothing(tree: Path) -> None:
+    before = contents(tree)
+    result = succeeded(run("encode", "-r", tree, "--dry-run", "-q"))
+    assert result.stdout.splitlines() == [f"{path} -> {path}.ardm" for path in
+                                          (tree / "a.png", tree / "sub" / "b.png", tree / "sub" / "c.wav")]  # fmt: skip
+    assert contents(tree) == before
+    succeeded(run("encode", tree / "a.png", *FAST))
+    assert "exists" in failed(run("encode", tree / "a.png", "--dry-run"), 1)
+    (tree / "a.png").unlink()
+    assert run("decode", tree / "a.png.ardm", "--dry-run").stdout == f"{tree / 'a.png.ardm'} -> {tree / 'a.png'}\n"
+    assert not (tree / "a.png").exists()
+
+
+def test_q_and_v(tree: Path) -> None:
+    both = [tree / "a.png", tree / "sub" / "b.png"]
+    assert succeeded(run("encode", *both, "-q", *FAST)).output == ""
+    told = succeeded(run("encode", *both, "-v", "-f", *FAST)).stderr.splitlines()
+    assert len(told) == 3
+    assert all("bits per subpixel" in line for line in told[:2])
+    assert succeeded(run("decode", f"{both[0]}.ardm", "-f", "-q")).output == ""
+    assert str(both[0]) in succeeded(run("decode", f"{both[0]}.ardm", "-f", "-v")).stderr
+    assert succeeded(run("test", f"{both[0]}.ardm", "-q")).output == ""
+
+
+def test_rm_and_keep(tree: Path) -> None:
+    both = [tree / "a.png", tree / "sub" / "b.png"]
+    succeeded(run("encode", *both, "--rm", "-k", *FAST))
+    assert both[0].exists()
+    succeeded(run("encode", *both, "-f", "--rm", *FAST))
+    assert not both[0].exists()
+    assert not both[1].exists()
+    succeeded(run("decode", *(f"{path}.ardm" for path in both), "--rm", "-j", "1"))
+    assert names(tree) == ["a.png", "notes.txt", "sub"]
+
+
+def test_info_of_many_is_a_table_or_a_list(tree: Path) -> None:
+    succeeded(run("encode", "-r", tree, *FAST))
+    table = succeeded(run("info", "-r", tree)).stdout.splitlines()
+    assert len(table) == 4
+    assert table[0].split()[0] == "bytes"
+    assert "8 x 9 x 3" in table[1]
+    told = json.loads(succeeded(run("info", "-r", tree, "--json")).stdout)
+    assert [facts["kind"] for facts in told] == ["image", "image", "sound"]
+    assert [Path(facts["source"]).name for facts in told] == ["a.png.ardm", "b.png.ardm", "c.wav.ardm"]
+    (tree / "a.png.ardm").write_bytes(b"ARDM")
+    result = run("info", "-r", tree)
+    assert result.exit_code == 1
+    assert "a.png.ardm: " in result.stderr
+    assert len(result.stdout.splitlines()) == 3
+
+
+def test_presets_are_budgets(tree: Path) -> None:
+    sizes = {}
+    for level in (1, DEFAULT):
+        succeeded(run("encode", tree / "a.png", f"-{level}", "-f", "-q"))
+        sizes[level] = (tree / "a.png.ardm").read_bytes()
+    succeeded(run("encode", tree / "a.png", "--budget", str(PRESETS[1].image), "-f"))
+    assert (tree / "a.png.ardm").read_bytes() == sizes[1]
+    succeeded(run("encode", tree / "a.png", "-f"))
+    assert (tree / "a.png.ardm").read_bytes() == sizes[DEFAULT]
+    succeeded(run("encode", tree / "sub" / "c.wav", "-2"))
+    facts = json.loads(run("info", tree / "sub" / "c.wav.ardm", "--json").stdout)
+    assert facts["calls"] == PRESETS[2].sound
+
+
+def test_devices(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bytes do not depend on it; a device that is not there is an error."""
+    import torch
+
+    from ardm_compress.loading import loaded
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    monkeypatch.setenv("ARDM_COMPRESS_DEVICE", "cpu")
+    loaded.cache_clear()
+    assert "CUDA" in failed(run("encode", tree / "a.png", "--device", "cuda"), 4)
+    succeeded(run("encode", tree / "a.png", "--device", "auto", *FAST))
+    first = (tree / "a.png.ardm").read_bytes()
+    succeeded(run("encode", tree / "a.png", "--device", "cpu", "-f", *FAST))
+    assert (tree / "a.png.ardm").read_bytes() == first
+    assert run("encode", tree / "a.png", "--device", "abacus").exit_code == 2
+
+
+def test_version_names_format_and_models() -> None:
+    lines = run("--version").stdout.splitlines()
+    assert lines[0].startswith("ardm-compress ")
+    assert lines[0].endswith("format 1")
+    assert any("photo-3" in line for line in lines)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete(shell: str) -> None:
+    script = CliRunner().invoke(main, [], prog_name="ardm-compress", env={"_ARDM_COMPRESS_COMPLETE": f"{shell}_source"})
+    assert "_ARDM_COMPRESS_COMPLETE" in script.stdout
+    at = "enc" if shell == "fish" else "1"
+    words = {"COMP_WORDS": "ardm-compress enc", "COMP_CWORD": at, "_ARDM_COMPRESS_COMPLETE": f"{shell}_complete"}
+    assert "encode" in CliRunner().invoke(main, [], prog_name="ardm-compress", env=words).stdout
+
+
+def test_small_files_are_grouped_and_large_ones_alone(tmp_path: Path) -> None:
+    sizes = [10, SMALL + 1, 20, 30]
+    jobs = []
+    for number, size in enumerate(sizes):
+        (tmp_path / str(number)).write_bytes(bytes(size))
+        jobs.append(Job(str(tmp_path / str(number)), ""))
+    jobs.append(Job("-", "-", "-"))
+    assert list(grouped(jobs, 1)) == [[jobs[1]], [jobs[4]], [jobs[0], jobs[2], jobs[3]]]
+    assert list(grouped(jobs, 1, together=False)) == [[job] for job in jobs]
+    small = [jobs[0]] * 40
+    assert [len(group) for group in grouped(small, 2)] == [5] * 8
+    assert [len(group) for group in grouped([jobs[0]] * (GROUP + 1), 1)] == [GROUP, 1]
+
+
+def test_suffixes_choose_files_of_folders_only(tmp_path: Path) -> None:
+    for name in ("a.PNG", "b.jpg", "c"):
+        (tmp_path / name).write_bytes(b"")
+    assert jobs_of([str(tmp_path)], suffixes=TAKEN, recursive=True) == [Job(*[str(tmp_path / "a.PNG")] * 2)]
+    named = str(tmp_path / "b.jpg")
+    assert jobs_of([named, named], suffixes=TAKEN, recursive=True) == [Job(named, named)]
+    with pytest.raises(OptionError, match="standard input"):
+        jobs_of(["-"], suffixes=TAKEN, folder=str(tmp_path))
+
+
+def test_a_process_that_dies_fails_its_files_only() -> None:
+    from ardm_compress.batch.settings import Encoding
+
+    groups = [[Job(name, name)] for name in ("a", "dies", "b")]
+    found = {outcome.source: outcome for outcome in batch_run.outcomes(dying, Encoding(jobs=2), groups)}
+    assert set(found) == {"a", "dies", "b"}
+    assert found["a"].code == found["b"].code == 0
+    assert found["dies"].code == 4
+    assert "memory" in found["dies"].error
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_interruption_of_several_processes_leaves_nothing_half_written(tree: Path, end: signal.Signals) -> None:
+    """They were killed before they could remove what they had begun to write."""
+    large = np.random.default_rng(1).integers(0, 255, (260, 260, 3)).astype(np.uint8)
+    for number in range(4):
+        write_image(tree / f"large{number}.png", large)
+    process = started("encode", "-r", tree, "-j", "2", "--budget", "4")
+    while process.poll() is None and not list(tree.rglob("*.ardm")):  # the small ones are written first
+        time.sleep(0.05)
+    os.killpg(process.pid, end) if end == signal.SIGINT else process.send_signal(end)
+    message = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 130, message
+    assert "Traceback" not in message
+    assert not list(tree.rglob(".ardm-*"))
+    assert all(run("test", path).exit_code == 0 for path in tree.rglob("*.ardm"))
+
+
+def started(*arguments: str | Path) -> subprocess.Popen[bytes]:
+    """A process of the program and a group of its own, as in a terminal."""
+    line = [sys.executable, "-m", "ardm_compress", *map(str, arguments)]
+    return subprocess.Popen(
+        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+
+
+def dying(_how: object, group: list[Job], _bar: object) -> list[object]:
+    from ardm_compress.batch.settings import Outcome
+
+    if group[0].source == "dies":
+        os._exit(1)
+    return [Outcome(source=job.source) for job in group]
+
+
+def test_commands_say_what_they_are_for() -> None:
+    with click.Context(main) as ctx:
+        assert all(len(main.commands[name].get_short_help_str(60)) < 60 for name in main.list_commands(ctx))

@@ -1,0 +1,25 @@
+"""Compressed sizes of a small corpus; ``python benchmarks/sizes.py`` records changes of more than 0.1 %."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+from corpus import corpus
+from sizes import TOLERANCE, recorded, size
+
+KEPT = recorded()
+
+
+@pytest.mark.parametrize("key", KEPT, ids="-".join)
+def test_sizes_are_those_recorded(key: tuple[str, str]) -> None:
+    name, budget = key
+    assert size(corpus()[name], int(budget) if budget else None) == pytest.approx(KEPT[key], rel=TOLERANCE)
+
+
+def test_all_of_the_corpus_is_recorded() -> None:
+    assert {name for name, _ in KEPT} == set(corpus())
