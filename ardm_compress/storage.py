@@ -197,6 +197,8 @@ def translated(location: str) -> Iterator[None]:
     """Whatever a file system of fsspec raises, as OSError: each has errors of its own."""
     try:
         yield
+    except FileNotFoundError as error:  # which most raise without its reason
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), location) from error
     except (OSError, ArdmError):
         raise
     except NotImplementedError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ardm_compress import storage
 from ardm_compress.errors import OptionError
@@ -69,7 +69,7 @@ def _below(source: str) -> Iterator[tuple[str, str]] | None:
         system = storage.filesystem(source)
         with storage.translated(source):
             is_folder = system.isdir(source)
-        return _found(system.unstrip_protocol(source.rstrip("/")), system) if is_folder else None
+        return _found(source.rstrip("/"), system) if is_folder else None
     return None
 
 
@@ -81,12 +81,13 @@ def _walked(top: Path) -> Iterator[tuple[str, str]]:
             yield str(path), path.relative_to(top).as_posix()
 
 
-def _found(top: str, system: object) -> Iterator[tuple[str, str]]:
+def _found(top: str, system: Any) -> Iterator[tuple[str, str]]:
+    inside = system._strip_protocol(top).rstrip("/")
     with storage.translated(top):
-        names = sorted(system.find(top))  # type: ignore[attr-defined]
+        names = sorted(system.find(top))
     for name in names:
-        url = system.unstrip_protocol(name)  # type: ignore[attr-defined]
-        yield url, url[len(top) + 1 :]
+        relative = name[len(inside) :].lstrip("/")
+        yield f"{top}/{relative}", relative
 
 
 def _joined(folder: str, relative: str) -> str:
