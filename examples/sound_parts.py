@@ -19,7 +19,7 @@ PART = 0.1  # seconds
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--seconds", type=click.FloatRange(min=1), default=3.0, show_default=True)
+@click.option("--seconds", type=click.FloatRange(min=1), default=1.0, show_default=True)
 @click.option("--rate", type=click.IntRange(min=1000), default=8000, show_default=True)
 @click.option("--budget", type=click.IntRange(min=2), default=64, show_default=True, help="Network calls of a tile.")
 def main(file: Path, seconds: float, rate: int, budget: int) -> None:
