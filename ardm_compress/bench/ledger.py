@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ardm_compress.bench.base import Measured
 from ardm_compress.bench.inputs import Input
@@ -33,7 +33,8 @@ class Row(NamedTuple):
         return self.file, self.checksum, self.coder
 
 
-TYPES = {
+NAMES: Final = "surrogateescape"  # of files need not be UTF-8
+TYPES: Final = {
     "checksum": int, "size": int, "encode_seconds": float, "decode_seconds": float, "memory": float, "calls": int,
 }  # fmt: skip
 
@@ -61,8 +62,8 @@ class Ledger:
         self._rows[found.key] = found
         if self._file:
             title = [] if self._file.exists() else [Row._fields]
-            with self._file.open("a", newline="", encoding="utf-8") as file:
-                csv.writer(file, lineterminator="\n").writerows([*title, _plain(found)])
+            with self._file.open("a", newline="", encoding="utf-8", errors=NAMES) as file:
+                csv.writer(file).writerows([*title, _plain(found)])
 
 
 def _plain(found: Row) -> Iterable[object]:
@@ -70,7 +71,7 @@ def _plain(found: Row) -> Iterable[object]:
 
 
 def _read(file: Path) -> list[Row]:
-    with file.open(newline="", encoding="utf-8") as lines:
+    with file.open(newline="", encoding="utf-8", errors=NAMES) as lines:
         rows = list(csv.DictReader(lines))
     try:
         return [Row(**{name: _value(name, text) for name, text in line.items()}) for line in rows]

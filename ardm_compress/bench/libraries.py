@@ -138,6 +138,5 @@ def libraries() -> tuple[Library, ...]:
         Library(f"JPEG 2000, {j2k}", IMAGE, jpeg_2000, imagecodecs.jpeg2k_decode, "JPEG2K"),
         _jpeg_xl(7, xl),
         _jpeg_xl(9, xl),
-        _jpeg_xl(10, xl),  # since 0.9, what 9 was before
         Library(f"FLAC, libsndfile {soundfile.__libsndfile_version__} level 8", SOUND, _flac, _from_flac),
     )

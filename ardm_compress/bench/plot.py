@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from ardm_compress.bench.totals import AS_FOUND, Group, Total
+from ardm_compress.bench.totals import Group
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files import write_atomically
 
@@ -17,6 +18,8 @@ SUFFIXES: Final = (".png", ".svg", ".pdf")
 SHOWN: Final = 1.35  # times the smallest size: larger ones are left out beside network calls, where they say little
 OURS: Final = "#c1440e"
 THEIRS: Final = "#4a5a6a"
+OURS_NAME: Final = "ardm-compress, by calls"
+MARKS: Final = "sD^vP*X<>"
 SALT: Final = "ardm-compress"  # of the names inside SVG files, which are the same for the same figures then
 
 
@@ -36,14 +39,12 @@ def write_plot(groups: Sequence[Group], file: Path, *, force: bool) -> None:
     Raises:
         OutputExistsError: the file exists and ``force`` is not set.
     """
-    import io
-
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     out = io.BytesIO()
     with rc_context({"svg.hashsalt": SALT, "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
-        figure = Figure(figsize=(11, 4.2 * len(groups)), layout="constrained")
+        figure = Figure(figsize=(12.5, 4.2 * len(groups)), layout="constrained")
         for group, (left, right) in zip(groups, figure.subplots(len(groups), 2, squeeze=False), strict=True):
             _against_calls(left, group)
             _against_time(right, group)
@@ -55,7 +56,7 @@ def write_plot(groups: Sequence[Group], file: Path, *, force: bool) -> None:
 def _against_calls(axes: Axes, group: Group) -> None:
     """Ours as a line, others, which make no calls, as horizontal ones."""
     ours = sorted((t.calls, t.bits) for t in group.totals if t.calls)
-    axes.plot([calls for calls, _ in ours], [bits for _, bits in ours], "o-", color=OURS, label="ardm-compress")
+    axes.plot([calls for calls, _ in ours], [bits for _, bits in ours], "o-", color=OURS, label=OURS_NAME)
     least = min(total.bits for total in group.totals)
     others = [t for t in group.totals if not t.calls and t.bits < SHOWN * least]
     for total, place in zip(others, _apart([t.bits for t in others], 0.045 * (SHOWN - 1) * least), strict=True):
@@ -66,8 +67,8 @@ def _against_calls(axes: Axes, group: Group) -> None:
     if ours:
         axes.set_xscale("log", base=2)
         axes.set_xticks([calls for calls, _ in ours], [f"{calls:.0f}" for calls, _ in ours], minor=False)
-    axes.set(xlabel="network calls", ylabel=f"{group.unit}, whole files", title=f"{group.folder} ({group.files} files)")
-    axes.legend(frameon=False, loc="upper right")
+    axes.set(xlabel="network calls", ylabel=f"{group.unit}, whole files", title=f"{group.name}, {group.files} files")
+    axes.legend(frameon=False, loc="lower left")
 
 
 def _apart(values: list[float], least: float) -> list[float]:
@@ -82,19 +83,14 @@ def _apart(values: list[float], least: float) -> list[float]:
 def _against_time(axes: Axes, group: Group) -> None:
     """Seconds to encode a million pixels or samples, of all that were timed."""
     timed = [(1 / total.encode_speed, total) for total in group.totals if total.encode_speed]
-    for seconds, total in timed:
-        axes.plot(seconds, total.bits, "o", color=OURS if total.calls else THEIRS, markersize=5)
-        axes.annotate(_short(total), (seconds, total.bits), (4, 4), textcoords="offset points", fontsize=7,
-                      ha=_side(seconds, [other for other, _ in timed]))  # fmt: skip
+    others = [(seconds, total) for seconds, total in timed if not total.calls]
+    for number, (seconds, total) in enumerate(others):
+        mark = MARKS[number % len(MARKS)]
+        axes.plot(seconds, total.bits, mark, color=f"C{number % 10}", markersize=6, label=total.coder)
+    ours = sorted((total.calls, seconds, total.bits) for seconds, total in timed if total.calls)
+    axes.plot([seconds for _, seconds, _ in ours], [bits for *_, bits in ours], "o-", color=OURS, label=OURS_NAME)
+    for calls, seconds, bits in ours:
+        axes.annotate(f"{calls:.0f}", (seconds, bits), (6, 4), textcoords="offset points", fontsize=7, color=OURS)
     axes.set_xscale("log")
-    axes.set(xlabel=f"seconds to encode a M{group.speed[1:].split('/')[0]}", ylabel=group.unit)
-    axes.margins(x=0.15, y=0.12)
-
-
-def _side(value: float, values: list[float]) -> Any:
-    """Labels of the slower half stand to the left."""
-    return "right" if value > max(values) ** 0.5 * min(values) ** 0.5 else "left"
-
-
-def _short(total: Total) -> str:
-    return total.coder.replace("ardm-compress, ", "") if total.coder != AS_FOUND else ""
+    axes.set(xlabel=f"seconds to encode a M{group.speed[1:].split('/')[0]}", ylabel=f"{group.unit}, whole files")
+    axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))

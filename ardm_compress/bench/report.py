@@ -15,12 +15,13 @@ from ardm_compress.bench.totals import Group, Total
 WIDTH: Final = 160  # columns, where no terminal says how many there are
 
 
-def titles(group: Group) -> list[str]:
-    """Of the columns."""
-    return ["coder", "files", "bytes", group.unit, "calls", f"encode {group.speed}", f"decode {group.speed}", "MiB"]
+def titles(group: Group, sizes: bool) -> list[str]:
+    """Of the columns, those of times last."""
+    times = [f"encode {group.speed}", f"decode {group.speed}", "MiB"]
+    return ["coder", "files", "bytes", group.unit, "calls", *([] if sizes else times)]
 
 
-def cells(total: Total, group: Group) -> list[str]:
+def cells(total: Total, group: Group, sizes: bool) -> list[str]:
     """Of a row; empty where there is no figure."""
     published = total.size is None
     return [
@@ -29,10 +30,13 @@ def cells(total: Total, group: Group) -> list[str]:
         "" if total.size is None else f"{total.size:,}",
         f"{total.bits:.3f}",
         _shown(total.calls, "{:.0f}"),
-        _shown(total.encode_speed, "{:.3g}"),
-        _shown(total.decode_speed, "{:.3g}"),
-        _shown(total.memory, "{:.0f}"),
+        *([] if sizes else _times(total)),
     ]
+
+
+def _times(total: Total) -> list[str]:
+    speeds = [_shown(total.encode_speed, "{:.3g}"), _shown(total.decode_speed, "{:.3g}")]
+    return [*speeds, _shown(total.memory, "{:.0f}")]
 
 
 def _shown(value: float | None, form: str) -> str:
@@ -42,11 +46,11 @@ def _shown(value: float | None, form: str) -> str:
 def heading(group: Group) -> str:
     """What was measured."""
     count = f"{group.files} {'image' if group.kind == 'image' else 'sound file'}{'s' if group.files != 1 else ''}"
-    return f"{group.folder}: {count}, {group.units / 1e6:.2f} million {group.speed[1:].split('/')[0]}s"
+    return f"{group.name}: {count}, {group.units / 1e6:.2f} million {group.speed[1:].split('/')[0]}s"
 
 
-def as_table(groups: Sequence[Group], facts: dict[str, str]) -> str:
-    """For people, at a terminal."""
+def as_table(groups: Sequence[Group], facts: dict[str, str], sizes: bool) -> str:
+    """For people, at a terminal; ``sizes`` leaves out times, of all that are not for programs to read."""
     from rich.console import Console
     from rich.table import Table
 
@@ -54,21 +58,21 @@ def as_table(groups: Sequence[Group], facts: dict[str, str]) -> str:
     console = Console(file=out, width=None if sys.stdout.isatty() else WIDTH)
     for group in groups:
         table = Table(title=heading(group))
-        for number, title in enumerate(titles(group)):
+        for number, title in enumerate(titles(group, sizes)):
             table.add_column(title, justify="right" if number else "left")
         for total in group.totals:
-            table.add_row(*cells(total, group))
+            table.add_row(*cells(total, group, sizes))
         console.print(table)
     console.print(_line(facts), soft_wrap=True, highlight=False, markup=False)
     return out.getvalue().rstrip("\n")
 
 
-def as_markdown(groups: Sequence[Group], facts: dict[str, str]) -> str:
+def as_markdown(groups: Sequence[Group], facts: dict[str, str], sizes: bool) -> str:
     """For documentation; of several folders, all bytes in one table as well."""
     parts = [_overview(groups)] if len(groups) > 1 else []
     for group in groups:
         lines = [heading(group) + ".", ""]
-        lines += _markdown(titles(group), [cells(total, group) for total in group.totals])
+        lines += _markdown(titles(group, sizes), [cells(total, group, sizes) for total in group.totals])
         parts.append("\n".join([*lines, *(["", *_notes(group)] if group.reasons else [])]))
     return "\n\n".join([*parts, _line(facts)])
 
@@ -82,7 +86,7 @@ def _overview(groups: Sequence[Group]) -> str:
     """Bytes by coder and folder; none of coders that did not take all files of a folder."""
     coders = dict.fromkeys(total.coder for group in groups for total in group.totals if total.size is not None)
     rows = [[coder, *(_bytes(coder, group) for group in groups)] for coder in coders]
-    head = ["bytes", *(f"{group.folder.rstrip('/').rsplit('/', 1)[-1]} ({group.files})" for group in groups)]
+    head = ["bytes", *(f"{group.name} ({group.files})" for group in groups)]
     return "\n".join(_markdown(head, rows))
 
 
@@ -99,7 +103,7 @@ def _line(facts: dict[str, str]) -> str:
     return "; ".join(f"{name} {value}" for name, value in facts.items())
 
 
-def as_csv(groups: Sequence[Group], _facts: dict[str, str]) -> str:
+def as_csv(groups: Sequence[Group], _facts: dict[str, str], _sizes: bool) -> str:
     """One line for each coder, folder and kind."""
     out = io.StringIO()
     fields = ["folder", "kind", *Total.__dataclass_fields__]
@@ -110,11 +114,11 @@ def as_csv(groups: Sequence[Group], _facts: dict[str, str]) -> str:
     return out.getvalue().rstrip("\n")
 
 
-def as_json(groups: Sequence[Group], facts: dict[str, str]) -> str:
+def as_json(groups: Sequence[Group], facts: dict[str, str], _sizes: bool) -> str:
     """Everything but single files."""
     return json.dumps({"machine": facts, "groups": [asdict(group) for group in groups]}, indent=2)
 
 
-FORMATS: Final[dict[str, Callable[[Sequence[Group], dict[str, str]], str]]] = {
+FORMATS: Final[dict[str, Callable[[Sequence[Group], dict[str, str], bool], str]]] = {
     "table": as_table, "markdown": as_markdown, "csv": as_csv, "json": as_json,
 }  # fmt: skip

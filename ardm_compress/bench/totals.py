@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from ardm_compress.bench.inputs import IMAGE
@@ -39,6 +40,11 @@ class Group:
     units: int  # pixels or samples
     totals: list[Total]
     reasons: list[str]  # why coders did not take files
+
+    @property
+    def name(self) -> str:
+        """Of the folder alone."""
+        return Path(self.folder).resolve().name
 
     @property
     def unit(self) -> str:

@@ -1,0 +1,314 @@
+"""``bench``: every coder gets the same samples, and what does not come back is told."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from commands import failed, run, smooth
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
+from sounds import wave
+
+from ardm_compress.bench import commands, measure, ours
+from ardm_compress.bench.base import Measured
+from ardm_compress.bench.commands import COMMANDS, Command
+from ardm_compress.bench.inputs import IMAGE, SOUND, Input, files_of, prepared
+from ardm_compress.bench.ledger import Ledger, Row, row
+from ardm_compress.bench.libraries import libraries
+from ardm_compress.bench.measure import Result, measured, usable
+from ardm_compress.bench.report import FORMATS
+from ardm_compress.bench.samples import check_image, check_sound, colours
+from ardm_compress.bench.totals import AS_FOUND, Group, grouped
+from ardm_compress.errors import ChecksumError, UnsupportedError
+from ardm_compress.media import write_image
+
+FACTS = {"date": "2026-11-25"}
+REFUSED = {
+    "wide": {"WebP", "PNG"},
+    "gray and transparent": {"JPEG-LS"},
+    "one bit": {"JPEG XL"},  # djxl 0.7 writes 0 and 1 as 8 bits
+}
+watched = pytest.mark.skipif(not hasattr(os, "wait4"), reason="programs are timed on POSIX only")
+
+
+def png(pixels: np.ndarray[Any, Any], mode: str | None = None, **options: Any) -> bytes:
+    out = io.BytesIO()
+    image = Image.fromarray(pixels)
+    (image.convert(mode) if mode else image).save(out, "PNG", **options)
+    return out.getvalue()
+
+
+def images() -> dict[str, bytes]:
+    rgb, gray = smooth(3), smooth(1)[..., 0]
+    clear = np.dstack([rgb, gray])
+    return {
+        "rgb": png(rgb),
+        "gray": png(gray),
+        "transparent": png(clear),
+        "gray and transparent": png(clear[..., 2:]),
+        "palette": png(rgb, "P"),
+        "one bit": png(gray, "1"),
+        "wide": png(gray.astype(np.uint16) * 257 + 3),
+    }
+
+
+def source(folder: Path, name: str, data: bytes) -> Input:
+    path = folder / name
+    path.write_bytes(data)
+    return prepared(str(folder), path, folder / "source")
+
+
+class Fixed:
+    """A coder that needs no work."""
+
+    name, kind = "fixed", IMAGE
+
+    def __init__(self, size: int = 10, error: Exception | None = None) -> None:
+        self.size, self.error, self.measured = size, error, 0
+
+    def missing(self) -> str:
+        return ""
+
+    def measure(self, _source: Input) -> Measured:
+        self.measured += 1
+        if self.error:
+            raise self.error
+        return Measured(self.size, 0.5, 0.25, 12.5)
+
+
+@pytest.mark.parametrize("kind", images())
+def test_every_coder_gives_back_every_kind_of_image_or_says_why_not(tmp_path: Path, kind: str) -> None:
+    given_to_all = source(tmp_path, "a.png", images()[kind])
+    coders = usable((coder for coder in (*COMMANDS, *libraries()) if coder.kind == IMAGE), lambda _: None)
+    results = measured([str(tmp_path / "a.png")], coders, Ledger(None), lambda _: None)
+    assert [result.source.checksum for result in results] == [given_to_all.checksum]
+    refused = {found.coder.split(",")[0] for found in results[0].rows if not found.size}
+    assert refused <= REFUSED.get(kind, set())
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_every_coder_gives_back_sound(tmp_path: Path, width: int) -> None:
+    samples = np.random.default_rng(1).integers(100, 120, 3000 * width, np.uint8)
+    given_to_all = source(tmp_path, "a.wav", wave(samples.tobytes(), width=width))
+    coders = usable((coder for coder in (*COMMANDS, *libraries()) if coder.kind == SOUND), lambda _: None)
+    assert coders
+    for coder in coders:
+        assert 0 < coder.measure(given_to_all).size < 3000 * width
+
+
+def test_ours_is_one_of_the_coders(tmp_path: Path) -> None:
+    image, sound = source(tmp_path, "a.png", images()["rgb"]), source(tmp_path, "a.wav", wave(bytes(range(200))))
+    for given_to_all in (image, sound):
+        found = ours.Ours(given_to_all.kind, 4, 1).measure(given_to_all)
+        assert found.size > 0
+        assert found.calls in (None, 4)
+
+
+def test_coders_get_samples_alone(tmp_path: Path) -> None:
+    about = PngImagePlugin.PngInfo()
+    about.add_text("Comment", "x" * 999)
+    long = source(tmp_path, "a.png", png(smooth(3), pnginfo=about))
+    short = source(tmp_path, "b.png", png(smooth(3)))
+    assert long.found > short.found
+    assert (long.checksum, long.samples, long.units) == (short.checksum, 20 * 24 * 3, 20 * 24)
+    tagged = source(tmp_path, "a.wav", wave(bytes(100), after=b"LIST\4\0\0\0INFO"))
+    assert tagged.checksum == source(tmp_path, "b.wav", wave(bytes(100))).checksum
+
+
+@given(st.sampled_from(["L", "LA", "RGB", "RGBA"]), st.integers(0, 2**32 - 1))
+def test_colours_are_those_that_pillow_shows(mode: str, seed: int) -> None:
+    values = np.random.default_rng(seed).choice([0, 255], (2, 2, 4)).astype(np.uint8)
+    data = png(values, mode)
+    shown = colours(data)
+    full = np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
+    again = Image.fromarray(shown[..., 0] if shown.shape[2] == 1 else shown).convert("RGBA")
+    np.testing.assert_array_equal(np.asarray(again), full)
+
+
+def test_other_samples_are_found() -> None:
+    one, other = smooth(3), smooth(3)
+    other[3, 4, 1] ^= 1
+    check_image(png(one), png(one))
+    with pytest.raises(ChecksumError):
+        check_image(png(other), png(one))
+    check_sound(wave(bytes(20)), wave(bytes(20)))
+    for changed in (wave(bytes(19) + b"\1"), wave(bytes(22)), wave(bytes(20), rate=8000)):
+        with pytest.raises(ChecksumError):
+            check_sound(changed, wave(bytes(20)))
+
+
+def test_what_is_not_installed_is_named() -> None:
+    absent = Command("none", IMAGE, "a-package", ".x", ("no-such-program", "{source}"))
+    told: list[str] = []
+    assert usable([absent, Fixed()], told.append)[0].name == "fixed"
+    assert told == ["not measured: none needs no-such-program (apt install a-package)"]
+
+
+@watched
+def test_a_program_that_fails_is_quoted(tmp_path: Path) -> None:
+    shell = Command("shell", IMAGE, "sh", ".x", ("sh", "-c", "echo it is broken >&2; exit 3"))
+    with pytest.raises(UnsupportedError, match="failed with 3: it is broken"):
+        shell.measure(source(tmp_path, "a.png", images()["gray"]))
+
+
+@watched
+def test_memory_is_that_of_the_program_and_not_of_its_parent() -> None:
+    held = np.ones(1 << 26, np.uint8)
+    assert commands.run(["true"]).memory < 48 < held.nbytes / (1 << 20)
+
+
+def test_one_file_in_so_many_by_name(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    for name in ("b/1.png", "a.png", "c.wav", "notes.txt", "d.PNG"):
+        (tmp_path / name).touch()
+    found = [path.relative_to(tmp_path).as_posix() for path in files_of(str(tmp_path), every=1, most=None)]
+    assert found == ["a.png", "b/1.png", "c.wav", "d.PNG"]
+    assert [path.name for path in files_of(str(tmp_path), every=2, most=1)] == ["a.png"]
+    assert files_of(str(tmp_path / "notes.txt"), every=1, most=None) == [tmp_path / "notes.txt"]
+
+
+@given(st.lists(st.builds(
+    Row, st.text(), st.text(), st.just(IMAGE), st.integers(0, 2**32 - 1), st.text(), st.none() | st.integers(0, 9**9),
+    st.none() | st.integers(0, 99).map(float), calls=st.none() | st.integers(1, 999), reason=st.text(),
+), unique_by=lambda found: found.key))  # fmt: skip
+def test_results_are_read_as_they_were_written(tmp_path_factory: pytest.TempPathFactory, rows: list[Row]) -> None:
+    file = tmp_path_factory.mktemp("results") / "a.csv"
+    ledger = Ledger(file)
+    for found in rows:
+        ledger.add(found)
+    again = Ledger(file)
+    for found in rows:
+        asked = Input(found.folder, found.file, IMAGE, Path(), 0, 0, 0, 8, found.checksum)
+        assert again.find(asked, found.coder) == found
+
+
+def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    write_image(folder / "a.png", smooth(3))
+    coder, file = Fixed(), tmp_path / "results.csv"
+    for _ in range(2):
+        (found,) = measured([str(folder)], [coder], Ledger(file), lambda _: None)
+        assert found.rows[0][5:9] == (10, 0.5, 0.25, 12.5)
+    assert coder.measured == 1
+    write_image(folder / "a.png", smooth(3) + 1, force=True)
+    measured([str(folder)], [coder], Ledger(file), lambda _: None)
+    assert coder.measured == 2
+
+
+def test_totals_are_over_the_files_that_a_coder_took(tmp_path: Path) -> None:
+    results = []
+    for number, size in enumerate((100, 300)):
+        given_to_all = source(tmp_path, f"{number}.png", images()["rgb"])
+        some = row(given_to_all, "some", *((None, "too large") if number else (Measured(8, 1, 1),)))
+        results.append(Result(given_to_all, [row(given_to_all, "all", Measured(size, 2, None, 5.0, 16)), some]))
+    (group,) = grouped(results, [("paper", 2.5)])
+    found, every, some, published = group.totals
+    assert found.size == sum(result.source.found for result in results)
+    assert (every.size, every.bits, every.calls, every.decode_speed) == (400, 8 * 400 / (2 * 1440), 16, None)
+    assert every.encode_speed == pytest.approx(2 * 480 / 4e6)
+    assert (some.files, some.bits, published.bits, published.size) == (1, 8 * 8 / 1440, 2.5, None)
+    assert group.reasons == ["1.png, some: too large"]
+
+
+def shown(form: str, groups: list[Group]) -> str:
+    return FORMATS[form](groups, FACTS, False)
+
+
+def test_reports_say_the_same(tmp_path: Path) -> None:
+    image, sound = source(tmp_path, "a.png", images()["rgb"]), source(tmp_path, "a.wav", wave(bytes(2000)))
+    groups = grouped([Result(image, [row(image, "one", Measured(1234, 1, 1))]),
+                      Result(sound, [row(sound, "two", Measured(567, 1, 1))])])  # fmt: skip
+    parsed = json.loads(shown("json", groups))
+    assert [[total["size"] for total in group["totals"]] for group in parsed["groups"]] == [
+        [image.found, 1234], [sound.found, 567]]  # fmt: skip
+    assert parsed["machine"] == FACTS
+    lines = list(csv.DictReader(io.StringIO(shown("csv", groups))))
+    assert [line["coder"] for line in lines] == [AS_FOUND, "one", AS_FOUND, "two"]
+    for form in ("table", "markdown"):
+        assert all(word in shown(form, groups) for word in ("1,234", "567", "bits per subpixel", "bits per sample"))
+    overview = shown("markdown", groups).split("\n\n")[0]
+    assert "| one | 1,234 |  |" in overview
+    assert "Mpixel/s" not in FORMATS["markdown"](groups, FACTS, True)
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other coders, which may not be installed."""
+    monkeypatch.setattr(commands, "COMMANDS", ())
+
+
+@pytest.mark.usefixtures("fast")
+def test_one_bad_file_does_not_stop_the_rest(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png", smooth(3))
+    (tmp_path / "b.png").write_bytes(b"no image")
+    (tmp_path / "c.wav").write_bytes(wave(bytes(range(200))))
+    result = run("bench", tmp_path, "--budgets", "4", "--format", "json", "--published", "A paper=3.5")
+    assert result.exit_code == 0, result.output
+    assert "b.png: left out" in result.stderr
+    groups = {group["kind"]: group for group in json.loads(result.stdout)["groups"]}
+    assert groups[IMAGE]["files"] == groups[SOUND]["files"] == 1
+    names = [total["coder"] for total in groups[IMAGE]["totals"]]
+    assert {"ardm-compress, 4 calls", "A paper (published)"} <= set(names)
+
+
+@pytest.mark.usefixtures("fast")
+def test_damage_by_this_package_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_image(tmp_path / "a.png", smooth(3))
+    monkeypatch.setattr(ours, "same_image", lambda *_, **__: False)
+    result = run("bench", tmp_path, "--budgets", "4")
+    assert result.exit_code == 3
+    assert "not what went in" in result.stderr
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize(
+    ("make", "arguments", "code", "said"),
+    [
+        (None, [], 1, "No such file"),
+        (Path.mkdir, [], 4, "no images and no sound"),
+        (Path.mkdir, ["--plot", "a.txt"], 4, ".svg"),
+        (Path.mkdir, ["--results", __file__], 3, "no file of results"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_measured_is_refused(
+    tmp_path: Path, make: Callable[[Path], None] | None, arguments: list[str], code: int, said: str
+) -> None:
+    folder = tmp_path / "folder"
+    if make:
+        make(folder)
+    assert said in failed(run("bench", folder, *arguments), code)
+
+
+@pytest.mark.parametrize("wrong", [["--budgets", "0"], ["--budgets", "some"], ["--published", "2.5"], []])
+def test_wrong_usage(tmp_path: Path, wrong: list[str]) -> None:
+    assert run("bench", *([tmp_path, *wrong] if wrong else [])).exit_code == 2
+
+
+def test_a_plot_without_matplotlib_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert "ardm-compress[bench]" in failed(run("bench", tmp_path, "--plot", tmp_path / "a.svg"), 4)
+
+
+def test_a_plot_of_the_same_figures_is_the_same_file(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    from ardm_compress.bench.plot import write_plot
+
+    given_to_all = source(tmp_path, "a.png", images()["rgb"])
+    rows = [row(given_to_all, f"ardm-compress, {n} calls", Measured(900 - n, n, n, None, n)) for n in (4, 16)]
+    groups = grouped([Result(given_to_all, [*rows, row(given_to_all, "other", Measured(950, 0.1, 0.1))])])
+    for name in ("a.svg", "b.svg"):
+        write_plot(groups, tmp_path / name, force=False)
+    drawn = (tmp_path / "a.svg").read_text("utf-8")
+    assert drawn == (tmp_path / "b.svg").read_text("utf-8")
+    assert measure.OURS in drawn
