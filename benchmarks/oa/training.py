@@ -87,12 +87,12 @@ class Trainer:
         rest = [p for p in self.network.parameters() if id(p) not in chosen]
         groups = [{"params": rest}, {"params": hidden[1]}]
         self.optimisers = [Muon(hidden[0], lr=RATES[0]), torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)]
-        self.groups = [group for optimiser in self.optimisers for group in optimiser.param_groups]
 
     def train_step(self) -> float:
         """One step on a fresh batch; its loss in bits per dimension."""
         factor = min(1.0, (self.step + 1) / WARM_UP, (self.steps - self.step) / (DECAY * self.steps))
-        for group, rate in zip(self.groups, RATES, strict=True):
+        groups = [group for optimiser in self.optimisers for group in optimiser.param_groups]
+        for group, rate in zip(groups, RATES, strict=True):
             group["lr"] = rate * factor
         for optimiser in self.optimisers:
             optimiser.zero_grad(set_to_none=True)
@@ -155,10 +155,12 @@ def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     return {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
 
 
-def write_weights(checkpoint: Path, file: Path, training: str) -> None:
+def write_weights(checkpoint: Path, file: Path) -> None:
     """The averaged weights in half precision, which is what is measured."""
     tensors = {k: v.half().contiguous() for k, v in _part(load_file(checkpoint), "average").items()}
-    write_atomically(file, save(tensors, {"training": training}), force=True)
+    with safe_open(checkpoint, "pt") as opened:
+        step = opened.metadata()["step"]
+    write_atomically(file, save(tensors, {"steps": step, "positions": str(int(step) * PICTURES * TARGETS)}), force=True)
 
 
 def read_weights(file: Path) -> DimensionNetwork:
