@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -63,11 +62,7 @@ class Ledger:
         if self._file:
             title = [] if self._file.exists() else [Row._fields]
             with self._file.open("a", newline="", encoding="utf-8", errors=NAMES) as file:
-                csv.writer(file).writerows([*title, _plain(found)])
-
-
-def _plain(found: Row) -> Iterable[object]:
-    return [round(value, 4) if isinstance(value, float) else "" if value is None else value for value in found]
+                csv.writer(file).writerows([*title, found])  # which leaves None empty
 
 
 def _read(file: Path) -> list[Row]:
