@@ -83,7 +83,7 @@ ISAS = {  # ONEDNN_MAX_CPU_ISA, weakest first: what oneDNN says it uses
     "AVX512_CORE": "Intel AVX-512 with AVX512BW, AVX512VL, and AVX512DQ extensions",
     "AVX512_CORE_VNNI": "Intel AVX-512 with Intel DL Boost",
 }
-LARGEST = (255, 100)  # positions that a step of the photograph and of speech evaluates
+LARGEST = (255, 100)  # positions that steps of the photograph and of speech have at least
 FEWEST = "none"  # of NumPy's instruction sets beside those that every processor has, and OpenBLAS's of 2008
 
 MACHINES = [  # ONEDNN_MAX_CPU_ISA, ATEN_CPU_CAPABILITY, NumPy's, threads, path, batch (0: the default)
@@ -181,7 +181,8 @@ def test_every_machine_writes_the_same_file_and_reads_that_of_another(
     assert facts["paths"] == [path.value]
     assert facts["threads"] == threads
     assert not (simd and facts["numpy"])
-    assert facts["largest"] == [min(batch or BATCH, LARGEST[0]), min(batch or BATCH, LARGEST[1])]
+    for largest, most in zip(facts["largest"], LARGEST, strict=True):
+        assert min(batch or BATCH, most) <= largest <= (batch or BATCH)
     if platform.machine() == "x86_64":
         assert capability in (None, facts["capability"].lower())
         (used,) = [line.split("isa:")[1] for line in result.stdout.splitlines() if "cpu,isa:" in line]
