@@ -61,7 +61,7 @@ def prepared(folder: str, file: Path, target: Path) -> Input:
         UnsupportedError, FormatError, LimitError: it cannot be taken apart.
     """
     data = file.read_bytes()
-    name = file.relative_to(folder).as_posix() if file != Path(folder) else file.name
+    name = name_of(folder, file)
     if is_sound(data):
         sound = converted(read_sound(data), ".wav")
         made, kind, samples = write_sound(sound), SOUND, sound.samples.shape[0] * sound.samples.shape[1]
@@ -73,6 +73,11 @@ def prepared(folder: str, file: Path, target: Path) -> Input:
         path = target.with_suffix(".png")
     path.write_bytes(made)
     return Input(folder, name, kind, path, len(data), samples, units, depth, zlib.crc32(made))
+
+
+def name_of(folder: str, file: Path) -> str:
+    """Of a file, in its folder."""
+    return file.relative_to(folder).as_posix() if file != Path(folder) else file.name
 
 
 def _bare(picture: Picture | None) -> Picture:

@@ -56,6 +56,10 @@ class Ledger:
         """What an earlier run has measured."""
         return self._rows.get((source.name, source.checksum, coder))
 
+    def of(self, file: str) -> list[Row]:
+        """What is known of files of that name."""
+        return [found for found in self._rows.values() if found.file == file]
+
     def add(self, found: Row) -> None:
         """Keep a row, at once."""
         self._rows[found.key] = found

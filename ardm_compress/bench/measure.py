@@ -64,16 +64,22 @@ def measured(
     files = [(folder, file) for folder in folders for file in files_of(folder, every=every, most=most)]
     results = []
     for number, (folder, file) in enumerate(files):
-        with tempfile.TemporaryDirectory() as place:
-            try:
-                source = prepared(folder, file, Path(place, "source"))
-            except FAILURES as error:
-                tell(f"{file}: left out, {error}")
-            else:
-                results.append(Result(source, [_row(source, c, ledger, tell) for c in coders if c.kind == source.kind]))
+        if result := measured_file(folder, file, coders, ledger, tell):
+            results.append(result)
         if progress:
             progress(number + 1, len(files))
     return results
+
+
+def measured_file(folder: str, file: Path, coders: Sequence[Coder], ledger: Ledger, tell: Tell) -> Result | None:
+    """What a file of a folder takes; None, once that is told, if it cannot be measured."""
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            source = prepared(folder, file, Path(place, "source"))
+        except FAILURES as error:
+            tell(f"{file}: left out, {error}")
+            return None
+        return Result(source, [_row(source, coder, ledger, tell) for coder in coders if coder.kind == source.kind])
 
 
 def _row(source: Input, coder: Coder, ledger: Ledger, tell: Tell) -> Row:
