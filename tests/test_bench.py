@@ -177,6 +177,13 @@ def test_one_file_in_so_many_by_name(tmp_path: Path) -> None:
     assert files_of(str(tmp_path / "notes.txt"), every=1, most=None) == [tmp_path / "notes.txt"]
 
 
+def test_files_named_one_by_one_are_in_one_table(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        write_image(tmp_path / name, smooth(3))
+    results = measured([str(tmp_path / "a.png"), str(tmp_path / "b.png")], [Fixed()], Ledger(None), lambda _: None)
+    assert [(group.folder, group.files) for group in grouped(results)] == [(str(tmp_path), 2)]
+
+
 SOME = st.none() | st.floats(0, 9**9)
 
 

@@ -72,7 +72,8 @@ def prepared(folder: str, file: Path, target: Path) -> Input:
         units, depth = samples // picture.wrapper.channels, picture.wrapper.depth
         path = target.with_suffix(".png")
     path.write_bytes(made)
-    return Input(folder, name, kind, path, len(data), samples, units, depth, zlib.crc32(made))
+    where = str(file.parent) if file == Path(folder) else folder  # files named one by one are in one table
+    return Input(where, name, kind, path, len(data), samples, units, depth, zlib.crc32(made))
 
 
 def name_of(folder: str, file: Path) -> str:
