@@ -218,6 +218,22 @@ def test_the_command_line(cluster: LocalCluster, tmp_path: Path, photo: Samples)
         assert (read_image(tmp_path / "out" / name) == crops[name]).all()
 
 
+@pytest.mark.usefixtures("workers")
+def test_bench_finds_the_same_sizes(cluster: LocalCluster, tmp_path: Path, photo: Samples) -> None:
+    pictures(tmp_path / "in", photo, 3)
+    (tmp_path / "in" / "no.png").write_bytes(b"no image")
+    bench = ("bench", tmp_path / "in", "--budgets", "8", "--sizes")
+    here, ledger = run(*bench), tmp_path / "ledger.csv"
+    there = run(*bench, "--results", ledger, "--scheduler", cluster.scheduler_address)
+    assert there.exit_code == 0, there.output
+    assert there.stdout == here.stdout
+    assert "no.png: left out" in there.stderr
+    kept = ledger.read_text()
+    assert kept.count("ardm-compress, 8 calls") == 3
+    assert run(*bench, "--results", ledger, "--scheduler", cluster.scheduler_address).stdout == here.stdout
+    assert ledger.read_text() == kept
+
+
 def test_relative_names_mean_the_same_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Image.new("L", (3, 3)).save("a.png")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +16,7 @@ from ardm_compress.parallel import processors
 
 if TYPE_CHECKING:
     from ardm_compress.bench.base import Coder
+    from ardm_compress.bench.measure import Result
 
 IMAGES: Final = (16, 64, 192, None)  # network calls; None: all that there are
 SOUNDS: Final = (16, 64, 512)
@@ -83,9 +87,11 @@ def _published(_ctx: click.Context, _param: click.Parameter, values: tuple[str, 
     show_default="processors",
     help="Processes for the tiles of large images.",
 )
+@click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster, whose workers measure: docs/scale.md.")
 def bench(
     folders: tuple[str, ...], budgets: list[int | None] | None, most: int | None, every: int, form: str, sizes: bool,
     plot: Path | None, results: Path | None, published: list[tuple[str, float]], jobs: int,
+    scheduler: str | None,
 ) -> None:  # fmt: skip
     """Compare sizes and speeds with other coders, on the images and the sound below each DIR.
 
@@ -96,15 +102,15 @@ def bench(
     """
     from ardm_compress.bench.ledger import Ledger
     from ardm_compress.bench.machine import machine
-    from ardm_compress.bench.measure import measured, usable
+    from ardm_compress.bench.measure import usable
     from ardm_compress.bench.plot import check_plot, write_plot
     from ardm_compress.bench.report import FORMATS
     from ardm_compress.bench.totals import grouped
 
     if plot:
         check_plot(plot)
-    ledger, coders = Ledger(results), usable(_coders(budgets, jobs), _tell)
-    with progress_bar("bench") as progress:
+    ledger, coders = Ledger(results), usable(_coders(budgets, 1 if scheduler else jobs), _tell)
+    with _measuring(scheduler) as measured, progress_bar("bench") as progress:
         found = measured(folders, coders, ledger, _tell, every=every, most=most, progress=progress)
     groups = grouped(found, published)
     click.echo(FORMATS[form](groups, machine(), sizes))
@@ -112,6 +118,21 @@ def bench(
         write_plot(groups, plot, force=True)
     if any(result.is_ours_damaged for result in found):
         raise ChecksumError("ardm-compress has not given back what it was given; see above")
+
+
+@contextmanager
+def _measuring(scheduler: str | None) -> Iterator[Callable[..., list[Result]]]:
+    """What measures folders, here or on a cluster."""
+    if scheduler is None:
+        from ardm_compress.bench.measure import measured
+
+        yield measured
+        return
+    from ardm_compress.bench.remote import measured_by
+    from ardm_compress.cluster.workers import connected
+
+    with connected(scheduler, _tell) as workers:
+        yield partial(measured_by, workers)
 
 
 def _tell(message: str) -> None:
