@@ -2,7 +2,7 @@
 
     python benchmarks/scale.py [--images 200] [--photos FOLDER]
 
-Small images are parts of the photographs in FOLDER (examples/ by default), 64 to 192 pixels a side, at places and of
+Small images are parts of the photographs in FOLDER (examples/ by default), 64 to 128 pixels a side, at places and of
 sizes that a fixed seed chooses; the photographs themselves, as they are, are measured with one process only. Every row
 is a whole command, ``encode`` with verification and then ``decode``, which starts Python and loads the model; the
 workers are started before, but load theirs within the command. What is decoded is compared. Prints Markdown; megabytes
@@ -25,7 +25,7 @@ import numpy as np
 from distributed import LocalCluster
 from PIL import Image
 
-SIDES = 64, 192
+SIDES = 64, 128
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
