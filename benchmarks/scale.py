@@ -5,7 +5,8 @@
 Small images are parts of the photographs in FOLDER (examples/ by default), 64 to 128 pixels a side, at places and of
 sizes that a fixed seed chooses; the photographs themselves, as they are, are measured with one process only. Every row
 is a whole command, ``encode`` with verification and then ``decode``, which starts Python and loads the model; the
-workers are started before, but load theirs within the command. What is decoded is compared. Prints Markdown; megabytes
+workers are started before, but load theirs within the command. What is decoded is compared. Prints Markdown: seconds,
+which mean something on an idle machine only, and seconds of a core, which depend less on what else runs; megabytes
 are 10^6 bytes of samples.
 """
 
@@ -19,6 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import numpy as np
@@ -53,37 +55,49 @@ def cluster() -> Iterator[str]:
         yield started.scheduler_address
 
 
-def seconds(*arguments: str | Path) -> float:
-    """Of a command."""
-    start = time.perf_counter()
+class Taken(NamedTuple):
+    """By a command."""
+
+    seconds: float
+    core: float  # seconds of processors, of the command's own processes
+
+
+def taken(*arguments: str | Path) -> Taken:
+    """Run a command."""
+    start, before = time.perf_counter(), os.times()
     line = [sys.executable, "-m", "ardm_compress", *map(str, arguments), "--quiet"]
     subprocess.run(line, check=True, env=ENVIRONMENT)
-    return time.perf_counter() - start
+    after = os.times()
+    core = after.children_user + after.children_system - before.children_user - before.children_system
+    return Taken(time.perf_counter() - start, core)
 
 
-def coded(images: list[np.ndarray], *how: str) -> tuple[float, float]:
-    """Seconds to encode and to decode."""
+def coded(images: list[np.ndarray], *how: str) -> tuple[Taken, Taken]:
+    """To encode and to decode."""
     with tempfile.TemporaryDirectory() as name:
         top = Path(name)
         (top / "in").mkdir()
         for number, image in enumerate(images):
             Image.fromarray(image).save(top / "in" / f"{number:04}.png")
-        encoding = seconds("encode", "-r", top / "in", "--output-dir", top / "packed", *how)
-        decoding = seconds("decode", "-r", top / "packed", "--output-dir", top / "out", *how)
+        encoding = taken("encode", "-r", top / "in", "--output-dir", top / "packed", *how)
+        decoding = taken("decode", "-r", top / "packed", "--output-dir", top / "out", *how)
         for number, image in enumerate(images):
             if not np.array_equal(np.asarray(Image.open(top / "out" / f"{number:04}.png")), image):
                 raise SystemExit(f"image {number} did not come back")
     return encoding, decoding
 
 
-def tell(name: str, images: list[np.ndarray], spent: tuple[float, float], base: tuple[float, float]) -> None:
+def tell(name: str, images: list[np.ndarray], spent: tuple[Taken, Taken], base: tuple[Taken, Taken]) -> None:
     """Print a row."""
+    rates = [f"{now.seconds:.1f} | {one.seconds / now.seconds:.2f}" for now, one in zip(spent, base, strict=True)]
+    click.echo(f"| {name} | {len(images)} | {' | '.join(rates)} | {os.getloadavg()[0]:.1f} |")
+
+
+def tell_cores(name: str, images: list[np.ndarray], spent: tuple[Taken, Taken]) -> None:
+    """Print what a core does in a second, whatever else runs."""
     megabytes = sum(image.size for image in images) / 1e6
-    rates = [
-        f"{taken:.1f} | {len(images) / taken:.2f} | {megabytes / taken:.3f} | {one / taken:.2f}"
-        for taken, one in zip(spent, base, strict=True)
-    ]
-    click.echo(f"| {name} | {' | '.join(rates)} | {os.getloadavg()[0]:.1f} |")
+    rates = [f"{now.core / len(images):.2f} | {megabytes / now.core:.4f}" for now in spent]
+    click.echo(f"| {name} | {len(images)} | {megabytes:.2f} | {' | '.join(rates)} |")
 
 
 @click.command()
@@ -95,17 +109,17 @@ def main(count: int, photos: Path, large: int) -> None:
     found = photographs(photos)
     images = small(found, count)
     sides = " ".join(sorted({f"{image.shape[1]}x{image.shape[0]}" for image in found[:large]}))
-    click.echo("| | encode, s | images/s | MB/s | times -j 1 | decode, s | images/s | MB/s | times -j 1 | load |")
-    click.echo("|---|---|---|---|---|---|---|---|---|---|")
+    click.echo("| | images | encode, s | times -j 1 | decode, s | times -j 1 | load |\n|---|---|---|---|---|---|---|")
     one = coded(images, "-j", "1")
-    tell(f"{count} small images, `-j 1`", images, one, one)
-    two = coded(images, "-j", "2")
-    tell("`-j 2`", images, two, one)
+    tell("`-j 1`", images, one, one)
+    tell("`-j 2`", images, coded(images, "-j", "2"), one)
     with cluster() as address:
-        dask = coded(images, "--scheduler", address)
-    tell("Dask, 2 workers", images, dask, one)
-    alone = coded(found[:large], "-j", "1")
-    tell(f"{len(found[:large])} photographs, {sides}, `-j 1`", found[:large], alone, alone)
+        tell("Dask, 2 workers", images, coded(images, "--scheduler", address), one)
+    click.echo("\n| | images | MB | encode, core s an image | MB a core s | decode, core s an image | MB a core s |")
+    click.echo("|---|---|---|---|---|---|---|")
+    tell_cores(f"{SIDES[0]} to {SIDES[1]} pixels a side", images, one)
+    if large:
+        tell_cores(sides, found[:large], coded(found[:large], "-j", "1"))
 
 
 if __name__ == "__main__":
