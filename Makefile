@@ -9,7 +9,7 @@ FUZZED := $(addprefix fuzz-,header metadata payload whole round_trip image sound
 DATA ?= ../shared/data
 BENCHES := bench-kodak bench-calls bench-held-out bench-kinds bench-sc09 bench-music
 
-.PHONY: demo test lint man fuzz bench bench-hot bench-scaling $(FUZZED) $(BENCHES)
+.PHONY: demo test lint man fuzz bench bench-paper bench-oa bench-hot bench-scaling $(FUZZED) $(BENCHES)
 
 demo: $(STAMP)
 	$(BIN)/python examples/demo.py
@@ -47,6 +47,24 @@ $(BENCHES): bench-%: $(VENV)/.bench
 	mkdir -p .runs/bench docs/benchmarks
 	$(BIN)/ardm-compress bench $(BENCH) --results .runs/bench/$*.csv --format markdown > .runs/bench/$*.md
 	$(BIN)/python benchmarks/page.py docs/benchmarks.md $* .runs/bench/$*.md "make $@"
+
+# Tables and plots of docs/paper.md; training the OA-ARDM first: `$(BIN)/python benchmarks/oa_ardm.py train PHOTOS .runs/oa`
+PAPER = $(DATA)/train/photos $(DATA)/bench/kodak
+bench-paper: $(VENV)/.bench
+	mkdir -p .runs/paper docs/paper
+	$(BIN)/python benchmarks/paper.py orders $(PAPER) -o docs/paper/orders.json > .runs/paper/orders.md
+	$(BIN)/python benchmarks/paper.py files $(PAPER) > .runs/paper/files.md
+	$(BIN)/python benchmarks/upscaling_images.py $(PAPER) --steps 2000 > .runs/paper/upscaling.md
+	$(BIN)/python benchmarks/paper_pictures.py examples/photo.png docs/paper
+	$(BIN)/python benchmarks/paper_plots.py docs/paper
+
+bench-oa: $(VENV)/.bench
+	mkdir -p .runs/paper docs/paper
+	$(BIN)/python benchmarks/oa_ardm.py losses $(PAPER) -o docs/paper/losses.json > .runs/paper/losses.md
+	$(BIN)/python benchmarks/oa_ardm.py orders $(PAPER) -o docs/paper/oa_orders.json > .runs/paper/oa_orders.md
+	$(BIN)/python benchmarks/oa_ardm.py files $(PAPER) > .runs/paper/oa_files.md
+	$(BIN)/python benchmarks/oa_ardm.py sample docs/paper/oa_samples.png
+	$(BIN)/python benchmarks/paper_plots.py docs/paper
 
 $(VENV)/.bench: $(STAMP)
 	$(BIN)/pip install --quiet -e '.[bench]'

@@ -172,7 +172,7 @@ def draw(picture: Path, seed: int, weights: Path) -> None:
     network = read_weights(weights)
     drawn = sample(network, 32, dimension_order("random"), even_schedule(DIMENSIONS, DIMENSIONS), seed)
     grid = drawn.reshape(4, 8, SIDE, SIDE, CHANNELS).swapaxes(1, 2).reshape(4 * SIDE, 8 * SIDE, CHANNELS)
-    write_image(picture, grid.repeat(3, 0).repeat(3, 1))
+    write_image(picture, grid.repeat(3, 0).repeat(3, 1), force=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,54 @@
+"""Pictures that the shipped model draws and repairs, for docs/paper.md.
+
+    python benchmarks/paper_pictures.py IMAGE FOLDER
+
+Writes samples.png, four images drawn from the model, and inpainting.png: of a part of IMAGE, row by row what is known,
+what the model makes of it, and what was there. Any subset of the pixels may be known, with one set of weights.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ardm_compress import api
+from ardm_compress.media import read_image, write_image
+
+SIDE = 144
+LEFT, TOP = 250, 150  # of the part of IMAGE
+SEEDS = (1, 2, 3, 4)
+KEPT = 0.08  # of scattered pixels
+SCRATCH = 5  # thickness in pixels
+
+
+def holes() -> dict[str, NDArray[np.bool_]]:
+    """What is missing, (SIDE, SIDE)."""
+    rows, columns = np.indices((SIDE, SIDE))
+    scattered = np.random.default_rng(0).random((SIDE, SIDE)) >= KEPT
+    scratches = ((rows + 2 * columns) % 60 < SCRATCH) | ((3 * rows - columns) % 90 < SCRATCH)
+    block = (np.abs(rows - SIDE // 2) < SIDE // 6) & (np.abs(columns - SIDE // 2) < SIDE // 6)
+    return {"scattered": scattered, "scratches": scratches, "block": block}
+
+
+@click.command()
+@click.argument("image", type=click.Path(path_type=Path, exists=True))
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def main(image: Path, folder: Path) -> None:
+    """Write both sheets."""
+    torch.set_num_threads(1)
+    drawn = [api.sample((SIDE, SIDE), seed=seed) for seed in SEEDS]
+    write_image(folder / "samples.png", np.concatenate(drawn, 1), force=True)
+    whole = np.ascontiguousarray(read_image(image)[TOP : TOP + SIDE, LEFT : LEFT + SIDE])
+    rows = []
+    for missing in holes().values():
+        seen = np.where(missing[..., None], np.uint8(128), whole)
+        rows.append(np.concatenate([seen, api.inpaint(whole, missing, seed=1), whole], 1))
+    write_image(folder / "inpainting.png", np.concatenate(rows), force=True)
+
+
+if __name__ == "__main__":
+    main()
