@@ -16,6 +16,7 @@ from ardm_compress.errors import UnsupportedError
 from ardm_compress.image.array import decode, encode, plan
 from ardm_compress.image.codec import decode_image, encode_image, salvage_image
 from ardm_compress.image.draw import inpaint, sample
+from ardm_compress.image.many import decode_images, encode_images
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.loading import model_of
 from ardm_compress.models import AUTO, candidates, find_model, model_of_file
@@ -30,11 +31,13 @@ if TYPE_CHECKING:
 __all__ = [
     "decode",
     "decode_image",
+    "decode_images",
     "decode_sound",
     "decoded_file",
     "decoded_sound",
     "encode",
     "encode_image",
+    "encode_images",
     "encode_sound",
     "encoded_sound",
     "inpaint",

@@ -13,9 +13,9 @@ import numpy as np
 
 from ardm_compress.container import PLAIN, Description
 from ardm_compress.digits import KnownDigits, code_block, code_root
-from ardm_compress.entropy import SymbolEncoder
+from ardm_compress.entropy import SymbolEncoders
 from ardm_compress.sources import Coded, Source
-from ardm_compress.tile import Tile, groups, mirrored, replicated
+from ardm_compress.tile import Tiles, groups, mirrored, replicated
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +31,45 @@ def _section(level: int, sections: int) -> int:
     return max(0, sections - 1 - level)
 
 
+def encode_tiles(
+    model: Model,
+    samples: NDArray[np.uint8],
+    steps: Steps,
+    sections: int,
+    progress: Progress,
+    descriptions: Sequence[Description],
+) -> list[list[bytes]]:
+    """Entropy-code tiles of one shape in lockstep; the payloads are those of each tile by itself.
+
+    Args:
+        model: to code with.
+        samples: (tiles, rows, columns, 1 or the model's channels).
+        steps: first and stop rank of every step, which together are all ranks of a tile.
+        sections: number of sections to cut each stream into.
+        progress: called after every step.
+        descriptions: of the tiles, for the network.
+
+    Returns:
+        The payload of every section, for every tile.
+    """
+    channels = samples.shape[-1]
+    turned = [mirrored(own, each.mirror) for own, each in zip(samples, descriptions, strict=True)]
+    tiles = Tiles(model, replicated(model, np.stack(turned)), descriptions)
+    encoders = [SymbolEncoders(len(tiles)) for _ in range(sections)]
+    for first, stop in reversed(steps):
+        for group in reversed(groups(model.order, tiles.shape, first, stop)):
+            for positions in reversed(group.blocks()):
+                digits = KnownDigits(tiles.read(group, positions)[:, :channels], model)
+                code_block(model, tiles.evaluate(group, positions), channels, digits)
+                digits.push_to(encoders[_section(group.level, sections)])
+        progress()
+    if model.order.dyadic:
+        digits = KnownDigits(tiles.samples[_root(tiles)][:, :channels], model)
+        code_root(model, len(tiles), channels, digits)
+        digits.push_to(encoders[0])
+    return [list(payloads) for payloads in zip(*(each.to_bytes() for each in encoders), strict=True)]
+
+
 def encode_tile(
     model: Model,
     samples: NDArray[np.uint8],
@@ -39,35 +78,8 @@ def encode_tile(
     progress: Progress,
     description: Description = PLAIN,
 ) -> list[bytes]:
-    """Entropy-code a tile.
-
-    Args:
-        model: to code with.
-        samples: (rows, columns, 1 or the model's channels).
-        steps: first and stop rank of every step, which together are all ranks of the tile.
-        sections: number of sections to cut the stream into.
-        progress: called after every step.
-        description: of the picture, for the network.
-
-    Returns:
-        The payload of every section.
-    """
-    channels = samples.shape[-1]
-    samples = mirrored(samples, description.mirror)
-    tile = Tile(model, replicated(model, samples), description)
-    encoders = [SymbolEncoder() for _ in range(sections)]
-    for first, stop in reversed(steps):
-        for group in reversed(groups(model.order, tile.shape, first, stop)):
-            for positions in reversed(group.blocks()):
-                digits = KnownDigits(tile.read(group, positions)[:, :channels], model)
-                code_block(model, tile.evaluate(group, positions), channels, digits)
-                digits.push_to(encoders[_section(group.level, sections)])
-        progress()
-    if model.order.dyadic:
-        digits = KnownDigits(samples[(slice(1),) * len(tile.shape)].reshape(1, channels), model)
-        code_root(model, channels, digits)
-        digits.push_to(encoders[0])
-    return [encoder.to_bytes() for encoder in encoders]
+    """As ``encode_tiles``, of one tile (rows, columns, channels): the payload of every section."""
+    return encode_tiles(model, samples[None], steps, sections, progress, [description])[0]
 
 
 def decode_tile(
@@ -91,6 +103,41 @@ def decode_tile(
     return samples
 
 
+def draw_tiles(
+    model: Model,
+    shape: Sequence[int],
+    channels: int,
+    steps: Steps,
+    sources: Sequence[Source],
+    progress: Progress,
+    descriptions: Sequence[Description],
+    *,
+    level: int = 0,
+) -> list[NDArray[np.uint8]]:
+    """The samples of tiles of one shape, step by step, from wherever those of each section come.
+
+    Args:
+        model: to code with.
+        shape: (rows, columns).
+        channels: 1 or the model's.
+        steps: as for ``encode_tiles``.
+        sources: of every section, for all tiles; those of sections finer than ``level`` are not asked.
+        progress: called after every step.
+        descriptions: of the tiles, for the network.
+        level: the finest to draw.
+
+    Returns:
+        Of every tile (rows, columns, channels) of the level: every 2**level-th row and column as it is coded.
+    """
+    tiles = Tiles(model, np.zeros((len(descriptions), *shape, model.config.channels), np.uint8), descriptions)
+    if model.order.dyadic:
+        tiles.samples[_root(tiles)] = sources[0].root(model, channels)
+    draw(tiles, channels, steps, sources, progress, level=level)
+    every = slice(None), *(slice(None, None, 1 << level) for _ in shape)
+    drawn = tiles.samples[every][..., :channels]
+    return [mirrored(own, each.mirror) for own, each in zip(drawn, descriptions, strict=True)]
+
+
 def draw_tile(
     model: Model,
     shape: Sequence[int],
@@ -102,41 +149,27 @@ def draw_tile(
     *,
     level: int = 0,
 ) -> NDArray[np.uint8]:
-    """The samples of a tile, step by step, from wherever those of each section come.
-
-    Args:
-        model: to code with.
-        shape: (rows, columns).
-        channels: 1 or the model's.
-        steps: as for ``encode_tile``.
-        sources: of every section; those of sections finer than ``level`` are not asked.
-        progress: called after every step.
-        description: of the picture, for the network.
-        level: the finest to draw.
-
-    Returns:
-        (rows, columns, channels) of the level: every 2**level-th row and column of the tile as it is coded.
-    """
-    tile = Tile(model, np.zeros((*shape, model.config.channels), np.uint8), description)
-    if model.order.dyadic:
-        tile.samples[(slice(1),) * len(shape)] = sources[0].root(model, channels)
-    draw(tile, channels, steps, sources, progress, level=level)
-    every = (slice(None, None, 1 << level),) * len(shape)
-    return mirrored(tile.samples[every][..., :channels], description.mirror)
+    """As ``draw_tiles``, of one tile: its samples (rows, columns, channels)."""
+    return draw_tiles(model, shape, channels, steps, sources, progress, [description], level=level)[0]
 
 
 def draw(
-    tile: Tile, channels: int, steps: Steps, sources: Sequence[Source], progress: Progress, *, level: int = 0
+    tiles: Tiles, channels: int, steps: Steps, sources: Sequence[Source], progress: Progress, *, level: int = 0
 ) -> None:
-    """Write the samples of a tile that are missing, step by step; arguments as of ``draw_tile``."""
-    model = tile.model
+    """Write the samples of tiles that are missing, step by step; arguments as of ``draw_tiles``."""
+    model = tiles.model
     for first, stop in steps:
-        for group in groups(model.order, tile.shape, first, stop):
+        for group in groups(model.order, tiles.shape, first, stop):
             if group.level < level:
                 continue
             source = sources[_section(group.level, len(sources))]
             for positions in group.blocks():
-                missing = tile.missing(group, positions)
+                missing = tiles.missing(group, positions)
                 if len(missing):
-                    tile.write(group, missing, source.block(model, tile.evaluate(group, missing), channels))
+                    tiles.write(group, missing, source.block(model, tiles.evaluate(group, missing), channels))
         progress()
+
+
+def _root(tiles: Tiles) -> tuple[slice | int, ...]:
+    """The position that precedes all ranks, in every tile."""
+    return (slice(None), *(0 for _ in tiles.shape))

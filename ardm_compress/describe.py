@@ -1,26 +1,29 @@
 """Choosing what a file tells the network about its tiles: their style, mirror and latents. Imports torch.
 
-Only the encoder does this: the file holds the choice, and any choice decodes. It is made in float64, whose rounding
-differs too little between machines to change it.
+Only the encoder does this: the file holds the choice, and any choice decodes. Choices are compared in exact integers,
+so that they depend neither on the machine nor on the tiles beside; latents are fitted tile by tile in float64, whose
+rounding differs too little between machines to change them.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ardm_compress.container import LARGEST_LATENT, Description
+from ardm_compress.container import LARGEST_LATENT, PLAIN, Description
+from ardm_compress.exact.mixture import boundaries, cumulative
 from ardm_compress.network.config import INPUT_STEP
 from ardm_compress.network.features import Features
 from ardm_compress.network.model import mixture_bits
 from ardm_compress.network.styles import COSITED
-from ardm_compress.tile import Tile, groups, mirrored, replicated
+from ardm_compress.tile import BATCH, Tiles, groups, mirrored, replicated
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,57 +38,128 @@ SMALLEST = 64  # positions of a tile worth describing
 STEPS = 4  # of the fit
 PRIOR = 4.0  # nats at a latent of 1
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
+COMPARED = 512  # positions of a small tile by which styles are compared
+LARGE = 1 << 14  # positions of a tile from which they are compared by all of its sample, and as latents would have it
+UNIT_BITS = 10  # 2**UNIT_BITS units are a bit
+LEAST_SHARE = 2.0**-24  # that the coder gives every value
+
+
+class Choice(NamedTuple):
+    """What could be told of a tile of a sample."""
+
+    tile: int  # its number
+    style: int
+    latents: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Some positions of a picture, each with the number of positions for which it stands."""
+    """Some positions of tiles of one shape, the same n of each, those of a tile in a row."""
 
     model: Model
-    features: Features
+    features: Features  # (tiles * n, ...)
+    target: Tensor  # (tiles * n, the model's channels) uint8
     level: Tensor  # (n,)
-    target: Tensor  # (n, the model's channels) float64
-    weight: Tensor  # (n,) float64
+    weight: Tensor  # (n,) float64, the number of positions for which each stands
     channels: int  # coded
 
-    def bits(self, style: int, latents: Tensor) -> Tensor:
-        """Expected bits (n,) of the positions, given latents (n, latents), times their weights."""
-        mixtures = self.model.float_network(
-            self.features, self.level, torch.full_like(self.level, style), latents, self.target
-        )
+    def part(self, most: int) -> Sample:
+        """At most so many of the positions, which stand for all."""
+        count = len(self.level)
+        if count <= most:
+            return self
+        at = torch.from_numpy(_spread(count, most))
+        rows = (torch.arange(len(self.target) // count).unsqueeze(1) * count + at).flatten()
+        features = Features(*(each.index_select(0, rows) for each in self.features))
+        weight = self.weight[at] * (float(self.weight.sum()) / float(self.weight[at].sum()))
+        return Sample(self.model, features, self.target[rows], self.level[at], weight, self.channels)
+
+    def units(self, choices: Sequence[Choice]) -> list[int]:
+        """What the positions, times their weights, take given each of the choices: 2**UNIT_BITS units are a bit."""
+        network, count = self.model.network, len(self.level)
+        pictures = torch.stack([network.described(each.style, each.latents) for each in choices])
+        first = torch.tensor([each.tile for each in choices]) * count
+        units = []
+        for batch in torch.split(torch.arange(len(choices) * count), BATCH):
+            choice, at = batch // count, batch % count
+            rows = first[choice] + at
+            features = Features(*(each.index_select(0, rows) for each in self.features))
+            hidden = network.hidden(features, self.level[at], pictures[choice])
+            units.append(self._units(hidden, features, self.target[rows]))
+        weight = (self.weight * (1 << UNIT_BITS)).round().to(torch.int64)
+        total = (torch.cat(units).view(-1, count) * weight).sum(1) >> UNIT_BITS
+        return [int(each) for each in total]
+
+    def _units(self, hidden: Tensor, features: Features, target: Tensor) -> Tensor:
+        """What positions with such hidden states take, int64."""
+        network, values = self.model.network, 1 << self.model.config.bit_depth
+        mixtures, total = network.start(hidden, features.scale), torch.zeros(len(hidden), dtype=torch.int64)
+        for channel in range(self.channels):
+            value = target[:, channel].to(torch.int64)
+            edges = torch.stack([value, value + 1, torch.zeros_like(value), torch.full_like(value, values)], 1)
+            parameters = mixtures.parameters(features.reference[:, channel])
+            cdf = cumulative(parameters, boundaries(edges, values), network.nodes).to(torch.float64)
+            total += _units_of((cdf[:, 1] - cdf[:, 0]) / (cdf[:, 3] - cdf[:, 2]))
+            mixtures.observe(value)
+        return total
+
+    def nats(self, tile: int, style: int, latents: Tensor) -> Tensor:
+        """Of the positions of a tile, times their weights, given latents (n, latents); in float64, to be derived."""
+        own = slice(tile * len(self.level), (tile + 1) * len(self.level))
+        inputs, bucket, reference, scale = (each[own] for each in self.features)
+        features = Features(inputs.double(), bucket, reference.double(), scale.double())
+        styles, target = torch.full_like(self.level, style), self.target[own].double()
+        mixtures = self.model.float_network(features, self.level, styles, latents, target)
         top = self.model.config.top
-        bits = [mixture_bits(m, self.target[:, c], top) for c, m in enumerate(mixtures[: self.channels])]
-        return torch.stack(bits).sum(0) * self.weight
+        bits = [mixture_bits(m, target[:, c], top) for c, m in enumerate(mixtures[: self.channels])]
+        return torch.stack(bits).sum(0) * self.weight * math.log(2)
 
     @torch.no_grad()
-    def total(self, style: int, latents: Tensor) -> float:
-        """Expected bits of the picture's finest levels, given latents (latents,)."""
-        return float(self.bits(style, latents.expand(len(self.level), -1)).sum())
+    def estimate(self, choice: Choice) -> int:
+        """As ``units``, by the network in float: without latents it is nearer to what integers give with them."""
+        latents = torch.zeros(len(self.level), self.model.config.latents, dtype=torch.float64)
+        return round(float(self.nats(choice.tile, choice.style, latents).sum()) / math.log(2)) << UNIT_BITS
+
+
+def _units_of(share: Tensor) -> Tensor:
+    """-log2 of shares of 1, by IEEE operations that every machine and any batch round alike."""
+    mantissa, exponent = torch.frexp(share.clamp_min(LEAST_SHARE))
+    index = (mantissa * (2 << UNIT_BITS)).to(torch.int64) - (1 << UNIT_BITS)
+    return UNITS.index_select(0, index) - (exponent.to(torch.int64) << UNIT_BITS)
+
+
+# Of mantissas of 0.5 to 1, each the middle of 2**UNIT_BITS intervals, and of 1 itself.
+UNITS = torch.tensor(
+    [round(-math.log2((i + 0.5) / (2 << UNIT_BITS)) * (1 << UNIT_BITS)) for i in range(1 << UNIT_BITS, 2 << UNIT_BITS)]
+)
 
 
 def take_sample(model: Model, samples: NDArray[np.uint8]) -> Sample:
-    """Sample positions of a tile (rows, columns, channels)."""
-    tile, order = Tile(model, replicated(model, samples)), model.order
-    ranks, each = order.ranks(tile.shape), order.ranks_per_level
-    every = next((every for size, every in EVERY_OF_SMALL.items() if prod(tile.shape) < size), EVERY)
-    features, levels, targets, weights = [], [], [], []
+    """Sample positions of tiles (tiles, rows, columns, channels)."""
+    tiles, order = Tiles(model, replicated(model, samples), [PLAIN] * len(samples)), model.order
+    ranks, each = order.ranks(tiles.shape), order.ranks_per_level
+    every = next((every for size, every in EVERY_OF_SMALL.items() if prod(tiles.shape) < size), EVERY)
+    features, targets, levels, weights = [], [], [], []
     for rank in range(max(0, ranks - LEVELS * each) + every // 2, ranks, every):
-        for group in groups(order, tile.shape, rank, rank + 1):
-            positions = _spread(group.positions)
-            features.append(tile.features(group, positions))
-            targets.append(torch.from_numpy(tile.read(group, positions)))
+        for group in groups(order, tiles.shape, rank, rank + 1):
+            positions = group.positions[_spread(len(group.positions), SAMPLED)]
+            features.append(tiles.features(group, positions))
+            targets.append(torch.from_numpy(tiles.read(group, positions)))
             levels.append(torch.full((len(positions),), min(group.level, model.config.levels - 1)))
             weights.append(torch.full((len(positions),), len(group.positions) / len(positions) * every))
-    inputs, bucket, reference, scale = (torch.cat(parts) for parts in zip(*features, strict=True))
-    double = Features(inputs.double(), bucket, reference.double(), scale.double())
-    target, weight = torch.cat(targets).double(), torch.cat(weights).double()
-    return Sample(model, double, torch.cat(levels), target, weight, samples.shape[-1])
+
+    def joined(parts: Sequence[Tensor]) -> Tensor:
+        by_tile = [part.view(len(tiles), -1, *part.shape[1:]) for part in parts]
+        return torch.cat(by_tile, 1).flatten(0, 1)
+
+    inputs = Features(*(joined(parts) for parts in zip(*features, strict=True)))
+    return Sample(model, inputs, joined(targets), torch.cat(levels), torch.cat(weights).double(), samples.shape[-1])
 
 
-def _spread(positions: NDArray[np.int64]) -> NDArray[np.int64]:
-    """At most SAMPLED of positions (n, axes), by multiples of the golden ratio: an even stride repeats columns."""
-    shares = np.arange(min(SAMPLED, len(positions))) * GOLDEN_RATIO % 1
-    return positions[(shares * len(positions)).astype(np.int64)]
+def _spread(count: int, most: int) -> NDArray[np.int64]:
+    """At most so many of numbers below ``count``, by multiples of the golden ratio: an even stride repeats columns."""
+    shares = np.arange(min(most, count)) * GOLDEN_RATIO % 1
+    return (shares * count).astype(np.int64)
 
 
 def candidates(model: Model) -> list[tuple[int, int]]:
@@ -97,8 +171,29 @@ def candidates(model: Model) -> list[tuple[int, int]]:
     return plain + [(COSITED, mirror) for mirror in (1, 2, 3) if model.config.styles > COSITED]
 
 
-def fit_latents(sample: Sample, style: int) -> tuple[int, ...]:
-    """Latents that code a sample in fewer bits, by natural gradient steps; none if they save less than they take.
+def choose_styles(model: Model, samples: NDArray[np.uint8]) -> list[tuple[int, int]]:
+    """The style and mirror that code each tile (tiles, rows, columns, channels) in the fewest bits with the extra byte.
+
+    They are 0, 0 if the tiles are tiny.
+    """
+    if prod(samples.shape[1:3]) < SMALLEST:
+        return [(0, 0)] * len(samples)
+    tried, byte = candidates(model), 8 << UNIT_BITS
+    mirrors = sorted({mirror for _, mirror in tried})
+    sample = take_sample(model, np.concatenate([mirrored(samples, mirror) for mirror in mirrors]))
+    choices = [Choice(mirrors.index(mirror) * len(samples) + i, style)
+               for i in range(len(samples)) for style, mirror in tried]  # fmt: skip
+    large = prod(samples.shape[1:3]) >= LARGE
+    units = [sample.estimate(choice) for choice in choices] if large else sample.part(COMPARED).units(choices)
+    found = []
+    for start in range(0, len(units), len(tried)):
+        own = units[start : start + len(tried)]
+        found.append(min(zip(own, tried, strict=True), key=lambda each: each[0] + byte * any(each[1]))[1])
+    return found
+
+
+def _fitted(sample: Sample, tile: int, style: int) -> tuple[int, ...]:
+    """Latents that code a tile of a sample in fewer bits, by natural gradient steps.
 
     Source: Amari 1998, with the empirical Fisher information of the positions.
     """
@@ -106,28 +201,27 @@ def fit_latents(sample: Sample, style: int) -> tuple[int, ...]:
     fitted = torch.zeros(count, dtype=torch.float64)
     for _ in range(STEPS):
         each = fitted.repeat(len(sample.level), 1).requires_grad_()
-        nats = sample.bits(style, each).sum() * math.log(2)
-        (gradient,) = torch.autograd.grad(nats, each)
+        (gradient,) = torch.autograd.grad(sample.nats(tile, style, each).sum(), each)
         fisher = (gradient / sample.weight.unsqueeze(1)).T @ gradient + 2 * PRIOR * torch.eye(count).double()
         fitted = fitted - torch.linalg.solve(fisher, gradient.sum(0) + 2 * PRIOR * fitted)
     rounded = (fitted * INPUT_STEP).round().clamp(-LARGEST_LATENT, LARGEST_LATENT)
-    saved = sample.total(style, torch.zeros_like(fitted)) - sample.total(style, rounded / INPUT_STEP)
-    latents = np.trim_zeros(rounded.to(torch.int64).tolist(), "b")
-    return tuple(latents) if saved > 8 * (1 + len(latents)) else ()
+    return tuple(np.trim_zeros(rounded.to(torch.int64).tolist(), "b"))
 
 
-def choose_style(model: Model, samples: NDArray[np.uint8]) -> tuple[int, int]:
-    """The style and mirror that code a tile in the fewest bits with the file's extra byte; 0, 0 if it is tiny."""
-    if prod(samples.shape[:2]) < SMALLEST:
-        return 0, 0
-    none, tried = torch.zeros(model.config.latents, dtype=torch.float64), candidates(model)
-    sampled = {mirror: take_sample(model, mirrored(samples, mirror)) for mirror in {mirror for _, mirror in tried}}
-    bits = {(style, mirror): sampled[mirror].total(style, none) + 8 * any((style, mirror)) for style, mirror in tried}
-    return min(tried, key=lambda choice: bits[choice])
+def describe_tiles(model: Model, samples: NDArray[np.uint8], styles: Sequence[tuple[int, int]]) -> list[Description]:
+    """The descriptions, of those styles and mirrors, with which tiles of one shape are expected to be smallest.
 
-
-def describe_tile(model: Model, samples: NDArray[np.uint8], style: int, mirror: int) -> Description:
-    """The description, of that style and mirror, with which a tile is expected to be smallest."""
-    if not model.config.latents or prod(samples.shape[:2]) < SMALLEST:
-        return Description(style, mirror)
-    return Description(style, mirror, fit_latents(take_sample(model, mirrored(samples, mirror)), style))
+    They have no latents where these would save less than they take.
+    """
+    plain = [Description(style, mirror) for style, mirror in styles]
+    if not model.config.latents or prod(samples.shape[1:3]) < SMALLEST:
+        return plain
+    turned = [mirrored(own, mirror) for own, (_, mirror) in zip(samples, styles, strict=True)]
+    sample = take_sample(model, np.stack(turned))
+    without = [Choice(tile, style) for tile, (style, _) in enumerate(styles)]
+    fitted = [choice._replace(latents=_fitted(sample, choice.tile, choice.style)) for choice in without]
+    units = zip(sample.units(without), sample.units(fitted), strict=True)
+    return [
+        each._replace(latents=choice.latents) if before - after > 8 * (1 + len(choice.latents)) << UNIT_BITS else each
+        for each, choice, (before, after) in zip(plain, fitted, units, strict=True)
+    ]

@@ -1,17 +1,18 @@
-"""The digits of a block of positions, and who knows them: the encoder, or a stack. Imports torch.
+"""The digits of a block of positions, and who knows them: the encoder, or stacks. Imports torch.
 
 docs/format.md sections 4 and 8 are normative.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 
 from ardm_compress.ardm.upscaling import Upscaling
-from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
+from ardm_compress.entropy import SymbolDecoder, SymbolEncoders
 from ardm_compress.exact.mixture import FREQUENCY_BITS, boundaries, cumulative, frequencies
 
 if TYPE_CHECKING:
@@ -44,21 +45,22 @@ class KnownDigits:
         self._taken.append((next(self._left), rows))
         return self._taken[-1][0]
 
-    def push_to(self, encoder: SymbolEncoder) -> None:
+    def push_to(self, encoders: SymbolEncoders) -> None:
         """Push what was taken, last first."""
         for digits, rows in reversed(self._taken):
-            encoder.push(digits, rows)
+            encoders.push(digits, rows)
 
 
 class PoppedDigits:
-    """Digits popped from a stack."""
+    """Digits popped from stacks, from each equally many in a row."""
 
-    def __init__(self, decoder: SymbolDecoder) -> None:
-        self._decoder = decoder
+    def __init__(self, decoders: Sequence[SymbolDecoder]) -> None:
+        self._decoders = decoders
 
     def take(self, rows: NDArray[np.float32]) -> NDArray[np.int32]:
         """See ``Digits``."""
-        return self._decoder.pop(rows)
+        each = rows.reshape(len(self._decoders), -1, rows.shape[1])
+        return np.concatenate([decoder.pop(own) for decoder, own in zip(self._decoders, each, strict=True)])
 
 
 def _upscaling(model: Model) -> Upscaling:
@@ -82,15 +84,15 @@ def code_block(model: Model, block: Evaluated, channels: int, digits: Digits) ->
     return samples
 
 
-def code_root(model: Model, channels: int, digits: Digits) -> NDArray[np.uint8]:
-    """Code the one position above the coarsest level, every value equally likely; returns it (1, channels)."""
+def code_root(model: Model, tiles: int, channels: int, digits: Digits) -> NDArray[np.uint8]:
+    """Code each tile's one position above the coarsest level, all values equally likely; returns (tiles, channels)."""
     upscaling = _upscaling(model)
-    sample = np.zeros((1, channels), np.uint8)
+    samples = np.zeros((tiles, channels), np.uint8)
     for channel in range(channels):
-        value = np.zeros(1, np.int64)
+        value = np.zeros(tiles, np.int64)
         for stage in range(1, upscaling.stages() + 1):
             children = upscaling.children(stage)
-            rows = np.full((1, children), (1 << FREQUENCY_BITS) // children - 1, np.float32)
+            rows = np.full((tiles, children), (1 << FREQUENCY_BITS) // children - 1, np.float32)
             value = value * children + digits.take(rows)
-        sample[:, channel] = value
-    return sample
+        samples[:, channel] = value
+    return samples

@@ -1,4 +1,4 @@
-"""Where the samples of a tile come from: a stream, the beginning of one, or the model alone. Imports torch."""
+"""Where the samples of tiles come from: streams, the beginning of one, or the model alone. Imports torch."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ class Source(Protocol):
     """Gives samples of the first channels, position by position."""
 
     def root(self, model: Model, channels: int) -> NDArray[np.uint8]:
-        """The one position of which the network says nothing, (1, channels)."""
+        """Each tile's one position of which the network says nothing, (tiles, channels)."""
 
     def block(self, model: Model, block: Evaluated, channels: int) -> NDArray[np.uint8]:
-        """The n positions of a block, (n, channels)."""
+        """The n positions of a block of all tiles, (n, channels)."""
 
 
 class Coded:
-    """The samples that a stream holds."""
+    """The samples that streams hold, one of each tile."""
 
-    def __init__(self, payload: bytes) -> None:
-        self.decoder = SymbolDecoder(payload)
-        self._digits = PoppedDigits(self.decoder)
+    def __init__(self, *payloads: bytes) -> None:
+        self.decoders = [SymbolDecoder(payload) for payload in payloads]
+        self._digits = PoppedDigits(self.decoders)
 
     def root(self, model: Model, channels: int) -> NDArray[np.uint8]:
         """See ``Source``."""
-        return code_root(model, channels, self._digits)
+        return code_root(model, len(self.decoders), channels, self._digits)
 
     def block(self, model: Model, block: Evaluated, channels: int) -> NDArray[np.uint8]:
         """See ``Source``."""
@@ -45,7 +45,8 @@ class Coded:
 
     def finish(self) -> None:
         """Raise FormatError unless every digit was taken."""
-        self.decoder.finish()
+        for decoder in self.decoders:
+            decoder.finish()
 
 
 class Expected:
@@ -54,7 +55,7 @@ class Expected:
     exact = False  # whether all samples so far were those that were coded
 
     def root(self, model: Model, channels: int) -> NDArray[np.uint8]:
-        """The middle value."""
+        """The middle value, of one tile or all."""
         self.exact = False
         return np.full((1, channels), 1 << model.config.bit_depth - 1, np.uint8)
 
@@ -94,4 +95,4 @@ class Partial(Expected):
         return samples if samples is not None and self._arrived() else super().block(model, block, channels)
 
     def _arrived(self) -> bool:
-        return self.exact and self._coded.decoder.words >= self._least
+        return self.exact and self._coded.decoders[0].words >= self._least

@@ -1,4 +1,6 @@
-"""The samples of a tile while they are coded, and the windows that the network sees. Imports torch.
+"""The samples of tiles while they are coded, and the windows that the network sees. Imports torch.
+
+Tiles of one shape are coded in lockstep: their positions go through the network together, those of a tile in a row.
 
 docs/format.md sections 4 and 6 are normative.
 """
@@ -14,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ardm_compress.ardm.order import COARSER, level_shape
-from ardm_compress.container import PLAIN, Description
+from ardm_compress.container import Description
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from ardm_compress.network.features import Features
 
 BLOCK = 1 << 14  # positions whose digits are interleaved; part of the format
-BATCH = 1 << 10  # positions evaluated at once; any number gives the same integers
+BATCH = 1 << 8  # positions evaluated at once, few enough for the cache; any number gives the same integers
 UNREACHED = 1 << 30  # rank of positions outside the tile
 
 
@@ -58,21 +60,22 @@ def groups(order: Order, shape: Sequence[int], first: int, stop: int) -> list[Gr
 
 @dataclass(frozen=True, slots=True)
 class PaddedLevel:
-    """Samples and ranks of a level with a margin as wide as the window's reach, flattened."""
+    """Samples and ranks of a level with a margin as wide as the window's reach, flattened, tile after tile."""
 
     level: int
-    samples: Tensor  # (padded positions, channels) uint8
-    ranks: Tensor  # (padded positions,) int32
+    samples: Tensor  # (tiles * padded positions, channels) uint8
+    ranks: Tensor  # (tiles * padded positions,) int32
+    starts: NDArray[np.int64]  # where each tile starts, (tiles, 1)
     pitch: NDArray[np.int64]  # flat distance of neighbours along each axis, (axes,)
     margin: int
 
     def flat(self, positions: NDArray[np.int64]) -> Tensor:
-        """Flat indices (n,) of positions (n, axes)."""
-        return torch.from_numpy((positions + self.margin) @ self.pitch)
+        """Flat indices (tiles * n,) of positions (n, axes) of every tile."""
+        return torch.from_numpy(((positions + self.margin) @ self.pitch + self.starts).ravel())
 
 
 class Evaluated(NamedTuple):
-    """What the network makes of n positions."""
+    """What the network makes of n positions of all tiles together."""
 
     network: ExactNetwork
     state: Tensor  # (n, hidden)
@@ -84,71 +87,87 @@ class Evaluated(NamedTuple):
         return self.network.start(self.state, self.scale)
 
 
-class Tile:
-    """The samples of a tile, all (encoding) or those decoded so far, and the windows read from them."""
+class Tiles:
+    """The samples of tiles of one shape, all (encoding) or those decoded so far, and the windows read from them."""
 
     def __init__(
-        self, model: Model, samples: NDArray[np.uint8], description: Description = PLAIN,
+        self, model: Model, samples: NDArray[np.uint8], descriptions: Sequence[Description],
         known: NDArray[np.bool_] | None = None,
     ) -> None:  # fmt: skip
-        """Samples are (rows, columns, the model's channels), written to while decoding, and mirrored already.
+        """Samples are (tiles, rows, columns, the model's channels), written to while decoding, and mirrored already.
 
         Those at positions ``known`` (rows, columns) are there from the beginning.
         """
         self.model, self.samples = model, samples
-        self._picture = model.network.described(description.style, description.latents)
-        self.shape = samples.shape[:-1]
+        self._pictures = torch.stack([model.network.described(each.style, each.latents) for each in descriptions])
+        self.shape = samples.shape[1:-1]
         self._ranks = model.order.rank_map(self.shape).astype(np.int32)
         self._known = known
         if known is not None:
             self._ranks[known] = COARSER
         self._padded: PaddedLevel | None = None
 
+    def __len__(self) -> int:
+        return len(self.samples)
+
     def padded(self, level: int) -> PaddedLevel:
         """The level's padded copy; it holds what coarser groups have decoded, because it is made after them."""
         if self._padded is None or self._padded.level != level:
             margin = self.model.config.radius
-            every = (slice(None, None, 1 << level),) * len(self.shape)
+            every = slice(None), *(slice(None, None, 1 << level) for _ in self.shape)
             widths = [(margin, margin)] * len(self.shape)
-            ranks = np.pad(self._ranks[every], widths, constant_values=UNREACHED)
-            samples = np.pad(self.samples[every], [*widths, (0, 0)]).reshape(-1, self.samples.shape[-1])
+            ranks = np.pad(self._ranks[every[1:]], widths, constant_values=UNREACHED)
+            samples = np.pad(self.samples[every], [(0, 0), *widths, (0, 0)])
             pitch = np.array([np.prod(ranks.shape[i + 1 :], dtype=np.int64) for i in range(ranks.ndim)])
-            flat_ranks = torch.from_numpy(ranks.ravel())
-            self._padded = PaddedLevel(level, torch.from_numpy(samples), flat_ranks, pitch, margin)
+            self._padded = PaddedLevel(
+                level, torch.from_numpy(samples.reshape(-1, samples.shape[-1])),
+                torch.from_numpy(np.tile(ranks.ravel(), len(self))), np.arange(len(self))[:, None] * ranks.size,
+                pitch, margin,
+            )  # fmt: skip
         return self._padded
 
     def features(self, group: Group, positions: NDArray[np.int64]) -> Features:
-        """What is known around positions of a group before its step."""
+        """What is known around positions (n, axes) of a group, of every tile, before its step."""
+        return self._windows(group, self.padded(group.level).flat(positions))
+
+    def _windows(self, group: Group, flat: Tensor) -> Features:
+        """What is known around flat indices."""
         model, padded = self.model, self.padded(group.level)
         offsets = torch.from_numpy(model.config.offsets @ padded.pitch)
-        index = padded.flat(positions).unsqueeze(1) + offsets
+        index = flat.unsqueeze(1) + offsets
         flat = index.flatten()
         values = padded.samples.index_select(0, flat).view(*index.shape, -1).to(model.network.device)
         known = (padded.ranks.index_select(0, flat) < group.first).view(index.shape).to(model.network.device)
         return model.features(values, known)
 
     def evaluate(self, group: Group, positions: NDArray[np.int64]) -> Evaluated:
-        """What the network makes of positions of a group, given the ranks before its step."""
-        network, parts = self.model.network, []
-        for start in range(0, len(positions), BATCH):
-            features = self.features(group, positions[start : start + BATCH])
-            hidden = network.hidden(features, group.level, self._picture)
+        """What the network makes of positions (n, axes) of a group, of every tile, given the ranks before its step."""
+        network, parts, flat = self.model.network, [], self.padded(group.level).flat(positions)
+        pictures = torch.arange(len(self), device=network.device).repeat_interleave(len(positions))
+        for batch, picture in zip(torch.split(flat, BATCH), torch.split(pictures, BATCH), strict=True):
+            features = self._windows(group, batch)
+            hidden = network.hidden(features, group.level, self._pictures.index_select(0, picture))
             parts.append((hidden, features.reference, features.scale))
         state, reference, scale = (torch.cat(part) for part in zip(*parts, strict=True))
         return Evaluated(network, state, reference, scale)
+
+    def _at(self, group: Group, positions: NDArray[np.int64]) -> tuple[slice | NDArray[np.int64], ...]:
+        """Where positions (n, axes) of a group are among the samples."""
+        return slice(None), *(positions << group.level).T
 
     def missing(self, group: Group, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """Those of the positions (n, axes) of a group that are not known from the beginning."""
         return positions if self._known is None else positions[~self._known[tuple((positions << group.level).T)]]
 
     def read(self, group: Group, positions: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Samples (n, channels) at positions of a group."""
-        samples: NDArray[np.uint8] = self.samples[tuple((positions << group.level).T)]
-        return samples
+        """Samples (tiles * n, channels) at positions (n, axes) of a group."""
+        samples: NDArray[np.uint8] = self.samples[self._at(group, positions)]
+        return samples.reshape(-1, samples.shape[-1])
 
     def write(self, group: Group, positions: NDArray[np.int64], samples: NDArray[np.uint8]) -> None:
-        """Set samples (n, 1 or channels) at positions of a group."""
-        self.samples[tuple((positions << group.level).T)] = samples
+        """Set samples (tiles * n, 1 or channels) at positions (n, axes) of a group."""
+        each = samples.reshape(len(self), len(positions), -1)
+        self.samples[self._at(group, positions)] = each
         padded = self.padded(group.level)
         padded.samples[padded.flat(positions)] = torch.from_numpy(samples)
 
@@ -159,5 +178,5 @@ def replicated(model: Model, samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def mirrored(samples: NDArray[np.uint8], mirror: int) -> NDArray[np.uint8]:
-    """Samples (rows, columns, channels) upside down if bit 0 of ``mirror`` is set, left to right if bit 1 is."""
-    return samples[:: -1 if mirror & 1 else 1, :: -1 if mirror & 2 else 1]
+    """Samples (..., rows, columns, channels) upside down if bit 0 of ``mirror`` is set, left to right if bit 1 is."""
+    return samples[..., :: -1 if mirror & 1 else 1, :: -1 if mirror & 2 else 1, :]

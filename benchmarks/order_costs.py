@@ -16,8 +16,9 @@ from overhead import bits
 from ardm_compress.ardm.costs import conditional_bits
 from ardm_compress.ardm.order import Order, make_order
 from ardm_compress.ardm.schedule import Plan, Schedule, plan_all, table_from_conditional
+from ardm_compress.container import PLAIN
 from ardm_compress.exact.model import Model
-from ardm_compress.tile import Group, Tile
+from ardm_compress.tile import Group, Tiles
 
 ORDERS = ("spread", "random", "raster", "block")
 PERIOD = 8
@@ -40,7 +41,7 @@ class Measured:
         """Bits per subpixel of the schedules, which are of the ranks that are not empty in the largest picture."""
         coder, sums, count = replace(self.model, order=order), np.zeros(len(schedules)), 0
         for picture, positions in zip(self.pictures, self.positions, strict=True):
-            tile, rank = Tile(coder, picture), order.rank_map(picture.shape[:2])[tuple(positions.T)]
+            tile, rank = Tiles(coder, picture[None], [PLAIN]), order.rank_map(picture.shape[:2])[tuple(positions.T)]
             for number, schedule in enumerate(schedules):
                 first = starts(schedule)[rank]
                 sums[number] += position_bits(coder, tile, positions, rank, first).sum()
@@ -57,7 +58,7 @@ class Measured:
         coder, n = replace(self.model, order=order), order.ranks_per_level
         sums, counts = np.zeros((n, n)), np.zeros(n)
         for picture, positions in zip(self.pictures, self.positions, strict=True):
-            tile, rank = Tile(coder, picture), order.rank_map(picture.shape[:2])[tuple(positions.T)]
+            tile, rank = Tiles(coder, picture[None], [PLAIN]), order.rank_map(picture.shape[:2])[tuple(positions.T)]
             counts += np.bincount(rank, minlength=n)
             for first in range(n):
                 later = rank >= first
@@ -67,7 +68,7 @@ class Measured:
 
 
 def position_bits(
-    coder: Model, tile: Tile, positions: NDArray[np.int64], rank: NDArray[np.int64], first: NDArray[np.int64]
+    coder: Model, tile: Tiles, positions: NDArray[np.int64], rank: NDArray[np.int64], first: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Bits (n,) of positions (n, 2) of ranks (n,), given the ranks below ``first`` (n,)."""
     found = np.zeros(len(positions))
@@ -81,7 +82,7 @@ def position_bits(
     return found
 
 
-def _group_bits(coder: Model, tile: Tile, groups: list[Group]) -> NDArray[np.float64]:
+def _group_bits(coder: Model, tile: Tiles, groups: list[Group]) -> NDArray[np.float64]:
     """Bits of the groups' positions, all of one level, without style and latents."""
     features = [tile.features(group, group.positions) for group in groups]
     inputs, bucket, reference, scale = (torch.cat(part) for part in zip(*features, strict=True))

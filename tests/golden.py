@@ -130,6 +130,7 @@ GOLDEN_SOUND = {f"{SOUND}-{name}": source for name, source in SOUNDS.items()}
 # files that the encoder would make otherwise today, since it has learnt to make them shorter -> what it makes
 LATER = {
     f"{NEWEST}-rgb-sections": f"{NEWEST}-{PROGRESSIVE}",
+    f"{NEWEST}-rgb-1-call": f"{NEWEST}-rgb-1-call-exact",  # styles and latents are compared in exact integers
     f"{PICTURE}-palette": f"{PICTURE}-palette-short-wrapper",
     f"{PICTURE}-photo-text": f"{PICTURE}-photo-text-wrapped",
     f"{PICTURE}-bmp": f"{PICTURE}-bmp-wrapped",

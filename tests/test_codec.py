@@ -288,8 +288,8 @@ def test_the_style_that_suits_an_image_is_chosen(monkeypatch: pytest.MonkeyPatch
     assert (header_of(data).style, header_of(data).mirror) == (style, mirror)
     np.testing.assert_array_equal(api.decode(data), samples)
     unstyled = header_of(data).description(0)._replace(style=0, mirror=0)
-    monkeypatch.setattr(array, "choose_style", lambda *_: (0, 0))
-    monkeypatch.setattr(array, "describe_tile", lambda *_: unstyled)
+    monkeypatch.setattr(array, "choose_styles", lambda *_: [(0, 0)])
+    monkeypatch.setattr(array, "describe_tiles", lambda *_: [unstyled])
     assert len(data) < 0.97 * len(api.encode(samples, budget=16))
 
 
@@ -299,7 +299,7 @@ def test_latents_are_fitted_where_they_save_more_than_they_take(monkeypatch: pyt
     described = header_of(data).description(0)
     assert described.latents
     np.testing.assert_array_equal(api.decode(data), samples)
-    monkeypatch.setattr(array, "describe_tile", lambda *_: described._replace(latents=()))
+    monkeypatch.setattr(array, "describe_tiles", lambda *_: [described._replace(latents=())])
     assert len(data) < 0.98 * len(api.encode(samples, budget=16))
     monkeypatch.undo()
     assert not header_of(api.encode(samples[:7, :7], budget=16)).latents
@@ -359,11 +359,11 @@ def test_groups_take_every_position_once() -> None:
 
 def test_a_step_sees_only_the_ranks_before_it(model: Model, photo: Samples) -> None:
     """Mixtures of a step do not change with the samples of its own and later ranks: the decoder has not got them."""
-    tiles = [tile.Tile(model, samples.copy(), Description(1)) for samples in (photo, photo)]
+    tiles = [tile.Tiles(model, samples[None].copy(), [Description(1)]) for samples in (photo, photo)]
     order, shape = model.order, photo.shape[:2]
     first, stop = order.ranks(shape) - 60, order.ranks(shape) - 20
     unknown = order.rank_map(shape) >= first
-    tiles[1].samples[unknown] = 255 - tiles[1].samples[unknown]
+    tiles[1].samples[:, unknown] = 255 - tiles[1].samples[:, unknown]
     for group in tile.groups(order, shape, first, stop):
         evaluated = (each.evaluate(group, group.positions) for each in tiles)
         a, b = (block.channels().parameters(block.reference[:, 0]) for block in evaluated)

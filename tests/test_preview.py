@@ -37,7 +37,7 @@ def prefix(data: bytes, sections: int) -> bytes:
 def test_a_preview_needs_only_the_beginning(
     photo: Samples, monkeypatch: pytest.MonkeyPatch, mirror: int, level: int
 ) -> None:
-    monkeypatch.setattr(array, "choose_style", lambda *_: (0, mirror))
+    monkeypatch.setattr(array, "choose_styles", lambda *_: [(0, mirror)])
     samples = photo[:33, :38]
     data = api.encode(samples, budget=6)
     part = prefix(data, array.SECTIONS - level)
@@ -53,7 +53,7 @@ def test_a_preview_needs_only_the_beginning(
 
 def test_previews_of_tiles_lie_side_by_side(photo: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(array, "TILE", 16)
-    monkeypatch.setattr(array, "choose_style", lambda *_: (0, 0))
+    monkeypatch.setattr(array, "choose_styles", lambda *_: [(0, 0)])
     data = api.encode(photo, budget=4)
     for level in range(1, 5):
         np.testing.assert_array_equal(api.decode(data, level=level), photo[:: 1 << level, :: 1 << level])

@@ -86,9 +86,9 @@ class ExactNetwork:
         row = torch.div(sums + INPUT_STEP // 2, INPUT_STEP, rounding_mode="floor")
         return self._style[style] + row.to(self.device, torch.float32)
 
-    def hidden(self, features: Features, level: int, picture: Tensor) -> Tensor:
-        """Hidden state of n positions of one level of a picture, (n, hidden), integers within +-CLIP."""
-        row = min(level, self.config.levels - 1)
+    def hidden(self, features: Features, level: int | Tensor, picture: Tensor) -> Tensor:
+        """Hidden state (n, hidden) of positions, integers within +-CLIP; level and picture are of all, or of each."""
+        row = torch.as_tensor(level).clamp(max=self.config.levels - 1)
         embedding = self._bucket.index_select(0, features.bucket).add_(self._level[row] + picture)
         stream = self._input(features.inputs, embedding)
         for expand, contract in self._blocks:

@@ -23,7 +23,7 @@ from ardm_compress.container import (
     sample_checksum,
     write_file,
 )
-from ardm_compress.describe import choose_style, describe_tile
+from ardm_compress.describe import choose_styles, describe_tiles
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.image.tiling import SECTIONS, TILE, check_level, tile_side
 from ardm_compress.layout import tile_steps
@@ -72,6 +72,7 @@ def encode(
     *,
     budget: int | None = None,
     model: str = "photo",
+    describe: bool = True,
     jobs: int = 1,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
@@ -82,6 +83,8 @@ def encode(
         samples: (rows, columns, 1 or 3), 8 bits.
         budget: network calls, at least 1; more make a smaller file. Above the useful maximum, the maximum is used.
         model: name of a model; ``auto`` is the one that makes the middle of the image smallest.
+        describe: tell the network of each tile what the encoder finds out about it, which takes most of the time of
+            small images and makes them some percent smaller.
         jobs: processes for the tiles, as far as the memory allows; the bytes do not depend on it.
         limits: over which an image is refused.
         progress: called with the network calls done and their total.
@@ -98,24 +101,21 @@ def encode(
     rows, columns = samples.shape[:2]
     limits.check_image(rows, columns, samples.shape[2])
     budget = given_budget(budget)
-    entry = find_model(_best_model(samples, budget) if model == AUTO else model)
+    entry = find_model(_best_model(samples, budget, describe) if model == AUTO else model)
     coder = model_of(entry, 2)
-    _check_channels(samples.shape[2], coder)
-    tile = tile_side(rows, TILE), tile_side(columns, TILE)
-    sections = SECTIONS if prod(tile) >= SECTIONED_FROM else 1
-    header = Header(
-        shape=(rows, columns), channels=samples.shape[2], model_id=coder.model_id, tile=tile, sections=sections,
-        progressive=sections > 1, runs=_plan_runs(coder, tile, budget), checksums=(), lengths=(),
-    )  # fmt: skip
+    check_channels(samples.shape[2], coder)
+    header = new_header(coder, (rows, columns), samples.shape[2], budget)
     tiles = prod(header.grid)
-    style, mirror = choose_style(coder, samples[header.tile_box(tiles // 2)])
-    header = replace(header, style=style, mirror=mirror)
-    jobs = _jobs(jobs, limits, tile, samples.nbytes, tiles)
+    if describe:
+        ((style, mirror),) = choose_styles(coder, samples[header.tile_box(tiles // 2)][None])
+        header = replace(header, style=style, mirror=mirror)
+    jobs = _jobs(jobs, limits, header.tile, samples.nbytes, tiles)
     count = Counter(progress, _calls(header, coder))
     tasks = (
-        (_tile_of(header, entry, coder, index), samples[header.tile_box(index)], sections, count.inside(jobs))
+        (_tile_of(header, entry, coder, index), samples[header.tile_box(index)], header.sections, describe,
+         count.inside(jobs))
         for index in range(tiles)
-    )
+    )  # fmt: skip
     coded, latents, checksums = [], [], []
     for payloads, found, checksum in ordered(_encode_tile, tasks, jobs):
         coded.append(payloads)
@@ -123,7 +123,7 @@ def encode(
         checksums.append(checksum)
         count.tile(tiles)
     header = replace(header, latents=tuple(latents), checksums=tuple(checksums))
-    return write_file(header, [payloads[section] for section in range(sections) for payloads in coded])
+    return write_file(header, [payloads[section] for section in range(header.sections) for payloads in coded])
 
 
 def decode(
@@ -151,7 +151,7 @@ def decode(
     """
     check_level(level)
     header, payloads = read_file(data, limits, whole=level == 0)
-    entry, coder = _model_of_file(header)
+    entry, coder = model_of_header(header)
     shape, tile = scaled(header.shape, header.tile, level)
     wanted = region_box(region, shape)
     limits.check_memory(prod(box_shape(wanted)) * header.channels)
@@ -193,7 +193,7 @@ def salvage(
         As ``decode``, if the header is damaged or cut short.
     """
     header, payloads = read_file(data, limits, whole=False)
-    entry, coder = _model_of_file(header)
+    entry, coder = model_of_header(header)
     limits.check_memory(prod(header.shape) * header.channels)
     samples = np.empty((*header.shape, header.channels), np.uint8)
     tiles, inexact = prod(header.grid), []
@@ -254,6 +254,16 @@ def given_budget(budget: int | None) -> int:
     return budget
 
 
+def new_header(coder: Model, shape: tuple[int, int], channels: int, budget: int) -> Header:
+    """Of an image of that shape (rows, columns), whose tiles have not been looked at yet."""
+    tile = tile_side(shape[0], TILE), tile_side(shape[1], TILE)
+    sections = SECTIONS if prod(tile) >= SECTIONED_FROM else 1
+    return Header(
+        shape=shape, channels=channels, model_id=coder.model_id, tile=tile, sections=sections,
+        progressive=sections > 1, runs=_plan_runs(coder, tile, budget), checksums=(), lengths=(),
+    )  # fmt: skip
+
+
 def planned_steps(coder: Model, shape: tuple[int, int], budget: int) -> Steps:
     """First and stop rank of every step of a tile, of at most ``budget`` steps."""
     return tile_steps(_plan_runs(coder, shape, budget), coder.order, shape, shape)
@@ -265,11 +275,13 @@ def _jobs(wanted: int, limits: Limits, tile: tuple[int, int], samples: int, tile
 
 
 def _encode_tile(
-    tile: CodedTile, samples: NDArray[np.uint8], sections: int, progress: codec.Progress
+    tile: CodedTile, samples: NDArray[np.uint8], sections: int, describe: bool, progress: codec.Progress
 ) -> tuple[list[bytes], tuple[int, ...], int]:
     """Payloads of every section, latents and checksum of a tile."""
     coder = model_of(tile.entry, 2)
-    description = describe_tile(coder, samples, tile.description.style, tile.description.mirror)
+    description = tile.description
+    if describe:
+        (description,) = describe_tiles(coder, samples[None], [description[:2]])
     payloads = codec.encode_tile(coder, samples, tile.steps, sections, progress, description)
     payloads = [payload[::-1] if tile.progressive else payload for payload in payloads]
     return payloads, description.latents, sample_checksum(samples.tobytes())
@@ -309,10 +321,11 @@ def _tile_of(header: Header, entry: ModelFile, coder: Model, index: int) -> Code
     return CodedTile(entry, shape, header.channels, steps, header.progressive, header.description(index))
 
 
-def _model_of_file(header: Header) -> tuple[ModelFile, Model]:
+def model_of_header(header: Header) -> tuple[ModelFile, Model]:
+    """The model of a file; UnsupportedError if there is none, FormatError if it is not of such files."""
     entry = model_of_file(header.model_id)
     coder = model_of(entry, 2)
-    _check_channels(header.channels, coder)
+    check_channels(header.channels, coder)
     config, latents = coder.config, max(map(len, header.latents), default=0)
     if header.style >= config.styles or latents > config.latents:
         message = f"style {header.style} and {latents} latents; its model has {config.styles} and {config.latents}"
@@ -320,14 +333,19 @@ def _model_of_file(header: Header) -> tuple[ModelFile, Model]:
     return entry, coder
 
 
-def _best_model(samples: NDArray[np.uint8], budget: int) -> str:
+def _best_model(samples: NDArray[np.uint8], budget: int, describe: bool) -> str:
     """The name of the model that makes the middle of an image smallest."""
     rows, columns = (slice(max(0, side - TRIED) // 2, (side + TRIED) // 2) for side in samples.shape[:2])
     part = samples[rows, columns]
-    return min(candidates(2, samples.shape[2]), key=lambda name: len(encode(part, budget=budget, model=name)))
+
+    def size(name: str) -> int:
+        return len(encode(part, budget=budget, model=name, describe=describe))
+
+    return min(candidates(2, samples.shape[2]), key=size)
 
 
-def _check_channels(channels: int, coder: Model) -> None:
+def check_channels(channels: int, coder: Model) -> None:
+    """Raise UnsupportedError if a model has fewer channels."""
     if channels > coder.config.channels:
         raise UnsupportedError(f"the image has {channels} channels, its model only {coder.config.channels}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -67,6 +68,7 @@ def encode_image(
     *,
     budget: int | None = None,
     model: str = "photo",
+    describe: bool = True,
     strip: bool = False,
     force_pixels: bool = False,
     jobs: int = 1,
@@ -81,6 +83,7 @@ def encode_image(
         data: the whole file.
         budget: network calls, as for ``encode``.
         model: name of a model, as for ``encode``.
+        describe: as for ``encode``.
         strip: leave out metadata.
         force_pixels: of files that are lossy or would be stored, compress the pixels as those of a PNG file.
         jobs: processes, as for ``encode``.
@@ -93,8 +96,14 @@ def encode_image(
     picture = taken_apart(data, strip=strip, force_pixels=force_pixels, limits=limits)
     if picture is None:
         return stored(data)
-    coded = encode_picture(picture, Settings(budget, model), jobs=jobs, limits=limits, progress=progress)
-    return coded if strip or force_pixels or len(coded) <= len(data) else min(coded, stored(data), key=len)
+    settings = Settings(budget, model, describe)
+    coded = encode_picture(picture, settings, jobs=jobs, limits=limits, progress=progress)
+    return coded if strip or force_pixels else not_larger(coded, data)
+
+
+def not_larger(coded: bytes, data: bytes) -> bytes:
+    """A compressed file, or the one that stores the original as it is if it has become larger than that."""
+    return coded if len(coded) <= len(data) else min(coded, stored(data), key=len)
 
 
 def decode_image(
@@ -120,8 +129,8 @@ def decode_image(
         As ``decode``.
     """
     if is_picture(data):
-        return _decode_tiles(data, region, level, jobs, limits, progress)
-    wrapper, file = _unwrapped(data, limits, whole=level == 0)
+        return decode_tiles(data, region=region, level=level, jobs=jobs, limits=limits, progress=progress)
+    wrapper, file = unwrapped(data, limits, whole=level == 0)
     shown = wrapper if region is None and level == 0 else part_wrapper(wrapper)
     from ardm_compress.image import array
 
@@ -137,7 +146,7 @@ def salvage_image(data: Data, *, limits: Limits = DEFAULT_LIMITS, progress: Prog
     """
     if is_picture(data):
         return _salvage_tiles(data, limits, progress)
-    wrapper, file = _unwrapped(data, limits, whole=False)
+    wrapper, file = unwrapped(data, limits, whole=False)
     from ardm_compress.image import array
 
     samples, inexact, tiles = array.salvage(file, limits=limits, progress=progress)
@@ -164,10 +173,12 @@ def encode_picture(
     if is_for_model(wrapper.depth, wrapper.channels):
         shares = list(ordered(compared, ((part, settings) for part in parts), workers))
         if all(share is not None and share < CLEAR for share in shares):
-            model, budget = settings.model, settings.budget
             from ardm_compress.image import array
 
-            file = array.encode(samples, budget=budget, model=model, jobs=jobs, limits=limits, progress=progress)
+            file = array.encode(
+                samples, budget=settings.budget, model=settings.model, describe=settings.describe, jobs=jobs,
+                limits=limits, progress=progress,
+            )  # fmt: skip
             return _wrapped(wrapper, file)
     tasks = ((part, wrapper.depth, settings, share) for part, share in zip(parts, shares, strict=True))
     payloads = []
@@ -186,7 +197,7 @@ def _wrapped(wrapper: Wrapper, file: bytes) -> bytes:
     return file if wrapper == png.plain(wrapper.channels) else write_wrapped(write_wrapper(wrapper), file)
 
 
-def _unwrapped(data: Data, limits: Limits, *, whole: bool) -> tuple[Wrapper, Data]:
+def unwrapped(data: Data, limits: Limits, *, whole: bool) -> tuple[Wrapper, Data]:
     """What surrounds the samples, and the file of the model, which this refuses before anything large is imported.
 
     It is refused if it is too large, or has another number of channels than its wrapper, or an unknown model.
@@ -208,12 +219,14 @@ def wrapper_of(data: Data, limits: Limits = DEFAULT_LIMITS) -> Wrapper:
     """
     if is_picture(data):
         return read_wrapper(read_picture_header(data, limits)[0].wrapper)
-    return _unwrapped(data, limits, whole=False)[0]
+    return unwrapped(data, limits, whole=False)[0]
 
 
-def _decode_tiles(
-    data: Data, region: Region | None, level: int, jobs: int, limits: Limits, progress: Progress | None
-) -> Picture:
+def decode_tiles(
+    data: Data, *, region: Region | None = None, level: int = 0, jobs: int = 1, limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None, known: Mapping[bytes, NDArray[np.uint8]] | None = None,
+) -> Picture:  # fmt: skip
+    """As ``decode_image``, of a file whose tiles are coded one by one; ``known`` as for ``methods.decode_tile``."""
     check_level(level)
     header, payloads = read_file(data, limits)
     if region is None:
@@ -226,7 +239,7 @@ def _decode_tiles(
     samples = np.empty((*box_shape(wanted), wrapper.channels), sample_type(wrapper.depth))
     touched = [index for index in range(prod(header.grid)) if shared(tile_box(shape, tile, index), wanted)]
     shapes = [(*box_shape(header.tile_box(index)), wrapper.channels) for index in touched]
-    tasks = ((payloads[index], sides, wrapper.depth) for index, sides in zip(touched, shapes, strict=True))
+    tasks = ((payloads[index], sides, wrapper.depth, known) for index, sides in zip(touched, shapes, strict=True))
     slow = sum(payloads.first(index) in (bytes([MODEL]), bytes([APART])) for index in touched)
     jobs = limits.jobs(jobs, samples.nbytes, slow)
     for done, (index, part) in enumerate(zip(touched, ordered(decode_tile, tasks, jobs), strict=True), 1):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ardm_compress import codec
+from ardm_compress.container import PLAIN
 from ardm_compress.errors import LimitError, UnsupportedError
 from ardm_compress.image.array import check_kind, given_budget, planned_steps
 from ardm_compress.limits import DEFAULT_LIMITS
@@ -19,7 +20,7 @@ from ardm_compress.loading import model_of
 from ardm_compress.models import find_model
 from ardm_compress.progress import Counter, Progress
 from ardm_compress.sources import Coded
-from ardm_compress.tile import Tile, replicated
+from ardm_compress.tile import Tiles, replicated
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,9 +100,9 @@ def inpaint(
     if not known[0, 0]:
         drawn[0, 0], known[0, 0] = _nearest(part, known), True
     count = Counter(progress, len(steps))
-    tile = Tile(coder, np.array(replicated(coder, drawn)), known=known)
-    codec.draw(tile, channels, steps, [_noise(int((~known).sum()) * channels, seed)], count.one)
-    painted[box] = tile.samples[..., :channels]
+    tiles = Tiles(coder, np.array(replicated(coder, drawn[None])), [PLAIN], known=known)
+    codec.draw(tiles, channels, steps, [_noise(int((~known).sum()) * channels, seed)], count.one)
+    painted[box] = tiles.samples[0, ..., :channels]
     return painted
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -28,6 +29,7 @@ TRIED_PLACES: Final = (0.25, 0.75)  # of an axis, where they are
 HOPEFUL: Final = 1.25  # the model is tried on all of a tile unless its estimate, 10 % too high, is more than that
 SIMPLE: Final = 32  # of what others make so many times smaller, the model takes more
 CLEAR: Final = 1.0  # the others are not if it is estimated to take less than that
+NATURAL: Final = 0.4  # of raw samples, which WebP takes at first try of what is no drawing; slower ways gain little
 JPEG_XL_START: Final = b"\xff\x0a"
 JPEG_XL_BITS: Final = (9, 13, 18, 30)  # of a side
 JPEG_XL_RATIOS: Final = ((0, 1), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # of columns to rows
@@ -40,6 +42,8 @@ class Settings:
 
     budget: int | None = None  # network calls
     model: str = "photo"  # name
+    describe: bool = True  # tell the network about tiles
+    made: Mapping[bytes, bytes] = field(default_factory=dict)  # files that the model makes of tiles, by ``key_of`` them
 
 
 DEFAULT_SETTINGS: Final = Settings()
@@ -59,18 +63,45 @@ def encode_tile(
     streams, channels = [_raw(samples, depth)], samples.shape[2]
     if by_model is None:
         by_model = compared(samples, settings) if is_for_model(depth, channels) else CLEAR
-    if by_model >= CLEAR:
+    if is_for_model(depth, channels) and by_model <= HOPEFUL:
+        streams.append(bytes([MODEL]) + _by_model(samples, settings)[len(START) :])
+    small = samples.shape[0] * samples.shape[1] <= TRIED**2
+    if by_model >= CLEAR and not (small and len(streams) > 1 and _settled(samples, min(map(len, streams)))):
         streams += _others(samples, depth)
         mixed = contexts.pack(samples, depth)
         streams += [] if mixed is None else [bytes([CONTEXTS]) + mixed]
-    if is_for_model(depth, channels) and by_model <= HOPEFUL:
-        from ardm_compress.image import array  # here, because it imports torch
-
-        file = array.encode(np.asarray(samples, np.uint8), budget=settings.budget, model=settings.model)
-        streams.append(bytes([MODEL]) + file[len(START) :])
     if channels in (2, 4):
         streams.append(_apart(samples, depth, settings))
     return min(streams, key=len)
+
+
+def _by_model(samples: NDArray[Any], settings: Settings) -> bytes:
+    """The file that the model makes of a tile."""
+    from ardm_compress.image import array  # here, because it imports torch
+
+    made = settings.made.get(key_of(samples)) if settings.made else None
+    budget, model, describe = settings.budget, settings.model, settings.describe
+    return made or array.encode(np.asarray(samples, np.uint8), budget=budget, model=model, describe=describe)
+
+
+def key_of(samples: NDArray[np.uint8]) -> bytes:
+    """What tells apart all tiles of 8-bit samples."""
+    return struct.pack("<3I", *samples.shape) + samples.tobytes()
+
+
+def parts_for_model(samples: NDArray[Any], depth: int) -> list[NDArray[Any]]:
+    """What ``encode_tile`` lets the model code of a small tile."""
+    channels = samples.shape[2]
+    if depth != MODEL_DEPTH:
+        return []
+    return [samples] if channels in MODEL_CHANNELS else [samples[..., :-1], samples[..., -1:]]
+
+
+def files_of_model(stream: bytes) -> list[bytes]:
+    """The files of the model that a tile's stream holds; FormatError if that cannot be told."""
+    if stream[:1] == bytes([APART]):
+        return [file for part in _parted(stream[1:]) for file in files_of_model(part)]
+    return [_whole(stream[1:])] if stream[:1] == bytes([MODEL]) else []
 
 
 def is_for_model(depth: int, channels: int) -> bool:
@@ -78,8 +109,16 @@ def is_for_model(depth: int, channels: int) -> bool:
     return depth == MODEL_DEPTH and channels in MODEL_CHANNELS
 
 
-def decode_tile(stream: bytes, shape: tuple[int, int, int], depth: int) -> NDArray[Any]:
-    """Inverse of ``encode_tile``; ``shape`` (rows, columns, channels).
+def decode_tile(
+    stream: bytes, shape: tuple[int, int, int], depth: int, known: Mapping[bytes, NDArray[np.uint8]] | None = None
+) -> NDArray[Any]:
+    """Inverse of ``encode_tile``.
+
+    Args:
+        stream: of the tile.
+        shape: (rows, columns, channels).
+        depth: bits of a sample.
+        known: samples that files of the model are known to hold.
 
     Raises:
         FormatError: damaged, or not a stream of such samples.
@@ -93,7 +132,8 @@ def decode_tile(stream: bytes, shape: tuple[int, int, int], depth: int) -> NDArr
             raise FormatError("a tile has other sides than its file says", section="payload")
         from ardm_compress.image import array
 
-        return array.decode(_whole(body))
+        found = (known or {}).get(_whole(body))
+        return array.decode(_whole(body)) if found is None else found
     if method == bytes([WEBP]) and depth <= 8:
         return _of_depth(webp.unpack(body, shape), depth)
     if method == bytes([JPEG_XL]):
@@ -101,7 +141,7 @@ def decode_tile(stream: bytes, shape: tuple[int, int, int], depth: int) -> NDArr
     if method == bytes([CONTEXTS]):
         return contexts.unpack(body, shape, depth)
     if method == bytes([APART]) and shape[2] in (2, 4):
-        return _from_apart(body, shape, depth)
+        return _from_apart(body, shape, depth, known)
     raise FormatError("a tile is coded in a way that version 1 does not define", section="payload")
 
 
@@ -142,6 +182,12 @@ def _whole(body: bytes) -> bytes:
 def of_model(stream: bytes) -> bytes | None:
     """The file that a stream of the model is, by itself."""
     return _whole(stream[1:]) if stream[0] == MODEL else None
+
+
+def _settled(samples: NDArray[Any], best: int) -> bool:
+    """Whether a tile of 8 bits is no drawing, and others hardly make it smaller than it is at best so far."""
+    quick = len(webp.pack(np.asarray(samples, np.uint8), quick=True))
+    return best < quick and quick > NATURAL * samples.size and best < len(_jpeg_xl(samples))
 
 
 def _others(samples: NDArray[Any], depth: int) -> list[bytes]:
@@ -254,10 +300,12 @@ def _apart(samples: NDArray[Any], depth: int, settings: Settings) -> bytes:
     return bytes([APART]) + write_varint(len(colour)) + colour + rest
 
 
-def _from_apart(body: bytes, shape: tuple[int, int, int], depth: int) -> NDArray[Any]:
+def _from_apart(
+    body: bytes, shape: tuple[int, int, int], depth: int, known: Mapping[bytes, NDArray[np.uint8]] | None
+) -> NDArray[Any]:
     first, rest = _parted(body)
-    colour = decode_tile(first, (*shape[:2], shape[2] - 1), depth)
-    return np.concatenate([colour, decode_tile(rest, (*shape[:2], 1), depth)], 2)
+    colour = decode_tile(first, (*shape[:2], shape[2] - 1), depth, known)
+    return np.concatenate([colour, decode_tile(rest, (*shape[:2], 1), depth, known)], 2)
 
 
 def _parted(body: bytes) -> tuple[bytes, bytes]:
