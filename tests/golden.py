@@ -131,6 +131,7 @@ GOLDEN_SOUND = {f"{SOUND}-{name}": source for name, source in SOUNDS.items()}
 LATER = {
     f"{NEWEST}-rgb-sections": f"{NEWEST}-{PROGRESSIVE}",
     f"{NEWEST}-rgb-1-call": f"{NEWEST}-rgb-1-call-exact",  # styles and latents are compared in exact integers
+    f"{PICTURE}-gray-alpha": f"{PICTURE}-gray-alpha-exact",  # the same
     f"{PICTURE}-palette": f"{PICTURE}-palette-short-wrapper",
     f"{PICTURE}-photo-text": f"{PICTURE}-photo-text-wrapped",
     f"{PICTURE}-bmp": f"{PICTURE}-bmp-wrapped",
