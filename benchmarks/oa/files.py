@@ -8,14 +8,15 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from kodak import COMMANDS, SUFFIXES
 from numpy.typing import NDArray
 from PIL import Image
 
 CODERS = {
     "PNG, optipng -o7": ["optipng", "-quiet", "-o7", "-strip", "all", "{source}", "-out", "{target}"],
-    **{name: COMMANDS[name] for name in ("WebP lossless -z 9", "JPEG XL -e 9")},
+    "WebP lossless -z 9": ["cwebp", "-quiet", "-lossless", "-exact", "-z", "9", "{source}", "-o", "{target}"],
+    "JPEG XL -e 9": ["cjxl", "--quiet", "-d", "0", "-e", "9", "{source}", "{target}"],
 }
+SUFFIXES = {"cwebp": ".webp", "cjxl": ".jxl"}
 
 
 def sizes(command: list[str], pictures: NDArray[np.uint8]) -> NDArray[np.int64]:
