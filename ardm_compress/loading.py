@@ -10,7 +10,7 @@ import torch
 
 from ardm_compress.errors import ModelError, UnsupportedError
 from ardm_compress.exact.model import Model, load_model
-from ardm_compress.models import DEVICE
+from ardm_compress.models import DEVICE, DEVICES
 
 if TYPE_CHECKING:
     from ardm_compress.models import ModelFile
@@ -24,6 +24,8 @@ def loaded(entry: ModelFile) -> Model:
         UnsupportedError: there is no such device; ModelError: the model is missing, damaged, or not exact on it.
     """
     device = os.environ.get(DEVICE) or "cpu"
+    if device not in DEVICES:
+        raise UnsupportedError(f"{DEVICE} is {device!r}; choose {', '.join(DEVICES)}")
     if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
         return load_model(entry)
     if not torch.cuda.is_available():

@@ -19,6 +19,7 @@ SHIPPED = (_PACKAGE / "weights", _PACKAGE.parent / "models")  # in an installed 
 MANIFEST = "manifest.json"
 AUTO = "auto"  # stands for whichever model makes the smallest file
 VARIABLE = "ARDM_COMPRESS_MODELS"  # environment variable: folders of the user's own models
+DEVICES = ("auto", "cpu", "cuda")
 DEVICE = "ARDM_COMPRESS_DEVICE"  # environment variable: cpu, cuda, or auto for a GPU if there is one that is exact
 
 
@@ -59,9 +60,17 @@ def manifest() -> tuple[ModelFile, ...]:
     """All models, those that superseded others last."""
     models: list[ModelFile] = []
     for folder in folders():
-        entries = json.loads((folder / MANIFEST).read_text("utf-8"))
-        models += [ModelFile(**{**entry, "file": folder / entry["file"]}) for entry in entries]
+        models += _listed(folder)
     return tuple(models)
+
+
+def _listed(folder: Path) -> list[ModelFile]:
+    """The models of a folder's manifest; ModelError if that is damaged."""
+    try:
+        entries = json.loads((folder / MANIFEST).read_text("utf-8"))
+        return [ModelFile(**{**entry, "file": folder / entry["file"]}) for entry in entries]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelError(f"{folder / MANIFEST} is damaged: {error}") from error
 
 
 def metadata(data: bytes) -> dict[str, str]:

@@ -43,20 +43,22 @@ def use_processors(count: int) -> None:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """SIGTERM, too, lets what is half written be removed."""
+    """SIGTERM and SIGHUP, too, let what is half written be removed."""
 
     def stop(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     try:
-        before = signal.signal(signal.SIGTERM, stop)
+        before = [(number, signal.signal(number, stop)) for number in numbers]
     except ValueError:  # not in the main thread, which alone is told of signals
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def completed(
@@ -64,14 +66,12 @@ def completed(
 ) -> Iterator[tuple[Task, Result | LimitError]]:
     """Tasks and what ``work`` makes of them, as they are done, by so many processes that load what they need once.
 
-    Those that were under way when a process died are worked on again, one by one; if one dies again, that task's
-    result is an error. On an interruption the processes may remove what is half written.
+    The result of those that were under way when a process died is an error: any of them may have been the cause, and
+    any may be done. On an interruption the processes may remove what is half written.
     """
     waiting = iter(tasks)
     while under_way := (yield from _pool(work, waiting, jobs)):
-        for task in under_way:
-            if (yield from _pool(work, iter([task]), 1)):
-                yield task, LimitError(DIED)
+        yield from ((task, LimitError(DIED)) for task in under_way)
 
 
 def _pool(

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from ardm_compress import data
 from ardm_compress.errors import ArdmError, OptionError, OutputExistsError, UnsupportedError
@@ -46,7 +46,7 @@ def size(location: str) -> int | None:
             return path.stat().st_size if path.is_file() else None
         with translated(location):
             return int(filesystem(location).size(location)) if is_url(location) else None
-    except (OSError, TypeError):
+    except (OSError, TypeError, UnsupportedError):
         return None
 
 
@@ -57,7 +57,9 @@ def opened(location: str) -> Iterator[Data]:
         with data.opened(path) as content:
             yield content
     elif location == STDIO:
-        yield sys.stdin.buffer.read()
+        pipe = _open_stream(sys.stdin).buffer
+        with data.spool(iter(lambda: pipe.read(data.BLOCK), b"")) as received:
+            yield data.OnDisk(received)
     else:
         with data.spool() as fetched:
             with translated(location), filesystem(location).open(location, "rb") as file:
@@ -123,8 +125,9 @@ def write(
             path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, count, force=force, like=local(like) if like else None)
     elif location == STDIO:
-        sys.stdout.buffer.writelines(count)
-        sys.stdout.buffer.flush()
+        pipe = _open_stream(sys.stdout).buffer
+        pipe.writelines(count)
+        pipe.flush()
     else:
         _upload(location, count, force=force, parents=parents)
     return count.bytes
@@ -151,6 +154,13 @@ def _compare(location: str, parts: Iterable[bytes]) -> None:
         raise OutputExistsError(f"{location} exists, with other content; use -f (force=True) to overwrite it")
 
 
+def _open_stream(stream: TextIO | None) -> TextIO:
+    """Standard input or output, unless the caller has closed it."""
+    if stream is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF), STDIO)
+    return stream
+
+
 class Counted:
     """Parts of a file, counted as they are taken."""
 
@@ -166,6 +176,8 @@ class Counted:
 def check_removable(location: str) -> None:
     """Raise OptionError unless ``--rm`` could remove a file."""
     path = local(location)
+    if path and not os.path.lexists(path):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     if path is None or path.is_symlink() or not path.is_file():
         raise OptionError(f"--rm removes ordinary local files only, and {location} is none")
 

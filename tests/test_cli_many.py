@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from ardm_compress.batch import run as batch_run
 from ardm_compress.batch.inputs import TAKEN, Job, jobs_of
 from ardm_compress.batch.many import GROUP, SMALL, grouped
 from ardm_compress.batch.presets import DEFAULT, PRESETS
+from ardm_compress.batch.settings import Encoding, Outcome
 from ardm_compress.cli import main
 from ardm_compress.errors import OptionError
 from ardm_compress.media import read_image, write_image
@@ -97,6 +99,7 @@ def test_many_damaged_files_are_named(tree: Path) -> None:
 
 
 def test_processes_and_groups_do_not_change_the_bytes(tree: Path, tmp_path: Path) -> None:
+    write_image(tree / "sub" / "d.png", smooth(3)[5:14, :8])  # of the same shape as a.png
     made = {}
     for jobs in ("1", "2"):
         folder = tmp_path / jobs
@@ -292,14 +295,104 @@ def test_suffixes_choose_files_of_folders_only(tmp_path: Path) -> None:
 
 
 def test_a_process_that_dies_fails_its_files_only() -> None:
-    from ardm_compress.batch.settings import Encoding
-
     groups = [[Job(name, name)] for name in ("a", "dies", "b")]
     found = {outcome.source: outcome for outcome in batch_run.outcomes(dying, Encoding(jobs=2), groups)}
     assert set(found) == {"a", "dies", "b"}
     assert found["a"].code == found["b"].code == 0
     assert found["dies"].code == 4
     assert "memory" in found["dies"].error
+
+
+def test_files_that_may_be_restored_under_one_name_are_refused(tree: Path) -> None:
+    """With -f --rm one overwrote the other, and both compressed files were gone."""
+    succeeded(run("encode", tree / "a.png", *FAST))
+    other = tree / "a.ardm"
+    other.write_bytes((tree / "a.png.ardm").read_bytes())
+    for sources in ([tree / "a.png.ardm", other], ["-r", tree]):
+        assert "one name" in failed(run("decode", "-f", "--rm", *sources), 2)
+    assert other.exists()
+    assert (tree / "a.png.ardm").exists()
+
+
+def test_a_compressed_file_called_dash_is_no_pipe(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tree)
+    succeeded(run("encode", "sub/c.wav", "-o", "./-.ardm", *FAST))
+    assert succeeded(run("decode", "./-.ardm")).stdout_bytes == b""
+    assert Path("./-").read_bytes() == Path("sub/c.wav").read_bytes()
+
+
+def test_lists_have_one_name_a_line_whatever_else_is_in_it(tree: Path) -> None:
+    """A form feed, which names may hold, cut one in two."""
+    odd = tree / "x\x0cy.png"
+    odd.write_bytes((tree / "a.png").read_bytes())
+    listing = CliRunner().invoke(main, ["encode", "--files-from", "-", *FAST], input=f"{odd}\r\n")
+    succeeded(listing)
+    assert Path(f"{odd}.ardm").exists()
+    zeros = CliRunner().invoke(main, ["encode", "--files-from", "-"], input=f"{odd}\0{odd}\0")
+    assert "one name a line" in failed(zeros, 2)
+
+
+def test_standard_input_goes_alone(tree: Path) -> None:
+    result = CliRunner().invoke(main, ["encode", str(tree / "a.png"), "-"], input=b"x")
+    assert result.exit_code == 2
+    assert "by itself" in result.stderr
+
+
+def test_folders_that_cannot_be_read_are_failures(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were passed over in silence."""
+    scan = os.scandir
+
+    def denied(path: str) -> object:
+        if str(path).endswith("sub"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    result = run("encode", "-r", tree, *FAST)
+    assert result.exit_code == 1
+    assert "sub" in result.stderr
+    assert (tree / "a.png.ardm").exists()
+
+
+def test_pipes_in_folders_are_passed_over(tree: Path) -> None:
+    os.mkfifo(tree / "pipe.png")
+    assert "3 files: " in succeeded(run("encode", "-r", tree, *FAST)).stderr
+
+
+def test_a_damaged_manifest_is_a_named_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ardm_compress.models import manifest
+
+    (tmp_path / "manifest.json").write_text("{")
+    monkeypatch.setenv("ARDM_COMPRESS_MODELS", str(tmp_path))
+    manifest.cache_clear()
+    try:
+        for command in ("--version", "models"):
+            result = run(command)
+            assert result.exit_code == 1
+            assert "manifest.json is damaged" in result.stderr
+    finally:
+        manifest.cache_clear()
+
+
+def test_outputs_of_a_process_that_died_are_not_failures(tree: Path) -> None:
+    """They were there, whole, and their sources removed; a second try called that an error."""
+    names_ = [str(tree / "a.png"), str(tree / "sub" / "b.png"), "dies"]
+    groups = [[Job(name, name) for name in names_[:2]], [Job("dies", "dies")]]
+    (tree / "sub" / "b.png.ardm").write_bytes(b"")
+    found = {outcome.source: outcome for outcome in batch_run.outcomes(written_then_dead, Encoding(jobs=2), groups)}
+    assert [bool(found[name].code) for name in names_] == [False, True, True]
+    assert (tree / "a.png.ardm").exists()
+
+
+def written_then_dead(how: Encoding, group: list[Job], _bar: object) -> list[Outcome]:
+    """Encodes, and dies before it can tell, unless it is the second time."""
+    if group[0].source == "dies":
+        time.sleep(1)
+        os._exit(1)
+    found = batch_run.encode_group(how, group)
+    if not how.again:
+        os._exit(1)
+    return found
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
@@ -329,8 +422,6 @@ def started(*arguments: str | Path) -> subprocess.Popen[bytes]:
 
 
 def dying(_how: object, group: list[Job], _bar: object) -> list[object]:
-    from ardm_compress.batch.settings import Outcome
-
     if group[0].source == "dies":
         os._exit(1)
     return [Outcome(source=job.source) for job in group]

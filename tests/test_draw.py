@@ -31,10 +31,10 @@ def test_a_sample_codes_at_its_own_entropy(model: Model, budget: int) -> None:
     """The bits that it was drawn from are the bits of its code, to the last one."""
     steps = planned_steps(model, SHAPE, budget)
     noise = draw._noise(SHAPE[0] * SHAPE[1] * 3, 1)
-    before = noise.decoder.words
+    before = noise.decoders[0].words
     samples = codec.draw_tile(model, SHAPE, 3, steps, [noise], lambda: None)
     (payload,) = codec.encode_tile(model, samples, steps, 1, lambda: None)
-    used = 4 * (before - noise.decoder.words)
+    used = 4 * (before - noise.decoders[0].words)
     assert abs(len(payload) - used) <= 8
     assert used > 200
 

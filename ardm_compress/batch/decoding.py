@@ -166,7 +166,17 @@ def _suffix(target: str | None) -> str | None:
 
 
 def _without_suffix(place: str) -> str:
-    return place.removesuffix(SUFFIX)
+    name = place.removesuffix(SUFFIX)
+    return f"./{name}" if name == storage.STDIO else name
+
+
+def check_names(jobs: Iterable[Job]) -> None:
+    """Raise OptionError if two files may be restored under one name: an image's suffix is added where it is missing."""
+    bases = {_without_suffix(job.place): job.source for job in jobs if not job.target}
+    for base, source in bases.items():
+        stem = str(PurePosixPath(base).with_suffix("")) if PurePosixPath(base).suffix else base
+        if stem != base and stem in bases:
+            raise OptionError(f"{bases[stem]} and {source} may be restored under one name; decode them one by one")
 
 
 def _original_name(place: str) -> str:

@@ -48,10 +48,12 @@ def jobs_of(
 
 
 def _jobs(source: str, suffixes: Collection[str], recursive: bool, folder: str | None) -> Iterator[Job]:
-    if recursive and (found := _below(source)) is not None:
+    unread: list[str] = []
+    if recursive and (found := _below(source, unread)) is not None:
         for name, relative in found:
             if os.path.splitext(name)[1].lower() in suffixes:
                 yield Job(name, _joined(folder, relative) if folder else name)
+        yield from (Job(name, name) for name in unread)  # which fail, and so are not passed over in silence
     elif source == storage.STDIO:
         if folder:
             raise OptionError("standard input has no name: give one with -o, not --output-dir")
@@ -60,11 +62,11 @@ def _jobs(source: str, suffixes: Collection[str], recursive: bool, folder: str |
         yield Job(source, _joined(folder, storage.name(source)) if folder else source)
 
 
-def _below(source: str) -> Iterator[tuple[str, str]] | None:
+def _below(source: str, unread: list[str]) -> Iterator[tuple[str, str]] | None:
     """The files below a folder, in order, and their names relative to it; None if it is no folder."""
     path = storage.local(source)
     if path:
-        return _walked(path) if path.is_dir() else None
+        return _walked(path, unread) if path.is_dir() else None
     if storage.is_url(source):
         system = storage.filesystem(source)
         with storage.translated(source):
@@ -73,12 +75,14 @@ def _below(source: str) -> Iterator[tuple[str, str]] | None:
     return None
 
 
-def _walked(top: Path) -> Iterator[tuple[str, str]]:
-    for folder, folders, names in os.walk(top):
+def _walked(top: Path, unread: list[str]) -> Iterator[tuple[str, str]]:
+    """Regular files, and links to them; ``unread`` takes the folders that cannot be looked into."""
+    for folder, folders, names in os.walk(top, onerror=lambda error: unread.append(str(error.filename))):
         folders.sort()
         for name in sorted(names):
             path = Path(folder, name)
-            yield str(path), path.relative_to(top).as_posix()
+            if path.is_file():
+                yield str(path), path.relative_to(top).as_posix()
 
 
 def _found(top: str, system: Any) -> Iterator[tuple[str, str]]:
@@ -97,4 +101,7 @@ def _joined(folder: str, relative: str) -> str:
 def listed(source: str) -> list[str]:
     """The names in a list of files, one a line; ``-`` is standard input."""
     with storage.opened(source) as data:
-        return [line for line in os.fsdecode(data[:]).splitlines() if line]
+        lines = os.fsdecode(data[:]).split("\n")
+    if any("\0" in line for line in lines):
+        raise OptionError(f"{source} holds zero bytes; a list has one name a line")
+    return [name for line in lines if (name := line.removesuffix("\r"))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
@@ -91,14 +91,11 @@ def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
     from ardm_compress.image.many import decode_images
 
     images, outcomes = _read(jobs, is_sound, lambda job, data: image_target(job, data, how))
-    start = time.perf_counter()
-    pictures = list(decode_images((image.data for image in images), jobs=how.jobs, limits=how.limits))
-    seconds = (time.perf_counter() - start) / max(1, len(images))
+    pictures = decode_images((image.data for image in images), jobs=how.jobs, limits=how.limits)  # one at a time
 
     def write(image: Read, picture: Picture) -> Outcome:
         parts = [written_as(picture, image.suffix)]
-        outcome = write_decoded(image.job, how, image.target, parts, len(image.data))
-        return cleared(replace(outcome, seconds=seconds), how)
+        return cleared(write_decoded(image.job, how, image.target, parts, len(image.data)), how)
 
     outcomes |= _written(images, pictures, write)
     return [outcomes.get(job) or failing.attempted(job, partial(decode_file, job, how)) for job in jobs]
@@ -126,24 +123,31 @@ def _read(
 def _verified(images: Sequence[Read], coded: Sequence[bytes | ArdmError], how: Encoding) -> list[bytes | ArdmError]:
     """The compressed files, or an error instead of those that do not restore what they were made from."""
     from ardm_compress.image.many import decode_images
-    from ardm_compress.restoring import decoded_file
 
     of_pixels = [data for data in coded if isinstance(data, bytes) and not is_sound(data)]
-    pictures, checked = decode_images(of_pixels, jobs=how.jobs, limits=how.limits), list[bytes | ArdmError]()
+    pictures = decode_images(of_pixels, jobs=how.jobs, limits=how.limits)
+    checked: list[bytes | ArdmError] = []
     for image, data in zip(images, coded, strict=True):
-        same = True
-        if isinstance(data, bytes):
-            if is_sound(data):  # stored
-                same = b"".join(decoded_file(data)) == image.data
-            else:
-                picture = next(pictures)
-                same = not isinstance(picture, ArdmError) and is_same_image(picture, image.data, how)
+        of_image = isinstance(data, bytes) and not is_sound(data)
+        same = isinstance(data, ArdmError) or _restores(data, next(pictures) if of_image else None, image, how)
         checked.append(data if same else ChecksumError(NOT_VERIFIED))
     return checked
 
 
+def _restores(data: bytes, picture: Picture | ArdmError | None, image: Read, how: Encoding) -> bool:
+    """Whether a compressed file, which decodes to the picture if it is none that is stored, is of an image."""
+    from ardm_compress.restoring import decoded_file
+
+    try:
+        if picture is None:
+            return b"".join(decoded_file(data)) == image.data
+        return not isinstance(picture, ArdmError) and is_same_image(picture, image.data, how)
+    except ArdmError:
+        return False
+
+
 def _written(
-    images: Sequence[Read], contents: Sequence[Content | ArdmError], write: Callable[[Read, Content], Outcome]
+    images: Sequence[Read], contents: Iterable[Content | ArdmError], write: Callable[[Read, Content], Outcome]
 ) -> dict[Job, Outcome]:
     outcomes = {}
     for image, content in zip(images, contents, strict=True):

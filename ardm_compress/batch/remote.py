@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from ardm_compress import storage
-from ardm_compress.batch import failing
-from ardm_compress.batch.settings import Outcome, Writing, cleared
+from ardm_compress.batch.run import removable, removed
+from ardm_compress.batch.settings import Outcome, Writing
 from ardm_compress.cluster.tasks import completed
 from ardm_compress.errors import LimitError, OptionError
 
@@ -55,28 +55,18 @@ def outcomes(
         begun them was lost, are tried once more, one by one; that worker may have written some of the outputs.
 
     Raises:
-        OptionError: a source could not be removed; others as ``cluster.tasks.completed``.
+        As ``cluster.tasks.completed``.
     """
-    if how.remove:
-        for group in groups:
-            for job in group:
-                storage.check_removable(job.source)
+    groups, failures = removable(groups, how)
+    yield from failures
     each = replace(how, jobs=1, remove=False)
     failed: list[Group] = []
     for group, result, again in completed(workers, partial(work, each), groups):
         retried = len(group) > 1 if isinstance(result, LimitError) else again
-        for job, outcome in zip(group, _of_each(group, result), strict=True):
+        for job, outcome in zip(group, removed(group, result, how), strict=True):
             if outcome.code and retried:
                 failed.append([job])
             else:
-                yield _cleared(job, outcome, how)
+                yield outcome
     for group, result, _ in completed(workers, partial(work, replace(each, again=True)), failed):
-        yield _cleared(group[0], _of_each(group, result)[0], how)
-
-
-def _of_each(group: Group, result: list[Outcome] | LimitError) -> list[Outcome]:
-    return [failing.failed(job.source, result) for job in group] if isinstance(result, LimitError) else result
-
-
-def _cleared(job: Job, outcome: Outcome, how: Writing) -> Outcome:
-    return outcome if outcome.code else failing.attempted(job, lambda: cleared(outcome, how))
+        yield from removed(group, result, how)

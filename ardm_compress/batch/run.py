@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from ardm_compress import storage
 from ardm_compress.batch import failing
 from ardm_compress.batch.decoding import check_file, decode_file
 from ardm_compress.batch.encoding import encode_file
-from ardm_compress.batch.settings import Bar, Decoding, Encoding, Outcome, Writing, no_bar
+from ardm_compress.batch.settings import Bar, Decoding, Encoding, Outcome, Writing, cleared, no_bar
 from ardm_compress.errors import LimitError
 from ardm_compress.parallel import completed
 
@@ -52,7 +53,7 @@ def outcomes(
     Args:
         work: one of the functions above.
         how: its settings; ``jobs`` processes are shared out among the groups.
-        groups: of files.
+        groups: of files. If a process dies, those it may have been about are worked on once more, one by one.
         bar: of progress within a file, if all are worked on in this process.
     """
     processes = 1 if how.dry else min(how.jobs, len(groups))
@@ -60,14 +61,37 @@ def outcomes(
         for group in groups:
             yield from work(how, group, bar)
         return
-    each = replace(how, jobs=max(1, how.jobs // processes))
-    yield from _unpacked(completed(partial(_quietly, work, each), groups, processes))
+    groups, failures = removable(groups, how)
+    yield from failures
+    each = replace(how, jobs=max(1, how.jobs // processes), remove=False)
+    alone: list[Group] = []
+    for group, result in completed(partial(_quietly, work, each), groups, processes):
+        if isinstance(result, LimitError):
+            alone += [[job] for job in group]
+        else:
+            yield from removed(group, result, how)
+    for group in alone:
+        for _, result in completed(partial(_quietly, work, replace(each, again=True)), [group], 1):
+            yield from removed(group, result, how)
 
 
 def _quietly(work: Callable[[How, Group, Bar], list[Outcome]], how: How, group: Group) -> list[Outcome]:
     return work(how, group, no_bar)
 
 
-def _unpacked(results: Iterable[tuple[Group, list[Outcome] | LimitError]]) -> Iterator[Outcome]:
-    for group, result in results:
-        yield from [failing.failed(job.source, result) for job in group] if isinstance(result, LimitError) else result
+def removable(groups: list[Group], how: Writing) -> tuple[list[Group], list[Outcome]]:
+    """The groups without the files that should be removed and cannot be, and the outcomes of those."""
+    if not how.remove:
+        return groups, []
+    failures = {job: failing.failure(job.source, partial(storage.check_removable, job.source))
+                for group in groups for job in group}  # fmt: skip
+    left = [[job for job in group if failures[job] is None] for group in groups]
+    return [group for group in left if group], [failure for failure in failures.values() if failure]
+
+
+def removed(group: Group, result: list[Outcome] | LimitError, how: Writing) -> list[Outcome]:
+    """The outcomes of a group of which other processes have written the outputs; sources are removed from here."""
+    if isinstance(result, LimitError):
+        return [failing.failed(job.source, result) for job in group]
+    return [outcome if outcome.code else failing.attempted(job, partial(cleared, outcome, how))
+            for job, outcome in zip(group, result, strict=True)]  # fmt: skip

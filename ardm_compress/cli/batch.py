@@ -31,8 +31,10 @@ def chosen(files: Iterable[str], given: dict[str, Any], suffixes: Collection[str
     names = [*files, *(listed(given["files_from"]) if given["files_from"] else [])]
     recursive, _ = given.pop("recursive"), given.pop("files_from")
     if not names:
-        raise click.UsageError("Missing argument 'FILE...'.")
+        raise click.UsageError("no files are named")
     jobs = jobs_of(names, suffixes=suffixes, recursive=recursive, folder=folder)
+    if len(jobs) > 1 and any(job.source == storage.STDIO for job in jobs):
+        raise click.UsageError("standard input is worked on by itself: name no other files with it")
     if not jobs:
         raise click.UsageError(f"no files with these suffixes were found: {' '.join(sorted(suffixes))}")
     return jobs
@@ -67,7 +69,7 @@ def with_outputs(jobs: list[Job], given: dict[str, Any]) -> list[Job]:
 
 
 def _is_terminal() -> bool:
-    return sys.stdout.isatty()
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def _check_pipe(given: dict[str, Any]) -> None:
@@ -80,9 +82,9 @@ def _check_pipe(given: dict[str, Any]) -> None:
 class Report:
     """Tells of files, one by one and all together, on stderr."""
 
-    def __init__(self, jobs: int, *, quiet: bool, lines: bool) -> None:
-        """Args: how many files; nothing but errors if ``quiet``; a line for each file if ``lines``."""
-        self._jobs, self._quiet, self._lines = jobs, quiet, lines
+    def __init__(self, jobs: int, *, quiet: bool, lines: bool, summary: bool) -> None:
+        """Args: how many files; nothing but errors if ``quiet``; a line for each if ``lines``; one for several."""
+        self._jobs, self._quiet, self._lines, self._all = jobs, quiet, lines, summary and jobs > 1
         self._start = time.perf_counter()
         self._done: list[Outcome] = []
 
@@ -96,7 +98,7 @@ class Report:
 
     def close(self) -> int:
         """Of all; returns the exit code."""
-        if self._jobs > 1 and not self._quiet:
+        if self._all:
             click.echo(self._summary(), err=True)
         return exit_code(self._done, self._jobs)
 
@@ -138,7 +140,7 @@ def run(work: Callable[..., list[Outcome]], how: Writing, jobs: list[Job], *, la
         together: whether small files may go through the network together.
         each: told of every file that did not fail.
     """
-    report, one = Report(len(jobs), quiet=quiet, lines=lines), len(jobs) == 1
+    report, one = Report(len(jobs), quiet=quiet, lines=lines, summary=not (quiet or how.dry)), len(jobs) == 1
     together = together and not how.dry and not one
     with nullcontext() if one or quiet else progress_bar(label) as files:
         for done, outcome in enumerate(_outcomes(work, how, jobs, together, _bar(one and not quiet)), 1):
@@ -174,4 +176,7 @@ def _bar(shown: bool) -> Bar:
 
 def told_dry(how: Writing) -> Callable[[Outcome], None] | None:
     """What tells of each file where it would go, if that is all there is to do."""
-    return (lambda outcome: click.echo(f"{outcome.source} -> {outcome.target}")) if how.dry else None
+    if not how.dry:
+        return None
+    shown = click.format_filename
+    return lambda outcome: click.echo(f"{shown(outcome.source)} -> {shown(outcome.target)}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ardm_compress.batch.decoding import check_names
 from ardm_compress.batch.settings import SUFFIX, Decoding
 from ardm_compress.cli.batch import chosen, output_settings, run, told_dry, with_outputs
 from ardm_compress.cli.group import main
@@ -63,7 +64,8 @@ def decode(files: tuple[str, ...], quiet: bool, verbose: bool, **given: Any) -> 
 
 
 def _check(how: Decoding, jobs: list[Job]) -> None:
-    """Raise UsageError for options that do not go together."""
+    """Raise UsageError or OptionError for options, or files, that do not go together."""
+    check_names(jobs)
     if how.remove and not (how.is_all and all(job.target is None for job in jobs)):
         raise click.UsageError("--rm is only for what is decoded as a whole, to its own kind of file: without -o")
     if how.of_image or how.of_sound:
@@ -84,7 +86,7 @@ def test(files: tuple[str, ...], quiet: bool, verbose: bool, **given: Any) -> No
     how = Decoding(**work_settings(given))
 
     def tell(outcome: Outcome) -> None:
-        click.echo(f"{outcome.source}: ok")
+        click.echo(f"{click.format_filename(outcome.source)}: ok")
 
     each = None if quiet else tell
     run(check_group, how, jobs, label="test", quiet=quiet, lines=verbose, together=False, each=each)

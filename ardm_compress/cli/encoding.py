@@ -60,7 +60,7 @@ def encode(files: tuple[str, ...], quiet: bool, verbose: bool, **given: Any) -> 
 def _is_recording(source: str) -> bool:
     from ardm_compress.sound.files import is_sound
 
-    if source == storage.STDIO:  # which can be read only once
+    if storage.size(source) is None:  # it may be a pipe, which can be read only once
         return False
     with storage.opened(source) as data:
         return is_sound(data)

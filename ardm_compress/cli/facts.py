@@ -44,7 +44,7 @@ def _describe(source: str, told: list[dict[str, object]]) -> None:
     from ardm_compress.layout import describe
 
     with storage.opened(source) as data:
-        told.append({"source": source, **describe(data)})
+        told.append({"source": click.format_filename(source), **describe(data)})
 
 
 def _list(facts: dict[str, object]) -> str:

@@ -54,8 +54,11 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
     except PackageNotFoundError:
         number = "(not installed)"
     click.echo(f"ardm-compress {number}, format {VERSION}")
-    for model in manifest():
-        click.echo(f"{model.name} {model.model_id.hex()} ({model.file.name})")
+    try:
+        for model in manifest():
+            click.echo(f"{model.name} {model.model_id.hex()} ({model.file.name})")
+    except EXPECTED as error:
+        _fail(ctx, *explained(error))
     ctx.exit()
 
 

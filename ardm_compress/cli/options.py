@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from ardm_compress.limits import DEFAULT_LIMITS, MIB, Limits
-from ardm_compress.models import DEVICE
+from ardm_compress.models import DEVICE, DEVICES
 from ardm_compress.parallel import processors, use_processors
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -44,7 +44,7 @@ TALK: Final = (
 WORK: Final = (
     click.option("-j", "--jobs", type=click.IntRange(min=1), default=processors(), show_default="processors",
                  help="Processors to use: in several processes for many files and for the tiles of images."),
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs; default: cpu."),
+    click.option("--device", type=click.Choice(DEVICES), help="Where the network runs; default: cpu."),
     click.option("--scheduler", metavar="ADDRESS",
                  help="Of a Dask cluster, which works instead of this machine: docs/scale.md."),
     click.option("--max-pixels", type=click.IntRange(min=1), default=DEFAULT_LIMITS.pixels, show_default=True,

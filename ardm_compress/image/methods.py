@@ -99,9 +99,8 @@ def parts_for_model(samples: NDArray[Any], depth: int) -> list[NDArray[Any]]:
 
 def files_of_model(stream: bytes) -> list[bytes]:
     """The files of the model that a tile's stream holds; FormatError if that cannot be told."""
-    if stream[:1] == bytes([APART]):
-        return [file for part in _parted(stream[1:]) for file in files_of_model(part)]
-    return [_whole(stream[1:])] if stream[:1] == bytes([MODEL]) else []
+    parts = _parted(stream[1:]) if stream[:1] == bytes([APART]) else (stream,)  # which are never apart themselves
+    return [_whole(part[1:]) for part in parts if part[:1] == bytes([MODEL])]
 
 
 def is_for_model(depth: int, channels: int) -> bool:
