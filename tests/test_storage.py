@@ -170,6 +170,8 @@ def test_pipes_and_urls_are_no_files_of_this_machine(monkeypatch: pytest.MonkeyP
     assert storage.size("-") is storage.size("memory://none") is None
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"piped")))
     assert content("-") == b"piped"
-    for location in ("-", "memory://a", "/", "/nowhere"):
+    with pytest.raises(FileNotFoundError):
+        storage.check_removable("/nowhere")
+    for location in ("-", "memory://a", "/"):
         with pytest.raises(OptionError, match="ordinary local files"):
             storage.check_removable(location)
