@@ -36,7 +36,7 @@ bench: $(BENCHES)
 
 LEARNED := L3C=3.26 DLPR=2.86 P2-LLM=2.83 ArIB-BPS=2.78 MGCF=2.77 HPAC=2.73 EMMA=2.604
 PUBLISHED := $(addprefix --published ,$(LEARNED))
-bench-kodak: BENCH = $(DATA)/bench/kodak --budgets 16,192 --sizes $(PUBLISHED)
+bench-kodak: BENCH = $(DATA)/bench/kodak --budgets 192 --sizes $(PUBLISHED)
 bench-calls: BENCH = $(DATA)/bench/kodak --every 4 --budgets 8,16,64,192,max --plot docs/benchmarks/calls.svg
 bench-held-out: BENCH = $(DATA)/train/photos --every 37 --budgets 192 --sizes
 bench-kinds: BENCH = $(wildcard $(DATA)/kinds/*) --budgets 192 --sizes
