@@ -158,7 +158,7 @@ def _streams() -> list[tuple[int, int, bytes]]:
         kind = picture.sample_type(depth)
         samples = (np.arange(20 * channels).reshape(4, 5, channels) * 7919 % (1 << depth)).astype(kind)
         mixed = methods.contexts.pack(samples, depth)
-        ways = [methods._raw(samples, depth), *methods._others(samples, depth), bytes([5]) + (mixed or b"")]
+        ways = [methods._raw(samples, depth), *methods._others(samples, depth, 1 << 20), bytes([5]) + (mixed or b"")]
         ways += [methods._apart(samples, depth, methods.Settings(budget=2))] if channels in (2, 4) else []
         found += [(place, channels, way) for way in ways]
     return found

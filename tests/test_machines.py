@@ -37,6 +37,7 @@ import torch
 from ardm_compress import tile
 
 batch = int(sys.argv[3])
+torch.set_num_threads(int(sys.argv[4]))  # MKL takes no more than there are whole cores, whatever the environment says
 tile.BATCH = batch or tile.BATCH  # before others import it
 
 from ardm_compress import api, loading
@@ -171,7 +172,7 @@ def test_every_machine_writes_the_same_file_and_reads_that_of_another(
     kept["OMP_WAIT_POLICY"] = "passive"  # threads that spin take minutes on a busy machine
     kept["PYTHONPATH"] = str(FilePath(ardm_compress.__file__).parent.parent)
     result = subprocess.run(
-        [sys.executable, "-c", CHILD, str(folder), path.value, str(batch)],
+        [sys.executable, "-c", CHILD, str(folder), path.value, str(batch), str(threads)],
         env=kept | {k: v for k, v in changes.items() if v is not None},
         capture_output=True, text=True, check=False,
     )  # fmt: skip

@@ -33,7 +33,10 @@ NATURAL: Final = 0.4  # of raw samples, which WebP takes at first try of what is
 JPEG_XL_START: Final = b"\xff\x0a"
 JPEG_XL_BITS: Final = (9, 13, 18, 30)  # of a side
 JPEG_XL_RATIOS: Final = ((0, 1), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # of columns to rows
-SLOW: Final = 1 << 18  # pixels from which JPEG XL is not given its utmost effort
+QUICK: Final = 7  # effort of JPEG XL at first
+EFFORTS: Final = (9, 10)  # those of which one is the smallest: 10 on drawings by far, but not on all there is
+SLOW: Final = 1 << 19  # pixels from which they take too long
+NEAR: Final = 1.25  # times the smallest, from where they may reach it
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def encode_tile(
         streams.append(bytes([MODEL]) + _by_model(samples, settings)[len(START) :])
     small = samples.shape[0] * samples.shape[1] <= TRIED**2
     if by_model >= CLEAR and not (small and len(streams) > 1 and _settled(samples, min(map(len, streams)))):
-        streams += _others(samples, depth)
+        streams += _others(samples, depth, min(map(len, streams)))
         mixed = contexts.pack(samples, depth)
         streams += [] if mixed is None else [bytes([CONTEXTS]) + mixed]
     if channels in (2, 4):
@@ -189,13 +192,16 @@ def _settled(samples: NDArray[Any], best: int) -> bool:
     return best < quick and quick > NATURAL * samples.size and best < len(_jpeg_xl(samples))
 
 
-def _others(samples: NDArray[Any], depth: int) -> list[bytes]:
-    """Streams of whole images' coders."""
+def _others(samples: NDArray[Any], depth: int, best: int) -> list[bytes]:
+    """Streams of whole images' coders; the slowest only if they may be below ``best`` bytes and what others take."""
     found = []
     if depth <= 8 and max(samples.shape[:2]) <= webp.MAX_SIDE:
         found.append(bytes([WEBP]) + webp.pack(np.asarray(samples, np.uint8)))
     if depth >= 8:
-        found.append(bytes([JPEG_XL]) + _jpeg_xl(samples))
+        quick = _jpeg_xl(samples, QUICK)
+        near = len(quick) < NEAR * min(best, *map(len, found))
+        efforts = EFFORTS if near and samples.shape[0] * samples.shape[1] <= SLOW else ()
+        found += [bytes([JPEG_XL]) + each for each in (quick, *(_jpeg_xl(samples, effort) for effort in efforts))]
     return found
 
 
@@ -234,10 +240,9 @@ def _from_raw(body: bytes, shape: tuple[int, int, int], depth: int) -> NDArray[A
     return np.packbits(np.pad(bits, ((0, 0), (8 - depth, 0))), axis=1).reshape(shape)
 
 
-def _jpeg_xl(samples: NDArray[Any]) -> bytes:
+def _jpeg_xl(samples: NDArray[Any], effort: int = 9) -> bytes:
     import imagecodecs
 
-    effort = 9 if samples.shape[0] * samples.shape[1] <= SLOW else 7
     pixels = samples[..., 0] if samples.shape[2] == 1 else samples
     return _codestream(bytes(imagecodecs.jpegxl_encode(pixels, lossless=True, effort=effort, usecontainer=False)))
 
