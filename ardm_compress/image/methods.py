@@ -199,7 +199,7 @@ def _others(samples: NDArray[Any], depth: int, best: int) -> list[bytes]:
         found.append(bytes([WEBP]) + webp.pack(np.asarray(samples, np.uint8)))
     if depth >= 8:
         quick = _jpeg_xl(samples, QUICK)
-        near = len(quick) < NEAR * min(best, *map(len, found))
+        near = len(quick) < NEAR * min([best, *map(len, found)])
         efforts = EFFORTS if near and samples.shape[0] * samples.shape[1] <= SLOW else ()
         found += [bytes([JPEG_XL]) + each for each in (quick, *(_jpeg_xl(samples, effort) for effort in efforts))]
     return found
