@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SUFFIXES: Final = (".png", ".svg", ".pdf")
 SHOWN: Final = 1.35  # times the smallest size: larger ones are left out beside network calls, where they say little
+APART: Final = 0.045  # of the range of sizes beside network calls, between labels
 OURS: Final = "#c1440e"
 THEIRS: Final = "#4a5a6a"
 OURS_NAME: Final = "ardm-compress, by calls"
@@ -59,7 +60,8 @@ def _against_calls(axes: Axes, group: Group) -> None:
     axes.plot([calls for calls, _ in ours], [bits for _, bits in ours], "o-", color=OURS, label=OURS_NAME)
     least = min(total.bits for total in group.totals)
     others = [t for t in group.totals if not t.calls and t.bits < SHOWN * least]
-    for total, place in zip(others, _apart([t.bits for t in others], 0.045 * (SHOWN - 1) * least), strict=True):
+    most = max((t.bits for t in others), default=least)
+    for total, place in zip(others, _apart([t.bits for t in others], APART * (most - least)), strict=True):
         line = "--" if total.size is None else "-"
         axes.axhline(total.bits, color=THEIRS, linewidth=0.8, linestyle=line)
         axes.annotate(total.coder, (1, total.bits), (1.02, place), xycoords=("axes fraction", "data"),
@@ -68,15 +70,21 @@ def _against_calls(axes: Axes, group: Group) -> None:
         axes.set_xscale("log", base=2)
         axes.set_xticks([calls for calls, _ in ours], [f"{calls:.0f}" for calls, _ in ours], minor=False)
     axes.set(xlabel="network calls", ylabel=f"{group.unit}, whole files", title=f"{group.name}, {group.files} files")
-    axes.legend(frameon=False, loc="lower left")
+    axes.legend(frameon=False, loc="best")
 
 
 def _apart(values: list[float], least: float) -> list[float]:
-    """Places for labels, in the order of their values, at least so far from each other."""
-    places = dict[int, float]()
-    last = float("-inf")
-    for index in sorted(range(len(values)), key=values.__getitem__):
-        last = places[index] = max(values[index], last + least)
+    """Places for labels, in the order of their values, at least so far from each other, and as near as that allows."""
+    ranked = sorted(range(len(values)), key=values.__getitem__)
+    runs = list[tuple[float, int]]()  # the mean of labels that touch, each less its rank's distance, and their number
+    for rank, index in enumerate(ranked):
+        mean, count = values[index] - rank * least, 1
+        while runs and runs[-1][0] > mean:
+            above, more = runs.pop()
+            mean, count = (mean * count + above * more) / (count + more), count + more
+        runs.append((mean, count))
+    means = [mean for mean, count in runs for _ in range(count)]
+    places = {index: mean + rank * least for rank, (index, mean) in enumerate(zip(ranked, means, strict=True))}
     return [places[index] for index in range(len(values))]
 
 
@@ -89,7 +97,7 @@ def _against_time(axes: Axes, group: Group) -> None:
         axes.plot(seconds, total.bits, mark, color=f"C{number % 10}", markersize=6, label=total.coder)
     ours = sorted((total.calls, seconds, total.bits) for seconds, total in timed if total.calls)
     axes.plot([seconds for _, seconds, _ in ours], [bits for *_, bits in ours], "o-", color=OURS, label=OURS_NAME)
-    for calls, seconds, bits in ours:
+    for calls, seconds, bits in ours[:1] + ours[1:][-1:]:
         axes.annotate(f"{calls:.0f}", (seconds, bits), (6, 4), textcoords="offset points", fontsize=7, color=OURS)
     axes.set_xscale("log")
     axes.set(xlabel=f"seconds to encode a M{group.speed[1:].split('/')[0]}", ylabel=f"{group.unit}, whole files")
