@@ -48,6 +48,16 @@ $(BENCHES): bench-%: $(VENV)/.bench
 	$(BIN)/ardm-compress bench $(BENCH) --results .runs/bench/$*.csv --format markdown > .runs/bench/$*.md
 	$(BIN)/python benchmarks/page.py docs/benchmarks.md $* .runs/bench/$*.md "make $@"
 
+# `make bench-scaling MOST=50` takes half an hour
+MOST ?= 4
+bench-scaling: $(VENV)/.bench
+	mkdir -p .runs/bench
+	$(BIN)/python benchmarks/scaling.py --most $(MOST) > .runs/bench/scaling.md
+	$(BIN)/python benchmarks/page.py docs/benchmarks.md scaling .runs/bench/scaling.md "make $@ MOST=$(MOST)"
+
+bench-hot: $(VENV)/.bench
+	$(BIN)/python -m pytest -q benchmarks/hot.py
+
 # Tables and plots of docs/paper.md; training the OA-ARDM first: `$(BIN)/python benchmarks/oa_ardm.py train PHOTOS .runs/oa`
 PAPER = $(DATA)/train/photos $(DATA)/bench/kodak
 bench-paper: $(VENV)/.bench
