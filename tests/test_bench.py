@@ -29,7 +29,7 @@ from ardm_compress.bench.measure import Result, measured, usable
 from ardm_compress.bench.report import FORMATS
 from ardm_compress.bench.samples import check_image, check_sound, colours
 from ardm_compress.bench.totals import AS_FOUND, Group, grouped
-from ardm_compress.errors import ChecksumError, UnsupportedError
+from ardm_compress.errors import ChecksumError, FormatError, UnsupportedError
 from ardm_compress.media import write_image
 
 FACTS = {"date": "2026-11-25"}
@@ -200,6 +200,23 @@ def test_results_are_read_as_they_were_written(tmp_path_factory: pytest.TempPath
     for found in rows:
         asked = Input(found.folder, found.file, IMAGE, Path(), 0, 0, 0, 8, found.checksum)
         assert again.find(asked, found.coder) == found
+
+
+@pytest.mark.parametrize("text", ["folder,size\n", '"', "\0", ",".join(Row._fields) + "\na,b\n"])
+def test_other_files_of_results_are_refused_and_left(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(text)
+    with pytest.raises(FormatError, match="no file of results"):
+        Ledger(file)
+    assert file.read_text() == text
+
+
+def test_an_empty_file_of_results_is_begun(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.touch()
+    Ledger(file).add(found := Row("folder", "a.png", IMAGE, 1, "all", 2))
+    asked = Input("folder", "a.png", IMAGE, Path(), 0, 0, 0, 8, 1)
+    assert Ledger(file).find(asked, "all") == found
 
 
 def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:

@@ -64,17 +64,19 @@ class Ledger:
         """Keep a row, at once."""
         self._rows[found.key] = found
         if self._file:
-            title = [] if self._file.exists() else [Row._fields]
+            title = [] if self._file.exists() and self._file.stat().st_size else [Row._fields]
             with self._file.open("a", newline="", encoding="utf-8", errors=NAMES) as file:
                 csv.writer(file).writerows([*title, found])  # which leaves None empty
 
 
 def _read(file: Path) -> list[Row]:
-    with file.open(newline="", encoding="utf-8", errors=NAMES) as lines:
-        rows = list(csv.DictReader(lines))
     try:
-        return [Row(**{name: _value(name, text) for name, text in line.items()}) for line in rows]
-    except (TypeError, ValueError) as error:
+        with file.open(newline="", encoding="utf-8", errors=NAMES) as lines:
+            title, *rows = csv.reader(lines, strict=True) if file.stat().st_size else [Row._fields]
+        if tuple(title) != Row._fields:
+            raise ValueError(f"its first line is not {','.join(Row._fields)}")
+        return [Row(*(_value(name, text) for name, text in zip(Row._fields, line, strict=True))) for line in rows]
+    except (csv.Error, TypeError, ValueError) as error:
         raise FormatError(f"{file} is no file of results that bench has written: {error}") from error
 
 
