@@ -285,6 +285,8 @@ def test_flips_mirror_the_neighbours_with_the_position(map_folder: ImageFolder) 
 
 def test_transposes_swap_rows_and_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(styles, "SHARES", (1, 0, 0, 0))
+    monkeypatch.setattr(styles, "NOISY", 0)
+    monkeypatch.setattr(styles, "JPEG", 0)
     files = []
     for number, size in enumerate(SIZES):
         files.append(tmp_path / f"{number}.png")

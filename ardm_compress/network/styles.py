@@ -7,6 +7,7 @@ names one. Imports NumPy and Pillow.
 
 from __future__ import annotations
 
+import io
 from typing import TypeAlias
 
 import numpy as np
@@ -18,23 +19,44 @@ Pixels: TypeAlias = tuple[NDArray[np.uint8], int]  # (rows, columns, 3) and thei
 PLAIN, CENTRED, COSITED, REPEATED = range(4)  # coarse colour between, on, and repeated over even positions
 STYLES = 4
 SHARES = (0.5, 0.16, 0.18, 0.16)
+NOISY = 0.15  # share of plain pictures with noise added, half of it the same in all channels
+JPEG = 0.15  # share of plain pictures, and of those with colour between, that come from a JPEG file at their full size
+QUALITIES = (75, 98)  # of those files
 
 
 def developed(image: Image.Image, rng: np.random.Generator) -> Pixels:
-    """An RGB image in a random style, half of those with coarse colour with some noise.
+    """An RGB image in a random style, half of those with coarse colour with some noise, some of them through JPEG.
 
     Its sides become even, or odd where colour lies on even positions, so that the mirror image is of the same style.
     """
     style = int(rng.choice(STYLES, p=SHARES))
     if style == PLAIN or min(image.size) < 4:
-        return np.asarray(image), PLAIN
+        return np.asarray(_worn(image, rng)), PLAIN
     width, height = (side - (side + (style == COSITED)) % 2 for side in image.size)
     pixels = np.asarray(image.crop((0, 0, width, height)))
     noise = rng.normal(0, rng.choice([0, rng.uniform(0.5, 4)]), (height, width, 1))
     noisy = Image.fromarray((pixels + noise).round().clip(0, 255).astype(np.uint8))
+    if style == CENTRED and rng.random() < JPEG:
+        return np.asarray(_from_jpeg(noisy, "4:2:0", rng)), style
     luma, *chroma = noisy.convert("YCbCr").split()
     coarse = [_coarse(band, style, rng) for band in chroma]
     return np.asarray(Image.merge("YCbCr", [luma, *coarse]).convert("RGB")), style
+
+
+def _worn(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """An image as it is, or with noise, or from a JPEG file of all colour."""
+    kind = rng.random()
+    if kind < NOISY:
+        noise = rng.normal(0, rng.uniform(0.3, 3), (image.height, image.width, 4))
+        return Image.fromarray((np.asarray(image) + noise[..., :3] + noise[..., 3:]).round().clip(0, 255).astype(np.uint8))
+    return _from_jpeg(image, "4:4:4", rng) if kind < NOISY + JPEG else image
+
+
+def _from_jpeg(image: Image.Image, subsampling: str, rng: np.random.Generator) -> Image.Image:
+    """An image as a JPEG file of it shows it."""
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=int(rng.integers(*QUALITIES)), subsampling=subsampling)
+    return Image.open(file).convert("RGB")
 
 
 def _coarse(band: Image.Image, style: int, rng: np.random.Generator) -> Image.Image:
