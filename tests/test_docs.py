@@ -52,3 +52,15 @@ def test_manual_pages_are_those_of_this_version(tmp_path: Path) -> None:
     date, version = re.findall(r'"([^"]*)"', kept["ardm-compress.1"].splitlines()[0])[2:4]
     write_man_pages("ardm-compress", main, version=version, date=date, target_dir=str(tmp_path))
     assert {path.name: path.read_text("utf-8") for path in tmp_path.glob("*.1")} == kept
+
+
+def test_no_text_of_a_manual_page_is_taken_for_a_macro() -> None:
+    """That of -9 began with dots, and man showed none of it."""
+    for page in (DOCS / "man").glob("*.1"):
+        assert not re.findall(r"^\.[^A-Z\\].*", page.read_text("utf-8"), re.MULTILINE), page.name
+
+
+def test_presets_are_in_the_help_and_in_the_manual() -> None:
+    page = (DOCS / "man" / "ardm-compress-encode.1").read_text("utf-8")
+    for level, preset in PRESETS.items():
+        assert re.search(rf"^\\fB\\-{level}\\fP\n.*\b{preset.sound} of sound", page, re.MULTILINE), level

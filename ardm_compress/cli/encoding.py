@@ -17,12 +17,13 @@ MODELS = click.option("--model", help="Name of the model: by default photo or so
 
 
 def _presets(command: Function) -> Function:
-    """-1 to -9, of which the help shows the ends."""
-    for level in reversed(PRESETS):
-        ends = {min(PRESETS): "Fewest network calls ...", max(PRESETS): "... to the smallest files."}
-        text = f"{ends.get(level, '')} -{DEFAULT} is the default." if level == max(PRESETS) else ends.get(level)
-        option = click.option(f"-{level}", "level", flag_value=level, type=int, help=text, hidden=level not in ends)
-        command = option(command)
+    """-1 to -9."""
+    for level, preset in reversed(PRESETS.items()):
+        calls = "All network calls" if preset.model else f"{preset.image} network calls"
+        text = f"{calls} for a tile of an image, {preset.sound} of sound"
+        text += "; the best of all models" if preset.model else ""
+        text += "; the default" if level == DEFAULT else ""
+        command = click.option(f"-{level}", "level", flag_value=level, type=int, help=f"{text}.")(command)
     return command
 
 
