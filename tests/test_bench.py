@@ -22,17 +22,18 @@ from sounds import wave
 from ardm_compress.bench import commands, measure, ours
 from ardm_compress.bench.base import Measured
 from ardm_compress.bench.commands import COMMANDS, Command
-from ardm_compress.bench.inputs import IMAGE, SOUND, Input, files_of, prepared
+from ardm_compress.bench.inputs import IMAGE, SOUND, Found, Input, files_of, found_in, kinds_of, prepared
 from ardm_compress.bench.ledger import Ledger, Row, row
 from ardm_compress.bench.libraries import libraries
-from ardm_compress.bench.measure import Result, measured, usable
+from ardm_compress.bench.measure import LeftOut, Result, measured, usable
 from ardm_compress.bench.report import FORMATS
 from ardm_compress.bench.samples import check_image, check_sound, colours
-from ardm_compress.bench.totals import AS_FOUND, Group, grouped
+from ardm_compress.bench.totals import AS_FOUND, Refusal, Report, grouped, reported
 from ardm_compress.errors import ChecksumError, FormatError, UnsupportedError
 from ardm_compress.media import write_image
 
-FACTS = {"date": "2026-11-25"}
+MACHINE = {"processor": "a fast one"}
+BOTH = (IMAGE, SOUND)
 REFUSED = {
     "wide": {"WebP", "PNG"},
     "gray and transparent": {"JPEG-LS"},
@@ -65,16 +66,16 @@ def images() -> dict[str, bytes]:
 def source(folder: Path, name: str, data: bytes) -> Input:
     path = folder / name
     path.write_bytes(data)
-    return prepared(str(folder), path, folder / "source")
+    return prepared(Found(str(folder), path), folder / "source")
 
 
 class Fixed:
     """A coder that needs no work."""
 
-    name, kind = "fixed", IMAGE
+    kind = IMAGE
 
-    def __init__(self, size: int = 10, error: Exception | None = None) -> None:
-        self.size, self.error, self.measured = size, error, 0
+    def __init__(self, name: str = "fixed", version: str = "fixed 1.0", error: Exception | None = None) -> None:
+        self.name, self.version, self.error, self.measured = name, version, error, 0
 
     def missing(self) -> str:
         return ""
@@ -83,16 +84,21 @@ class Fixed:
         self.measured += 1
         if self.error:
             raise self.error
-        return Measured(self.size, 0.5, 0.25, 12.5)
+        return Measured(10, 0.5, 0.25, 12.5)
+
+
+def files(*folders: Path) -> list[Found]:
+    return found_in(map(str, folders))
 
 
 @pytest.mark.parametrize("kind", images())
 def test_every_coder_gives_back_every_kind_of_image_or_says_why_not(tmp_path: Path, kind: str) -> None:
     given_to_all = source(tmp_path, "a.png", images()[kind])
-    coders = usable((coder for coder in (*COMMANDS, *libraries()) if coder.kind == IMAGE), lambda _: None)
-    results = measured([str(tmp_path / "a.png")], coders, Ledger(None), lambda _: None)
-    assert [result.source.checksum for result in results] == [given_to_all.checksum]
-    refused = {found.coder.split(",")[0] for found in results[0].rows if not found.size}
+    coders = usable([*COMMANDS, *libraries()], {IMAGE}, lambda _: None)
+    (result,) = measured(files(tmp_path / "a.png"), coders, Ledger(None), lambda _: None)
+    assert isinstance(result, Result)
+    assert result.source.checksum == given_to_all.checksum
+    refused = {found.coder.split(",")[0] for found in result.rows if not found.size}
     assert refused <= REFUSED.get(kind, set())
 
 
@@ -100,7 +106,7 @@ def test_every_coder_gives_back_every_kind_of_image_or_says_why_not(tmp_path: Pa
 def test_every_coder_gives_back_sound(tmp_path: Path, width: int) -> None:
     samples = np.random.default_rng(1).integers(100, 120, 3000 * width, np.uint8)
     given_to_all = source(tmp_path, "a.wav", wave(samples.tobytes(), width=width))
-    coders = usable((coder for coder in (*COMMANDS, *libraries()) if coder.kind == SOUND), lambda _: None)
+    coders = usable([*COMMANDS, *libraries()], {SOUND}, lambda _: None)
     assert coders
     for coder in coders:
         assert 0 < coder.measure(given_to_all).size < 3000 * width
@@ -148,10 +154,24 @@ def test_other_samples_are_found() -> None:
 
 
 def test_what_is_not_installed_is_named() -> None:
-    absent = Command("none", IMAGE, "a-package", ".x", ("no-such-program", "{source}"))
+    absent = Command("none", IMAGE, "a-package", ".x", ("no-such-program", "{source}"), ("no-such-program", "{coded}"))
     told: list[str] = []
-    assert usable([absent, Fixed()], told.append)[0].name == "fixed"
+    assert usable([absent, Fixed()], BOTH, told.append)[0].name == "fixed"
     assert told == ["not measured: none needs no-such-program (apt install a-package)"]
+
+
+def test_what_no_file_needs_is_not_missed(tmp_path: Path) -> None:
+    absent = Command("none", SOUND, "a-package", ".x", ("no-such-program", "{source}"))
+    assert usable([absent, Fixed()], kinds_of([Found("in", tmp_path / "a.PNG")]), pytest.fail)[0].name == "fixed"
+    assert kinds_of([Found("in", tmp_path / "a.png"), Found("in", tmp_path / "b.wav")]) == set(BOTH)
+    assert kinds_of([Found("in", tmp_path / "photograph")]) == set(BOTH)
+
+
+@watched
+def test_programs_tell_their_versions() -> None:
+    python = Command("python", IMAGE, "python3", ".x", (sys.executable,))
+    assert python.version == f"{sys.executable} {'.'.join(map(str, sys.version_info[:3]))}"
+    assert Command("sh", IMAGE, "dash", ".x", ("sh",), asked="-c :").version == "sh"
 
 
 @watched
@@ -180,16 +200,17 @@ def test_one_file_in_so_many_by_name(tmp_path: Path) -> None:
 def test_files_named_one_by_one_are_in_one_table(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         write_image(tmp_path / name, smooth(3))
-    results = measured([str(tmp_path / "a.png"), str(tmp_path / "b.png")], [Fixed()], Ledger(None), lambda _: None)
-    assert [(group.folder, group.files) for group in grouped(results)] == [(str(tmp_path), 2)]
+    found = measured(files(tmp_path / "a.png", tmp_path / "b.png"), [Fixed()], Ledger(None), lambda _: None)
+    groups = reported(found, [], MACHINE).groups
+    assert [(group.folder, group.files) for group in groups] == [(str(tmp_path), 2)]
 
 
 SOME = st.none() | st.floats(0, 9**9)
 
 
 @given(st.lists(st.builds(
-    Row, st.text(), st.text(), st.just(IMAGE), st.integers(0, 2**32 - 1), st.text(), st.none() | st.integers(0, 9**9),
-    SOME, SOME, SOME, st.none() | st.integers(1, 999), st.text(),
+    Row, st.text(), st.text(), st.just(IMAGE), st.integers(0, 2**32 - 1), st.text(), st.text(), st.text(),
+    st.none() | st.integers(0, 9**9), SOME, SOME, SOME, st.none() | st.integers(1, 999), st.text(),
 ), max_size=3, unique_by=lambda found: found.key))  # fmt: skip
 def test_results_are_read_as_they_were_written(tmp_path_factory: pytest.TempPathFactory, rows: list[Row]) -> None:
     file = tmp_path_factory.mktemp("results") / "a.csv"
@@ -199,10 +220,13 @@ def test_results_are_read_as_they_were_written(tmp_path_factory: pytest.TempPath
     again = Ledger(file)
     for found in rows:
         asked = Input(found.folder, found.file, IMAGE, Path(), 0, 0, 0, 8, found.checksum)
-        assert again.find(asked, found.coder) == found
+        assert again.find(asked, Fixed(found.coder, found.version)) == found
 
 
-@pytest.mark.parametrize("text", ["folder,size\n", '"', "\0", ",".join(Row._fields) + "\na,b\n"])
+WITHOUT_VERSIONS = "folder,file,kind,checksum,coder,size,encode_seconds,decode_seconds,memory,calls,reason\n"  # 0.1.0
+
+
+@pytest.mark.parametrize("text", ["folder,size\n", '"', "\0", ",".join(Row._fields) + "\na,b\n", WITHOUT_VERSIONS])
 def test_other_files_of_results_are_refused_and_left(tmp_path: Path, text: str) -> None:
     file = tmp_path / "a.csv"
     file.write_text(text)
@@ -214,9 +238,9 @@ def test_other_files_of_results_are_refused_and_left(tmp_path: Path, text: str) 
 def test_an_empty_file_of_results_is_begun(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.touch()
-    Ledger(file).add(found := Row("folder", "a.png", IMAGE, 1, "all", 2))
+    Ledger(file).add(found := Row("folder", "a.png", IMAGE, 1, "all", "1.0", "2026-11-25", 2))
     asked = Input("folder", "a.png", IMAGE, Path(), 0, 0, 0, 8, 1)
-    assert Ledger(file).find(asked, "all") == found
+    assert Ledger(file).find(asked, Fixed("all", "1.0")) == found
 
 
 def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
@@ -225,48 +249,76 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
     write_image(folder / "a.png", smooth(3))
     coder, file = Fixed(), tmp_path / "results.csv"
     for _ in range(2):
-        (found,) = measured([str(folder)], [coder], Ledger(file), lambda _: None)
-        assert found.rows[0][5:9] == (10, 0.5, 0.25, 12.5)
+        (found,) = measured(files(folder), [coder], Ledger(file), lambda _: None)
+        assert isinstance(found, Result)
+        assert found.rows[0][7:11] == (10, 0.5, 0.25, 12.5)
     assert coder.measured == 1
+    newer = Fixed(version="fixed 1.1")
+    measured(files(folder), [newer], Ledger(file), lambda _: None)
+    assert newer.measured == 1
     write_image(folder / "a.png", smooth(3) + 1, force=True)
-    measured([str(folder)], [coder], Ledger(file), lambda _: None)
+    measured(files(folder), [coder], Ledger(file), lambda _: None)
     assert coder.measured == 2
+
+
+def test_figures_have_the_dates_and_versions_of_their_measurements(tmp_path: Path) -> None:
+    """Reports once had the date and the version of the day on which they were printed."""
+    given_to_all = source(tmp_path, "a.png", images()["rgb"])
+    new = row(given_to_all, Fixed(version="fixed 1.1"), Measured(8, 1, 1))
+    old = new._replace(date="2026-11-25", version="fixed 1.0")
+    facts = reported([Result(given_to_all, [old])], [], MACHINE).facts
+    assert facts == {"date": "2026-11-25", **MACHINE, "versions": "fixed 1.0"}
+    facts = reported([Result(given_to_all, [new, old, new])], [], MACHINE).facts
+    assert facts == {"date": f"2026-11-25 to {new.date}", **MACHINE, "versions": "fixed 1.1, fixed 1.0"}
 
 
 def test_totals_are_over_the_files_that_a_coder_took(tmp_path: Path) -> None:
     results = []
     for number, size in enumerate((100, 300)):
         given_to_all = source(tmp_path, f"{number}.png", images()["rgb"])
-        some = row(given_to_all, "some", *((None, "too large") if number else (Measured(8, 1, 1),)))
-        results.append(Result(given_to_all, [row(given_to_all, "all", Measured(size, 2, None, 5.0, 16)), some]))
+        some = row(given_to_all, Fixed("some"), *((None, "too large") if number else (Measured(8, 1, 1),)))
+        results.append(Result(given_to_all, [row(given_to_all, Fixed("all"), Measured(size, 2, None, 5.0, 16)), some]))
     (group,) = grouped(results, [("paper", 2.5)])
     found, every, some, published = group.totals
     assert found.size == sum(result.source.found for result in results)
     assert (every.size, every.bits, every.calls, every.decode_speed) == (400, 8 * 400 / (2 * 1440), 16, None)
     assert every.encode_speed == pytest.approx(2 * 480 / 4e6)
     assert (some.files, some.bits, published.bits, published.size) == (1, 8 * 8 / 1440, 2.5, None)
-    assert group.reasons == ["1.png, some: too large"]
+    assert group.refusals == [Refusal("1.png", "some", "too large")]
 
 
-def shown(form: str, groups: list[Group]) -> str:
-    return FORMATS[form](groups, FACTS, False)
+def report(folder: Path) -> Report:
+    image, sound = source(folder, "a.png", images()["rgb"]), source(folder, "a.wav", wave(bytes(2000)))
+    rows = [row(image, Fixed("one"), Measured(1234, 1, 1)), row(image, Fixed("none"), None, "too wide")]
+    found = [Result(image, rows), Result(sound, [row(sound, Fixed("two"), Measured(567, 1, 1))]),
+             LeftOut(str(folder), "b.flac", "of 20 bits")]  # fmt: skip
+    return reported(found, [], MACHINE)
 
 
 def test_reports_say_the_same(tmp_path: Path) -> None:
-    image, sound = source(tmp_path, "a.png", images()["rgb"]), source(tmp_path, "a.wav", wave(bytes(2000)))
-    groups = grouped([Result(image, [row(image, "one", Measured(1234, 1, 1))]),
-                      Result(sound, [row(sound, "two", Measured(567, 1, 1))])])  # fmt: skip
-    parsed = json.loads(shown("json", groups))
-    assert [[total["size"] for total in group["totals"]] for group in parsed["groups"]] == [
-        [image.found, 1234], [sound.found, 567]]  # fmt: skip
-    assert parsed["machine"] == FACTS
-    lines = list(csv.DictReader(io.StringIO(shown("csv", groups))))
-    assert [line["coder"] for line in lines] == [AS_FOUND, "one", AS_FOUND, "two"]
+    told = report(tmp_path)
+    parsed = json.loads(FORMATS["json"](told, False))
+    sizes = [[total["size"] for total in group["totals"]] for group in parsed["groups"]]
+    assert sizes == [[(tmp_path / name).stat().st_size, size] for name, size in (("a.png", 1234), ("a.wav", 567))]
+    assert parsed["groups"][0]["refusals"] == [{"file": "a.png", "coder": "none", "reason": "too wide"}]
+    assert parsed["left_out"] == [{"folder": str(tmp_path), "file": "b.flac", "reason": "of 20 bits"}]
+    assert parsed["measured"] == told.facts
+    lines = list(csv.DictReader(io.StringIO(FORMATS["csv"](told, False))))
+    assert [line["coder"] for line in lines] == [AS_FOUND, "one", "none", AS_FOUND, "two", ""]
+    assert [line["reason"] for line in lines if line["file"]] == ["too wide", "of 20 bits"]
     for form in ("table", "markdown"):
-        assert all(word in shown(form, groups) for word in ("1,234", "567", "bits per subpixel", "bits per sample"))
-    overview = shown("markdown", groups).split("\n\n")[0]
+        words = "1,234", "567", "bits per subpixel", "bits per sample", "a.png, none: too wide", "b.flac", "of 20 bits"
+        assert all(word in FORMATS[form](told, False) for word in words)
+    overview = FORMATS["markdown"](told, False).split("\n\n")[0]
     assert "| one | 1,234 |  |" in overview
-    assert "Mpixel/s" not in FORMATS["markdown"](groups, FACTS, True)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_times_can_be_left_out(tmp_path: Path, form: str) -> None:
+    timed, untimed = (FORMATS[form](report(tmp_path), sizes) for sizes in (False, True))
+    for word in ("encode", "decode", "memory" if form in ("csv", "json") else "MiB"):
+        assert word in timed
+        assert word not in untimed
 
 
 @pytest.fixture
@@ -283,7 +335,9 @@ def test_one_bad_file_does_not_stop_the_rest(tmp_path: Path) -> None:
     result = run("bench", tmp_path, "--budgets", "4", "--format", "json", "--published", "A paper=3.5")
     assert result.exit_code == 0, result.output
     assert "b.png: left out" in result.stderr
-    groups = {group["kind"]: group for group in json.loads(result.stdout)["groups"]}
+    told = json.loads(result.stdout)
+    assert [left["file"] for left in told["left_out"]] == ["b.png"]
+    groups = {group["kind"]: group for group in told["groups"]}
     assert groups[IMAGE]["files"] == groups[SOUND]["files"] == 1
     names = [total["coder"] for total in groups[IMAGE]["totals"]]
     assert {"ardm-compress, 4 calls", "A paper (published)"} <= set(names)
@@ -299,12 +353,38 @@ def test_damage_by_this_package_is_an_error(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.usefixtures("fast")
+def test_some_files_of_a_folder(tmp_path: Path) -> None:
+    for name in "abcde":
+        write_image(tmp_path / f"{name}.png", smooth(3))
+    bench = ("bench", tmp_path, "--budgets", "4", "--sizes", "--format", "json", "--results", tmp_path / "results.csv")
+    for options, names in (("--files 2", "ab"), ("--every 2", "ace"), ("--every 2 --files 2", "ac")):
+        (tmp_path / "results.csv").unlink(missing_ok=True)
+        (group,) = json.loads(run(*bench, *options.split()).stdout)["groups"]
+        with (tmp_path / "results.csv").open() as file:
+            assert {line["file"] for line in csv.DictReader(file)} == {f"{name}.png" for name in names}
+        assert group["files"] == len(names)
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize("more", [[], ["--plot"]])
+def test_a_folder_of_which_nothing_can_be_measured_is_an_error(tmp_path: Path, more: list[str]) -> None:
+    """A plot of it was a traceback, and without one there was no table and no error."""
+    (tmp_path / "a.png").write_bytes(b"no image")
+    result = run("bench", tmp_path, *more, *(tmp_path / f"{option[2:]}.svg" for option in more))
+    assert result.exit_code == 4
+    assert not result.stdout
+    assert "a.png: left out" in result.stderr
+    assert "nothing was measured" in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("fast")
 @pytest.mark.parametrize(
     ("make", "arguments", "code", "said"),
     [
         (None, [], 1, "No such file"),
         (Path.mkdir, [], 4, "no images and no sound"),
         (Path.mkdir, ["--plot", "a.txt"], 4, ".svg"),
+        (Path.mkdir, ["--plot", "no-such-folder/a.svg"], 1, "no-such-folder"),
         (Path.mkdir, ["--results", __file__], 3, "no file of results"),
     ],
 )  # fmt: skip
@@ -332,8 +412,9 @@ def test_a_plot_of_the_same_figures_is_the_same_file(tmp_path: Path) -> None:
     from ardm_compress.bench.plot import write_plot
 
     given_to_all = source(tmp_path, "a.png", images()["rgb"])
-    rows = [row(given_to_all, f"ardm-compress, {n} calls", Measured(900 - n, n, n, None, n)) for n in (4, 16)]
-    groups = grouped([Result(given_to_all, [*rows, row(given_to_all, "other", Measured(950, 0.1, 0.1))])])
+    ours_ = [Fixed(f"ardm-compress, {n} calls") for n in (4, 16)]
+    rows = [row(given_to_all, coder, Measured(900 - n, n, n, None, n)) for coder, n in zip(ours_, (4, 16), strict=True)]
+    groups = grouped([Result(given_to_all, [*rows, row(given_to_all, Fixed("other"), Measured(950, 0.1, 0.1))])])
     for name in ("a.svg", "b.svg"):
         write_plot(groups, tmp_path / name, force=False)
     drawn = (tmp_path / "a.svg").read_text("utf-8")

@@ -28,6 +28,10 @@ class Coder(Protocol):
     def kind(self) -> str:
         """IMAGE or SOUND."""
 
+    @property
+    def version(self) -> str:
+        """Of what codes, with its name: what another version has measured says nothing of this one."""
+
     def missing(self) -> str:
         """What is to be installed before it can be used; empty if nothing is."""
 

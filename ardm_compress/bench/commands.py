@@ -6,11 +6,13 @@ A process's peak memory counts what its parent had when it was started, so a par
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -49,10 +51,16 @@ class Command:
     encode: tuple[str, ...]
     decode: tuple[str, ...] = ()  # none: coded files are of the kind of the source
     depth: int = 32  # bits of a sample, at most
+    asked: str = "--version"  # option that makes the program tell its version
+
+    @property
+    def version(self) -> str:
+        """See ``Coder.version``."""
+        return _version(self.encode[0], self.asked)
 
     def missing(self) -> str:
         """See ``Coder.missing``."""
-        programs = [line[0] for line in (self.encode, self.decode) if line]
+        programs = dict.fromkeys(line[0] for line in (self.encode, self.decode) if line)
         lacking = [program for program in programs if not shutil.which(program)]
         if lacking:
             return f"{' and '.join(lacking)} (apt install {self.package})"
@@ -90,6 +98,13 @@ def run(line: list[str]) -> Run:
     return Run(float(seconds), int(peak) * UNIT / MIB)
 
 
+@cache
+def _version(program: str, option: str) -> str:
+    told = subprocess.run([program, option], capture_output=True, text=True, errors="replace", check=False)
+    number = re.search(r"\d+(\.\d+)+", told.stdout + told.stderr)
+    return f"{program} {number[0]}" if number else program
+
+
 def _jpeg_xl(effort: int) -> Command:
     return Command(
         f"JPEG XL, cjxl -d 0 -e {effort}", IMAGE, "libjxl-tools", ".jxl",
@@ -102,7 +117,7 @@ COMMANDS: Final = (
             ("optipng", "-quiet", "-o2", "{source}", "-out", "{coded}")),
     Command("WebP, cwebp -lossless -exact -z 9", IMAGE, "webp", ".webp",
             ("cwebp", "-quiet", "-lossless", "-exact", "-z", "9", "{source}", "-o", "{coded}"),
-            ("dwebp", "-quiet", "{coded}", "-o", "{decoded}"), depth=8),
+            ("dwebp", "-quiet", "{coded}", "-o", "{decoded}"), depth=8, asked="-version"),
     _jpeg_xl(7),
     _jpeg_xl(9),
     Command("FLAC, flac -8", SOUND, "flac", ".flac",

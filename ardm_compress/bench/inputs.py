@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.image import png
@@ -17,9 +18,10 @@ from ardm_compress.sound.files import converted, is_sound, read_sound, write_sou
 
 IMAGE: Final = "image"
 SOUND: Final = "sound"
-SUFFIXES: Final = frozenset((
-    ".png", ".webp", ".bmp", ".ppm", ".pgm", ".pnm", ".pam", ".tif", ".tiff", ".wav", ".wave", ".aif", ".aiff", ".flac",
-))  # fmt: skip  # of files that are taken from folders
+SUFFIXES: Final = {
+    **dict.fromkeys((".png", ".webp", ".bmp", ".ppm", ".pgm", ".pnm", ".pam", ".tif", ".tiff"), IMAGE),
+    **dict.fromkeys((".wav", ".wave", ".aif", ".aiff", ".flac"), SOUND),
+}  # of files that are taken from folders
 SHOWN_BY: Final = (b"PLTE", b"tRNS")  # chunks without which samples are no colours
 
 
@@ -27,7 +29,7 @@ SHOWN_BY: Final = (b"PLTE", b"tRNS")  # chunks without which samples are no colo
 class Input:
     """A file as every coder gets it, without metadata."""
 
-    folder: str  # that was asked for
+    folder: str  # whose table it is in
     name: str  # of the file in it
     kind: str  # IMAGE or SOUND
     path: Path  # of the PNG or WAV file
@@ -38,8 +40,43 @@ class Input:
     checksum: int  # of the PNG or WAV file
 
 
+class Found(NamedTuple):
+    """A file to measure."""
+
+    folder: str  # that was asked for
+    file: Path
+
+    @property
+    def name(self) -> str:
+        """Of the file, in its folder."""
+        return self.file.name if self._is_alone else self.file.relative_to(self.folder).as_posix()
+
+    @property
+    def table(self) -> str:
+        """The folder whose table it is in: files named one by one are in one table."""
+        return str(self.file.parent) if self._is_alone else self.folder
+
+    @property
+    def _is_alone(self) -> bool:
+        return self.file == Path(self.folder)
+
+
+def found_in(folders: Iterable[str], *, every: int = 1, most: int | None = None) -> list[Found]:
+    """Of each folder every so-manieth file, by name, up to so many of them; a file itself.
+
+    Raises: UnsupportedError, FileNotFoundError: see ``files_of``.
+    """
+    return [Found(folder, file) for folder in folders for file in files_of(folder, every=every, most=most)]
+
+
+def kinds_of(files: Iterable[Found]) -> set[str]:
+    """What the files' names promise: IMAGE, SOUND, or both where one says neither."""
+    named = {SUFFIXES.get(found.file.suffix.lower()) for found in files}
+    return {IMAGE, SOUND} if None in named else {kind for kind in named if kind}
+
+
 def files_of(folder: str, *, every: int, most: int | None) -> list[Path]:
-    """Every so-manieth file below a folder, by name, up to so many of them; of a file itself.
+    """Every so-manieth file below a folder, by name, up to so many of them; a file itself.
 
     Raises:
         UnsupportedError: there is none; FileNotFoundError: no such folder.
@@ -54,14 +91,13 @@ def files_of(folder: str, *, every: int, most: int | None) -> list[Path]:
     return found[::every][:most]
 
 
-def prepared(folder: str, file: Path, target: Path) -> Input:
+def prepared(found: Found, target: Path) -> Input:
     """Write what the coders get of a file to ``target``, which gets a suffix.
 
     Raises:
         UnsupportedError, FormatError, LimitError: it cannot be taken apart.
     """
-    data = file.read_bytes()
-    name = name_of(folder, file)
+    data = found.file.read_bytes()
     if is_sound(data):
         sound = converted(read_sound(data), ".wav")
         made, kind, samples = write_sound(sound), SOUND, sound.samples.shape[0] * sound.samples.shape[1]
@@ -72,13 +108,7 @@ def prepared(folder: str, file: Path, target: Path) -> Input:
         units, depth = samples // picture.wrapper.channels, picture.wrapper.depth
         path = target.with_suffix(".png")
     path.write_bytes(made)
-    where = str(file.parent) if file == Path(folder) else folder  # files named one by one are in one table
-    return Input(where, name, kind, path, len(data), samples, units, depth, zlib.crc32(made))
-
-
-def name_of(folder: str, file: Path) -> str:
-    """Of a file, in its folder."""
-    return file.relative_to(folder).as_posix() if file != Path(folder) else file.name
+    return Input(found.table, found.name, kind, path, len(data), samples, units, depth, zlib.crc32(made))
 
 
 def _bare(picture: Picture | None) -> Picture:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from ardm_compress.bench.base import Measured
+from ardm_compress.bench.base import Coder, Measured
 from ardm_compress.bench.inputs import Input
 from ardm_compress.errors import FormatError
 
@@ -19,6 +20,8 @@ class Row(NamedTuple):
     kind: str
     checksum: int  # of what the coder was given
     coder: str
+    version: str  # of the coder
+    date: str  # of the measurement
     size: int | None = None
     encode_seconds: float | None = None
     decode_seconds: float | None = None
@@ -27,9 +30,9 @@ class Row(NamedTuple):
     reason: str = ""
 
     @property
-    def key(self) -> tuple[str, int, str]:
+    def key(self) -> tuple[str, int, str, str]:
         """Of which two rows are the same measurement."""
-        return self.file, self.checksum, self.coder
+        return self.file, self.checksum, self.coder, self.version
 
 
 NAMES: Final = "surrogateescape"  # of files need not be UTF-8
@@ -38,9 +41,11 @@ TYPES: Final = {
 }  # fmt: skip
 
 
-def row(source: Input, coder: str, measured: Measured | None, reason: str = "") -> Row:
-    """Of a measurement, or of why there is none."""
-    given = Row(source.folder, source.name, source.kind, source.checksum, coder, reason=reason)
+def row(source: Input, coder: Coder, measured: Measured | None, reason: str = "") -> Row:
+    """Of a measurement of today, or of why there is none."""
+    today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    given = Row(source.folder, source.name, source.kind, source.checksum, coder.name, coder.version, today,
+                reason=reason)  # fmt: skip
     return given._replace(**measured._asdict()) if measured else given
 
 
@@ -52,9 +57,9 @@ class Ledger:
         self._file = file
         self._rows = {found.key: found for found in _read(file)} if file and file.exists() else {}
 
-    def find(self, source: Input, coder: str) -> Row | None:
-        """What an earlier run has measured."""
-        return self._rows.get((source.name, source.checksum, coder))
+    def find(self, source: Input, coder: Coder) -> Row | None:
+        """What an earlier run has measured, of the same version."""
+        return self._rows.get((source.name, source.checksum, coder.name, coder.version))
 
     def of(self, file: str) -> list[Row]:
         """What is known of files of that name."""
@@ -77,7 +82,7 @@ def _read(file: Path) -> list[Row]:
             raise ValueError(f"its first line is not {','.join(Row._fields)}")
         return [Row(*(_value(name, text) for name, text in zip(Row._fields, line, strict=True))) for line in rows]
     except (csv.Error, TypeError, ValueError) as error:
-        raise FormatError(f"{file} is no file of results that bench has written: {error}") from error
+        raise FormatError(f"{file} is no file of results as this version of bench writes them: {error}") from error
 
 
 def _value(name: str, text: str) -> Any:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import imagecodecs
 import numpy as np
+import PIL
 import soundfile
-from PIL import Image
+from PIL import Image, features
 
 from ardm_compress.bench.base import Measured
 from ardm_compress.bench.inputs import IMAGE, SOUND, Input
@@ -36,6 +37,7 @@ class Library:
 
     name: str
     kind: str
+    version: str
     encode: Callable[[NDArray[Any], Input], bytes]
     decode: Callable[[bytes], NDArray[Any]]
     codec: str = ""  # of imagecodecs, which may have been built without it
@@ -78,7 +80,16 @@ def _png(_samples: NDArray[Any], source: Input) -> bytes:
     return out.getvalue()
 
 
-def _from_png(data: bytes) -> NDArray[Any]:
+def _webp(_samples: NDArray[Any], source: Input) -> bytes:
+    if source.depth == WIDE:
+        raise UnsupportedError("would narrow 16 bits to 8")
+    out = io.BytesIO()
+    with Image.open(source.path) as image:
+        image.save(out, "WEBP", lossless=True, exact=True, quality=100, method=6)  # as -z 9 of cwebp
+    return out.getvalue()
+
+
+def _from_file(data: bytes) -> NDArray[Any]:
     samples = colours(data)
     return samples[..., 0] if samples.shape[-1] == 1 else samples
 
@@ -121,22 +132,24 @@ def _jpeg_xl(effort: int, version: str) -> Library:
     def encode(samples: NDArray[Any], _source: Input) -> bytes:
         return bytes(imagecodecs.jpegxl_encode(samples, lossless=True, effort=effort, numthreads=processors()))
 
-    return Library(f"JPEG XL, {version} -e {effort}", IMAGE, encode, imagecodecs.jpegxl_decode, "JPEGXL")
+    return Library(f"JPEG XL, {version} -e {effort}", IMAGE, version, encode, imagecodecs.jpegxl_decode, "JPEGXL")
 
 
 def libraries() -> tuple[Library, ...]:
     """All of them, with the versions that are there."""
     versions = imagecodecs.version(dict)
     xl, ls, j2k = (f"{name} {versions.get(name)}" for name in ("libjxl", "charls", "openjpeg"))
+    webp, flac = f"libwebp {features.version('webp')}", f"libsndfile {soundfile.__libsndfile_version__}"
 
     def jpeg_2000(samples: NDArray[Any], _source: Input) -> bytes:
         return bytes(imagecodecs.jpeg2k_encode(samples, level=0, reversible=True, codecformat="j2k"))
 
     return (
-        Library("PNG, Pillow optimize", IMAGE, _png, _from_png),
-        Library(f"JPEG-LS, {ls}, R-G and B-G", IMAGE, _jpeg_ls, _from_jpeg_ls, "JPEGLS"),
-        Library(f"JPEG 2000, {j2k}", IMAGE, jpeg_2000, imagecodecs.jpeg2k_decode, "JPEG2K"),
+        Library("PNG, Pillow optimize", IMAGE, f"Pillow {PIL.__version__}", _png, _from_file),
+        Library(f"WebP, {webp} lossless exact", IMAGE, webp, _webp, _from_file),
+        Library(f"JPEG-LS, {ls}, R-G and B-G", IMAGE, ls, _jpeg_ls, _from_jpeg_ls, "JPEGLS"),
+        Library(f"JPEG 2000, {j2k}", IMAGE, j2k, jpeg_2000, imagecodecs.jpeg2k_decode, "JPEG2K"),
         _jpeg_xl(7, xl),
         _jpeg_xl(9, xl),
-        Library(f"FLAC, libsndfile {soundfile.__libsndfile_version__} level 8", SOUND, _flac, _from_flac),
+        Library(f"FLAC, {flac} level 8", SOUND, flac, _flac, _from_flac),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -12,15 +11,13 @@ from ardm_compress.parallel import processors
 
 
 def machine() -> dict[str, str]:
-    """Processor, how many of them, versions and today's date; what a table needs to be compared with another."""
+    """Processor, how many of them, and versions; what a table needs to be compared with another."""
     return {
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "processor": _processor(),
         "processors": str(processors()),
         "system": platform.system(),
         "python": platform.python_version(),
-        "torch": _version("torch"),
-        "ardm-compress": _version("ardm-compress"),
+        "torch": version_of("torch"),
         "threads": os.environ.get("OMP_NUM_THREADS", "as many as processors"),
     }
 
@@ -41,7 +38,8 @@ def _pair(line: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """Of a Python package."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from ardm_compress.bench.base import Coder
-from ardm_compress.bench.inputs import Input, files_of, prepared
+from ardm_compress.bench.inputs import Found, Input, prepared
 from ardm_compress.bench.ledger import Ledger, Row, row
 from ardm_compress.bench.ours import OURS
 from ardm_compress.errors import ArdmError, ChecksumError
@@ -31,10 +31,20 @@ class Result(NamedTuple):
         return any(row.coder.startswith(OURS) and row.reason.startswith(LOSSY) for row in self.rows)
 
 
-def usable(coders: Iterable[Coder], tell: Tell) -> list[Coder]:
-    """Those that are installed; the others are told of."""
+class LeftOut(NamedTuple):
+    """A file that no coder was given."""
+
+    folder: str  # whose table it would be in
+    file: str
+    reason: str
+
+
+def usable(coders: Iterable[Coder], kinds: Collection[str], tell: Tell) -> list[Coder]:
+    """Those of some kinds that are installed; the others of these kinds are told of."""
     found = []
     for coder in coders:
+        if coder.kind not in kinds:
+            continue
         if missing := coder.missing():
             tell(f"not measured: {coder.name} needs {missing}")
         else:
@@ -43,52 +53,48 @@ def usable(coders: Iterable[Coder], tell: Tell) -> list[Coder]:
 
 
 def measured(
-    folders: Sequence[str], coders: Sequence[Coder], ledger: Ledger, tell: Tell, *, every: int = 1,
-    most: int | None = None, progress: Progress | None = None,
-) -> list[Result]:  # fmt: skip
-    """Measure what is in folders.
+    files: Sequence[Found], coders: Sequence[Coder], ledger: Ledger, tell: Tell, *, progress: Progress | None = None
+) -> list[Result | LeftOut]:
+    """Measure files.
 
     Args:
-        folders: or files.
-        coders: of both kinds.
+        files: to measure.
+        coders: of the kinds of the files.
         ledger: of what has been measured already, and for the rest.
         tell: what went wrong.
-        every: file of a folder to take.
-        most: files of a folder to take.
         progress: called with the files done and how many there are.
-
-    Raises:
-        UnsupportedError: a folder without files of a kind that coders take.
-        FileNotFoundError: no such folder.
     """
-    files = [(folder, file) for folder in folders for file in files_of(folder, every=every, most=most)]
     results = []
-    for number, (folder, file) in enumerate(files):
-        if result := measured_file(folder, file, coders, ledger, tell):
-            results.append(result)
+    for number, found in enumerate(files):
+        results.append(measured_file(found, coders, ledger, tell))
         if progress:
             progress(number + 1, len(files))
     return results
 
 
-def measured_file(folder: str, file: Path, coders: Sequence[Coder], ledger: Ledger, tell: Tell) -> Result | None:
-    """What a file of a folder takes; None, once that is told, if it cannot be measured."""
+def measured_file(found: Found, coders: Sequence[Coder], ledger: Ledger, tell: Tell) -> Result | LeftOut:
+    """What a file takes; why it cannot be measured, once that is told."""
     with tempfile.TemporaryDirectory() as place:
         try:
-            source = prepared(folder, file, Path(place, "source"))
+            source = prepared(found, Path(place, "source"))
         except FAILURES as error:
-            tell(f"{file}: left out, {error}")
-            return None
+            return left_out(found, error, tell)
         return Result(source, [_row(source, coder, ledger, tell) for coder in coders if coder.kind == source.kind])
 
 
+def left_out(found: Found, error: BaseException, tell: Tell) -> LeftOut:
+    """A file that cannot be measured, once that is told."""
+    tell(f"{found.file}: left out, {error}")
+    return LeftOut(found.table, found.name, str(error))
+
+
 def _row(source: Input, coder: Coder, ledger: Ledger, tell: Tell) -> Row:
-    if known := ledger.find(source, coder.name):
+    if known := ledger.find(source, coder):
         return known
     try:
-        found = row(source, coder.name, coder.measure(source))
+        found = row(source, coder, coder.measure(source))
     except FAILURES as error:
         tell(f"{source.name}: {coder.name}: {error}")
-        found = row(source, coder.name, None, f"{LOSSY}: {error}" if isinstance(error, ChecksumError) else str(error))
+        found = row(source, coder, None, f"{LOSSY}: {error}" if isinstance(error, ChecksumError) else str(error))
     ledger.add(found)
     return found

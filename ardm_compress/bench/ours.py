@@ -10,6 +10,7 @@ from typing import Final
 from ardm_compress.audio.container import is_sound, is_stored
 from ardm_compress.bench.base import Measured
 from ardm_compress.bench.inputs import IMAGE, SOUND, Input
+from ardm_compress.bench.machine import version_of
 from ardm_compress.errors import ChecksumError
 from ardm_compress.image.files import same_image
 from ardm_compress.layout import describe
@@ -33,6 +34,11 @@ class Ours:
     def name(self) -> str:
         """See ``Coder.name``."""
         return f"{OURS}, {'all' if self.budget == ALL else self.budget} calls"
+
+    @property
+    def version(self) -> str:
+        """See ``Coder.version``; with the model, whose files are others."""
+        return f"{OURS} {version_of(OURS)} {find_model(MODELS[self.kind]).name}"
 
     def missing(self) -> str:
         """See ``Coder.missing``."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ardm_compress.bench.inputs import files_of, name_of
+from ardm_compress.bench.inputs import Found
 from ardm_compress.bench.ledger import Ledger, Row
-from ardm_compress.bench.measure import Result, Tell, measured_file
+from ardm_compress.bench.measure import LeftOut, Result, Tell, left_out, measured_file
 from ardm_compress.cluster.tasks import completed
 from ardm_compress.errors import LimitError
 
@@ -22,38 +21,41 @@ if TYPE_CHECKING:
 
 class _Task(NamedTuple):
     number: int
-    folder: str
-    file: Path
+    found: Found
     known: list[Row]
 
 
 def measured_by(
-    workers: Workers, folders: Sequence[str], coders: Sequence[Coder], ledger: Ledger, tell: Tell, *, every: int = 1,
-    most: int | None = None, progress: Progress | None = None,
-) -> list[Result]:  # fmt: skip
-    """``measured`` by the workers of a cluster, one file each; folders are where all of it finds them."""
-    files = [
-        (folder, file) for folder in map(os.path.abspath, folders) for file in files_of(folder, every=every, most=most)
-    ]
-    tasks = [_Task(number, *task, ledger.of(name_of(*task))) for number, task in enumerate(files)]
-    results: dict[int, Result] = {}
-    for count, (task, found, _) in enumerate(completed(workers, partial(_measured, coders), tasks), 1):
-        result, told = (None, [f"{task.file}: left out, {found}"]) if isinstance(found, LimitError) else found
-        for line in told:
-            tell(line)
-        if result:
-            results[task.number] = result
-            for row in result.rows:
-                if row not in task.known:
-                    ledger.add(row)
+    workers: Workers, files: Sequence[Found], coders: Sequence[Coder], ledger: Ledger, tell: Tell, *,
+    progress: Progress | None = None,
+) -> list[Result | LeftOut]:  # fmt: skip
+    """``measured`` by the workers of a cluster, one file each, which are where all of it finds them."""
+    everywhere = [Found(os.path.abspath(found.folder), found.file.absolute()) for found in files]
+    tasks = [_Task(number, found, ledger.of(found.name)) for number, found in enumerate(everywhere)]
+    results: dict[int, Result | LeftOut] = {}
+    for count, (task, answer, _) in enumerate(completed(workers, partial(_measured, coders), tasks), 1):
+        if isinstance(answer, LimitError):
+            results[task.number] = left_out(task.found, answer, tell)
+        else:
+            results[task.number] = _taken(task, *answer, ledger, tell)
         if progress:
             progress(count, len(tasks))
     return [results[number] for number in sorted(results)]
 
 
-def _measured(coders: Sequence[Coder], task: _Task) -> tuple[Result | None, list[str]]:
+def _taken(task: _Task, result: Result | LeftOut, told: list[str], ledger: Ledger, tell: Tell) -> Result | LeftOut:
+    """What a worker has found, told and kept here."""
+    for line in told:
+        tell(line)
+    for row in result.rows if isinstance(result, Result) else ():
+        if row not in task.known:
+            ledger.add(row)
+    return result
+
+
+def _measured(coders: Sequence[Coder], task: _Task) -> tuple[Result | LeftOut, list[str]]:
     """On a worker: the result, and what is to be told."""
     ledger, told = Ledger(None), list[str]()
     for row in task.known:
         ledger.add(row)
-    return measured_file(task.folder, task.file, coders, ledger, told.append), told
+    return measured_file(task.found, coders, ledger, told.append), told

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Final
 
-from ardm_compress.bench.totals import Group, Total
+from ardm_compress.bench.totals import Group, Report, Total, folder_name
 
 WIDTH: Final = 160  # columns, where no terminal says how many there are
+TIMES: Final = ("encode_speed", "decode_speed", "memory")  # of a total, and what else is no size
 
 
 def titles(group: Group, sizes: bool) -> list[str]:
@@ -49,37 +50,39 @@ def heading(group: Group) -> str:
     return f"{group.name}: {count}, {group.units / 1e6:.2f} million {group.speed[1:].split('/')[0]}s"
 
 
-def as_table(groups: Sequence[Group], facts: dict[str, str], sizes: bool) -> str:
-    """For people, at a terminal; ``sizes`` leaves out times, of all that are not for programs to read."""
+def as_table(report: Report, sizes: bool) -> str:
+    """For people, at a terminal; ``sizes`` leaves out times."""
     from rich.console import Console
     from rich.table import Table
 
     out = io.StringIO()
     console = Console(file=out, width=None if sys.stdout.isatty() else WIDTH)
-    for group in groups:
+    for group in report.groups:
         table = Table(title=heading(group))
         for number, title in enumerate(titles(group, sizes)):
             table.add_column(title, justify="right" if number else "left")
         for total in group.totals:
             table.add_row(*cells(total, group, sizes))
         console.print(table)
-    console.print(_line(facts), soft_wrap=True, highlight=False, markup=False)
+    notes = [line for group in report.groups for line in _refused(group)] + _left_out(report)
+    for line in [*notes, _line(report.facts)]:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
     return out.getvalue().rstrip("\n")
 
 
-def as_markdown(groups: Sequence[Group], facts: dict[str, str], sizes: bool) -> str:
+def as_markdown(report: Report, sizes: bool) -> str:
     """For documentation; of several folders, all bytes in one table as well."""
+    groups = report.groups
     parts = [_overview(groups)] if len(groups) > 1 else []
     for group in groups:
-        lines = [heading(group) + ".", ""]
-        lines += _markdown(titles(group, sizes), [cells(total, group, sizes) for total in group.totals])
-        parts.append("\n".join([*lines, *(["", *_notes(group)] if group.reasons else [])]))
-    return "\n\n".join([*parts, _line(facts)])
+        table = _markdown(titles(group, sizes), [cells(total, group, sizes) for total in group.totals])
+        parts += [heading(group) + ".", table, *_listed("Not taken", _refused(group))]
+    return "\n\n".join([*parts, *_listed("Left out", _left_out(report)), _line(report.facts)])
 
 
-def _markdown(head: list[str], rows: list[list[str]]) -> list[str]:
+def _markdown(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _overview(groups: Sequence[Group]) -> str:
@@ -87,7 +90,7 @@ def _overview(groups: Sequence[Group]) -> str:
     coders = dict.fromkeys(total.coder for group in groups for total in group.totals if total.size is not None)
     rows = [[coder, *(_bytes(coder, group) for group in groups)] for coder in coders]
     head = ["bytes", *(f"{group.name} ({group.files})" for group in groups)]
-    return "\n".join(_markdown(head, rows))
+    return _markdown(head, rows)
 
 
 def _bytes(coder: str, group: Group) -> str:
@@ -95,30 +98,49 @@ def _bytes(coder: str, group: Group) -> str:
     return f"{found[0]:,}" if found else ""
 
 
-def _notes(group: Group) -> list[str]:
-    return ["Not taken:", "", *(f"- {reason}" for reason in group.reasons)]
+def _listed(title: str, lines: list[str]) -> list[str]:
+    return [f"{title}:", "\n".join(f"- {line}" for line in lines)] if lines else []
+
+
+def _refused(group: Group) -> list[str]:
+    return [f"{refusal.file}, {refusal.coder}: {refusal.reason}" for refusal in group.refusals]
+
+
+def _left_out(report: Report) -> list[str]:
+    return [f"{folder_name(left.folder)}/{left.file}, left out of all: {left.reason}" for left in report.left_out]
 
 
 def _line(facts: dict[str, str]) -> str:
     return "; ".join(f"{name} {value}" for name, value in facts.items())
 
 
-def as_csv(groups: Sequence[Group], _facts: dict[str, str], _sizes: bool) -> str:
-    """One line for each coder, folder and kind."""
+def as_csv(report: Report, sizes: bool) -> str:
+    """A line for each coder, folder and kind, and one with a reason for each file that one of them, or all, refused."""
     out = io.StringIO()
-    fields = ["folder", "kind", *Total.__dataclass_fields__]
-    writer = csv.DictWriter(out, fields, lineterminator="\n")
+    figures = [name for name in Total.__dataclass_fields__ if not (sizes and name in TIMES)]
+    fields = ["folder", "kind", *figures, "file", "reason"]
+    writer = csv.DictWriter(out, fields, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    for group in groups:
-        writer.writerows({"folder": group.folder, "kind": group.kind, **asdict(total)} for total in group.totals)
+    for group in report.groups:
+        about = {"folder": group.folder, "kind": group.kind}
+        writer.writerows({**about, **asdict(total)} for total in group.totals)
+        writer.writerows({**about, **refusal._asdict()} for refusal in group.refusals)
+    writer.writerows(left._asdict() for left in report.left_out)
     return out.getvalue().rstrip("\n")
 
 
-def as_json(groups: Sequence[Group], facts: dict[str, str], _sizes: bool) -> str:
+def as_json(report: Report, sizes: bool) -> str:
     """Everything but single files."""
-    return json.dumps({"machine": facts, "groups": [asdict(group) for group in groups]}, indent=2)
+    groups = [asdict(group) for group in report.groups]
+    for group in groups:
+        group["refusals"] = [refusal._asdict() for refusal in group["refusals"]]
+        for total in group["totals"] if sizes else ():
+            for name in TIMES:
+                del total[name]
+    left = [each._asdict() for each in report.left_out]
+    return json.dumps({"measured": report.facts, "groups": groups, "left_out": left}, indent=2)
 
 
-FORMATS: Final[dict[str, Callable[[Sequence[Group], dict[str, str], bool], str]]] = {
+FORMATS: Final[dict[str, Callable[[Report, bool], str]]] = {
     "table": as_table, "markdown": as_markdown, "csv": as_csv, "json": as_json,
 }  # fmt: skip

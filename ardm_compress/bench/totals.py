@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from ardm_compress.bench.inputs import IMAGE
 from ardm_compress.bench.ledger import Row
-from ardm_compress.bench.measure import Result
+from ardm_compress.bench.measure import LeftOut, Result
 
 AS_FOUND: Final = "files as found"
 MEGA: Final = 1e6
@@ -29,6 +29,14 @@ class Total:
     calls: float | None = None  # of the network, in the mean
 
 
+class Refusal(NamedTuple):
+    """A file that a coder did not take, or did not give back."""
+
+    file: str
+    coder: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Group:
     """The files of one kind of a folder, and all coders' figures."""
@@ -39,12 +47,12 @@ class Group:
     samples: int
     units: int  # pixels or samples
     totals: list[Total]
-    reasons: list[str]  # why coders did not take files
+    refusals: list[Refusal]
 
     @property
     def name(self) -> str:
         """Of the folder alone."""
-        return Path(self.folder).resolve().name
+        return folder_name(self.folder)
 
     @property
     def unit(self) -> str:
@@ -55,6 +63,36 @@ class Group:
     def speed(self) -> str:
         """Of speeds."""
         return "Mpixel/s" if self.kind == IMAGE else "Msample/s"
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that is told of files."""
+
+    groups: list[Group]
+    left_out: list[LeftOut]
+    facts: dict[str, str]  # when and on what it was measured, with which versions
+
+
+def reported(
+    found: Sequence[Result | LeftOut], published: Sequence[tuple[str, float]], machine: dict[str, str]
+) -> Report:
+    """What was found, whenever it was measured."""
+    results = [result for result in found if isinstance(result, Result)]
+    rows = [row for result in results for row in result.rows]
+    facts = {"date": _range(row.date for row in rows), **machine,
+             "versions": ", ".join(dict.fromkeys(row.version for row in rows))}  # fmt: skip
+    return Report(grouped(results, published), [left for left in found if isinstance(left, LeftOut)], facts)
+
+
+def folder_name(folder: str) -> str:
+    """Without what it is in."""
+    return Path(folder).resolve().name
+
+
+def _range(dates: Iterable[str]) -> str:
+    found = sorted(set(dates))
+    return " to ".join(dict.fromkeys([*found[:1], *found[-1:]]))
 
 
 def grouped(results: Sequence[Result], published: Sequence[tuple[str, float]] = ()) -> list[Group]:
@@ -75,8 +113,8 @@ def _group(folder: str, kind: str, results: list[Result], published: Sequence[tu
         if taken:
             totals.append(_total(coder, taken))
     totals += [Total(f"{name} (published)", 0, bits) for name, bits in published]
-    reasons = [f"{row.file}, {row.coder}: {row.reason}" for result in results for row in result.rows if row.reason]
-    return Group(folder, kind, len(sources), samples, sum(source.units for source in sources), totals, reasons)
+    refusals = [Refusal(row.file, row.coder, row.reason) for result in results for row in result.rows if row.reason]
+    return Group(folder, kind, len(sources), samples, sum(source.units for source in sources), totals, refusals)
 
 
 def _total(coder: str, taken: list[tuple[Result, Row]]) -> Total:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ardm_compress.cli.group import main, progress_bar
-from ardm_compress.errors import ChecksumError
+from ardm_compress.errors import ChecksumError, UnsupportedError
 from ardm_compress.parallel import processors
 
 if TYPE_CHECKING:
     from ardm_compress.bench.base import Coder
-    from ardm_compress.bench.measure import Result
+    from ardm_compress.bench.measure import LeftOut, Result
 
 IMAGES: Final = (16, 64, 192, None)  # network calls; None: all that there are
 SOUNDS: Final = (16, 64, 512)
@@ -100,28 +100,33 @@ def bench(
     the peak of a program's memory, and of this process for ardm-compress. What is not installed is named, and so are
     files that a coder cannot take.
     """
+    from ardm_compress.bench.inputs import found_in, kinds_of
     from ardm_compress.bench.ledger import Ledger
     from ardm_compress.bench.machine import machine
-    from ardm_compress.bench.measure import usable
+    from ardm_compress.bench.measure import Result, usable
     from ardm_compress.bench.plot import check_plot, write_plot
     from ardm_compress.bench.report import FORMATS
-    from ardm_compress.bench.totals import grouped
+    from ardm_compress.bench.totals import reported
 
     if plot:
         check_plot(plot)
-    ledger, coders = Ledger(results), usable(_coders(budgets, 1 if scheduler else jobs), _tell)
+    ledger, files = Ledger(results), found_in(folders, every=every, most=most)
+    coders = usable(_coders(budgets, 1 if scheduler else jobs), kinds_of(files), _tell)
     with _measuring(scheduler) as measured, progress_bar("bench") as progress:
-        found = measured(folders, coders, ledger, _tell, every=every, most=most, progress=progress)
-    groups = grouped(found, published)
-    click.echo(FORMATS[form](groups, machine(), sizes))
+        found = measured(files, coders, ledger, _tell, progress=progress)
+    measurements = [each for each in found if isinstance(each, Result)]
+    if not measurements:
+        raise UnsupportedError("nothing was measured: no file could be taken; see above")
+    report = reported(found, published, machine())
+    click.echo(FORMATS[form](report, sizes))
     if plot:
-        write_plot(groups, plot, force=True)
-    if any(result.is_ours_damaged for result in found):
+        write_plot(report.groups, plot, force=True)
+    if any(result.is_ours_damaged for result in measurements):
         raise ChecksumError("ardm-compress has not given back what it was given; see above")
 
 
 @contextmanager
-def _measuring(scheduler: str | None) -> Iterator[Callable[..., list[Result]]]:
+def _measuring(scheduler: str | None) -> Iterator[Callable[..., list[Result | LeftOut]]]:
     """What measures folders, here or on a cluster."""
     if scheduler is None:
         from ardm_compress.bench.measure import measured
