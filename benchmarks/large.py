@@ -1,12 +1,10 @@
 """What a large image takes: time, and memory of all processes together, to encode and decode it, and a region of it.
 
-``python benchmarks/large.py FOLDER`` makes a drawing of 100 megapixels in FOLDER. Linux only: memory is what
-/proc/*/smaps_rollup says is each process's own, and its share of what they share, read ten times a second.
+``python benchmarks/large.py FOLDER`` makes a drawing of 100 megapixels in FOLDER. Linux only.
 """
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import sys
 import time
@@ -14,9 +12,8 @@ from pathlib import Path
 
 import click
 import numpy as np
+from memory import peak
 from PIL import Image
-
-STEP = 0.1  # seconds
 
 
 def drawing(side: int) -> np.ndarray:
@@ -29,39 +26,15 @@ def drawing(side: int) -> np.ndarray:
     return image
 
 
-def children(process: int) -> list[int]:
-    """A process and all that it has started."""
-    found = [process]
-    for parent in found:
-        for task in Path(f"/proc/{parent}/task").glob("*/children"):
-            found += map(int, task.read_text().split())
-    return found
-
-
-def memory(process: int) -> int:
-    """KiB that a process and all it has started have in memory."""
-    total = 0
-    for each in children(process):
-        try:
-            lines = Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()
-        except OSError:
-            continue
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return total
-
-
 def run(*arguments: str | Path) -> float:
     """Run a command of the program; print what it took, and return the seconds."""
-    start, most = time.perf_counter(), 0
+    start = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", "ardm_compress", *map(str, arguments)], stderr=subprocess.PIPE)
-    while process.poll() is None:
-        with contextlib.suppress(OSError):  # it has just ended
-            most = max(most, memory(process.pid))
-        time.sleep(STEP)
+    most = peak(process)
     seconds = time.perf_counter() - start
     assert process.stderr is not None
     note = process.stderr.read().decode().strip()
-    click.echo(f"{arguments[0]}: exit {process.returncode}, {seconds:.1f} s, {most / 1024:.0f} MiB. {note}")
+    click.echo(f"{arguments[0]}: exit {process.returncode}, {seconds:.1f} s, {most:.0f} MiB. {note}")
     return seconds
 
 

@@ -38,7 +38,7 @@ class Ours:
     @property
     def version(self) -> str:
         """See ``Coder.version``; with the model, whose files are others."""
-        return f"{OURS} {version_of(OURS)} {find_model(MODELS[self.kind]).name}"
+        return f"{OURS} {version_of(OURS)} {find_model(MODELS[self.kind]).file.stem}"
 
     def missing(self) -> str:
         """See ``Coder.missing``."""

@@ -64,8 +64,9 @@ def as_table(report: Report, sizes: bool) -> str:
         for total in group.totals:
             table.add_row(*cells(total, group, sizes))
         console.print(table)
-    notes = [line for group in report.groups for line in _refused(group)] + _left_out(report)
-    for line in [*notes, _line(report.facts)]:
+    refused = [f"not taken: {line}" for group in report.groups for line in _refused(group)]
+    left_out = [f"left out: {line}" for line in _left_out(report)]
+    for line in [*refused, *left_out, _line(report.facts)]:
         console.print(line, soft_wrap=True, highlight=False, markup=False)
     return out.getvalue().rstrip("\n")
 
@@ -107,7 +108,7 @@ def _refused(group: Group) -> list[str]:
 
 
 def _left_out(report: Report) -> list[str]:
-    return [f"{folder_name(left.folder)}/{left.file}, left out of all: {left.reason}" for left in report.left_out]
+    return [f"{folder_name(left.folder)}/{left.file}: {left.reason}" for left in report.left_out]
 
 
 def _line(facts: dict[str, str]) -> str:
