@@ -76,7 +76,8 @@ def check_output(location: str, *, force: bool, parents: bool = False) -> None:
         parents: whether its folder will be made.
 
     Raises:
-        OutputExistsError: it exists, and ``force`` is not set; OSError: there is no such folder, or it is one itself.
+        OutputExistsError: it exists, and ``force`` is not set; OSError: its folder is not there, or nothing may be
+        written into it, or it is a folder itself.
     """
     path = local(location)
     if path is None:
@@ -85,10 +86,22 @@ def check_output(location: str, *, force: bool, parents: bool = False) -> None:
         return
     if not force:
         refuse_existing(path)
-    if not parents and not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not path.exists() or path.is_file():  # devices and pipes are written to where they are
+        _check_folder(Path(os.path.realpath(path)).parent if force else path.parent, parents)
+
+
+def _check_folder(folder: Path, parents: bool) -> None:
+    """Raise OSError unless files can be written there, or, with ``parents``, once the folder is made."""
+    while parents and not os.path.lexists(folder):
+        folder = folder.parent
+    if folder.is_dir():
+        reason = 0 if os.access(folder, os.W_OK) else errno.EACCES
+    else:
+        reason = errno.ENOTDIR if os.path.lexists(folder) else errno.ENOENT
+    if reason:
+        raise OSError(reason, os.strerror(reason), str(folder))
 
 
 def write(

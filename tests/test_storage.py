@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,6 +130,25 @@ def test_an_upload_that_fails_leaves_nothing() -> None:
 def test_folders_are_made_if_that_is_asked_for(top: str) -> None:
     storage.write(f"{top}/x/y/a.bin", b"one", force=False, parents=True)
     assert content(f"{top}/x/y/a.bin") == b"one"
+
+
+def test_folders_in_which_nothing_can_be_written_are_told_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    inside = str(tmp_path / "file" / "x" / "a.bin")
+    for parents in (False, True):
+        with pytest.raises(NotADirectoryError if parents else FileNotFoundError):
+            storage.check_output(inside, force=False, parents=parents)
+    storage.check_output(str(tmp_path / "x" / "y" / "a.bin"), force=False, parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "a.bin")
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        storage.check_output(str(tmp_path / "link"), force=True)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # for root all folders are writable
+    storage.check_output("/dev/null", force=True)
+    for name in ("a.bin", "x/a.bin"):
+        with pytest.raises(PermissionError, match=str(tmp_path)):
+            storage.check_output(str(tmp_path / name), force=False, parents=True)
 
 
 def test_files_below_folders_are_found(top: str) -> None:

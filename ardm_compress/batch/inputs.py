@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from codecs import BOM_UTF8
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ardm_compress import storage
-from ardm_compress.errors import OptionError
+from ardm_compress.errors import OptionError, UnsupportedError
 
 # Of files that are taken from folders; those named by themselves may have any.
 TAKEN: Final = frozenset((
@@ -39,12 +41,19 @@ def jobs_of(
     Raises:
         OptionError: two sources would have the same output.
     """
-    jobs = [job for source in sources for job in _jobs(source, suffixes, recursive, folder)]
-    seen: dict[str, str] = {}
-    for source, place, _ in jobs:
-        if seen.setdefault(place, source) != source and folder:
-            raise OptionError(f"{seen[place]} and {source} would have the same output in {folder}")
-    return list(dict.fromkeys(jobs))
+    real = cache(os.path.realpath)  # many files are in one folder
+    found: dict[str, Job] = {}
+    for job in (job for source in sources for job in _jobs(source, suffixes, recursive, folder)):
+        other = found.setdefault(_only_name(job.place, real), job)
+        if _only_name(other.source, real) != _only_name(job.source, real):
+            raise OptionError(f"{other.source} and {job.source} would have the same output in {folder}")
+    return list(found.values())
+
+
+def _only_name(location: str, real: Callable[[str], str]) -> str:
+    """One for all ways to write it: a.png, ./a.png; links to a file are files of their own."""
+    path = storage.local(location)
+    return str(Path(real(str(path.parent)), path.name)) if path else location
 
 
 def _jobs(source: str, suffixes: Collection[str], recursive: bool, folder: str | None) -> Iterator[Job]:
@@ -67,12 +76,15 @@ def _below(source: str, unread: list[str]) -> Iterator[tuple[str, str]] | None:
     path = storage.local(source)
     if path:
         return _walked(path, unread) if path.is_dir() else None
-    if storage.is_url(source):
+    if not storage.is_url(source):
+        return None
+    try:
         system = storage.filesystem(source)
         with storage.translated(source):
             is_folder = system.isdir(source)
-        return _found(source.rstrip("/"), system) if is_folder else None
-    return None
+    except (OSError, UnsupportedError):
+        return None  # it will fail for the same reason as a job
+    return _found(source.rstrip("/"), system, unread) if is_folder else None
 
 
 def _walked(top: Path, unread: list[str]) -> Iterator[tuple[str, str]]:
@@ -85,10 +97,14 @@ def _walked(top: Path, unread: list[str]) -> Iterator[tuple[str, str]]:
                 yield str(path), path.relative_to(top).as_posix()
 
 
-def _found(top: str, system: Any) -> Iterator[tuple[str, str]]:
+def _found(top: str, system: Any, unread: list[str]) -> Iterator[tuple[str, str]]:
     inside = system._strip_protocol(top).rstrip("/")
-    with storage.translated(top):
-        names = sorted(system.find(top))
+    try:
+        with storage.translated(top):
+            names = sorted(system.find(top))
+    except OSError:
+        unread.append(top)
+        return
     for name in names:
         relative = name[len(inside) :].lstrip("/")
         yield f"{top}/{relative}", relative
@@ -101,7 +117,7 @@ def _joined(folder: str, relative: str) -> str:
 def listed(source: str) -> list[str]:
     """The names in a list of files, one a line; ``-`` is standard input."""
     with storage.opened(source) as data:
-        lines = os.fsdecode(data[:]).split("\n")
+        lines = os.fsdecode(data[:].removeprefix(BOM_UTF8)).split("\n")
     if any("\0" in line for line in lines):
         raise OptionError(f"{source} holds zero bytes; a list has one name a line")
     return [name for line in lines if (name := line.removesuffix("\r"))]
