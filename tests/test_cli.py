@@ -219,8 +219,13 @@ def test_pipes_are_read_once(tmp_path: Path) -> None:
     assert (tmp_path / "y.wav").read_bytes() == original.read_bytes()
 
 
-def test_options_of_images_are_wrong_usage_for_sound(tmp_path: Path) -> None:
-    assert run("encode", recording(tmp_path), "--strip").exit_code == 2
+def test_sound_keeps_what_is_stripped_from_images(tmp_path: Path) -> None:
+    """One file was refused, and among others it was taken."""
+    original = recording(tmp_path)
+    before = original.read_bytes()
+    assert run("encode", original, "--strip", "--force-pixels", "--budget", "2").exit_code == 0
+    assert run("decode", f"{original}.ardm", "-f").exit_code == 0
+    assert original.read_bytes() == before
 
 
 def test_info_tells_how_tiles_are_coded(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,16 +17,19 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from commands import failed, names, run, smooth
+from PIL import Image
 from sounds import wave
 
 from ardm_compress.batch import run as batch_run
+from ardm_compress.batch.failing import explained
 from ardm_compress.batch.inputs import TAKEN, Job, jobs_of
 from ardm_compress.batch.many import GROUP, SMALL, grouped
 from ardm_compress.batch.presets import DEFAULT, PRESETS
 from ardm_compress.batch.settings import Encoding, Outcome
 from ardm_compress.cli import main
-from ardm_compress.errors import OptionError
+from ardm_compress.errors import LimitError, OptionError
 from ardm_compress.media import read_image, write_image
+from ardm_compress.parallel import DIED
 
 FAST = ("--budget", "2", "-j", "1")
 
@@ -79,7 +83,7 @@ def test_one_bad_file_does_not_stop_the_rest(tree: Path) -> None:
     assert sum(line.startswith("ardm-compress: ") for line in lines) == 2
     assert any("a.png" in line for line in lines)
     assert any("none.png: No such file" in line for line in lines)
-    assert lines[-1].startswith("1 files: ")
+    assert lines[-1].startswith("1 file: ")
     assert lines[-1].endswith("2 failed")
     assert names(tree) == ["a.png", "notes.txt", "sub"]
     assert names(tree / "sub") == ["b.png", "b.png.ardm", "c.wav"]
@@ -94,7 +98,7 @@ def test_many_damaged_files_are_named(tree: Path) -> None:
         result = run(*command, tree / "a.png.ardm", tree / "sub" / "b.png.ardm", "-j", "1")
         assert result.exit_code == 1
         assert f"ardm-compress: {tree / 'a.png.ardm'}: " in result.stderr
-        assert result.stderr.endswith("1 failed\n")
+        assert "1 failed" in result.stderr.splitlines()[-1]
         assert result.stdout == (f"{tree / 'sub' / 'b.png.ardm'}: ok\n" if command == ["test"] else "")
 
 
@@ -117,6 +121,79 @@ def test_lists_name_files(tree: Path, tmp_path: Path) -> None:
     piped = CliRunner().invoke(main, ["encode", "--files-from", "-", "-f", *FAST], input=listing)
     assert "2 files: " in succeeded(piped).stderr
     assert names(tree) == ["a.png", "a.png.ardm", "notes.txt", "sub"]
+
+
+def test_names_for_one_file_are_one_job(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --output-dir they were said to have the same output; without, the second one failed."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(tree)
+    (tree / "link.png").symlink_to("a.png")
+    listing = f"in/a.png\n./in/a.png\nin/sub/../a.png\nlink/a.png\n{tree}/a.png\nin/link.png\n"
+    for folder in ([], ["--output-dir", "out"]):
+        result = CliRunner().invoke(main, ["encode", "--dry-run", "--files-from", "-", *folder], input=listing)
+        assert [line.split(" -> ")[0] for line in succeeded(result).stdout.splitlines()] == ["in/a.png", "in/link.png"]
+
+
+def test_a_mark_of_byte_order_is_not_of_the_first_name(tree: Path) -> None:
+    listing = f"\ufeff{tree / 'a.png'}\n".encode()
+    succeeded(CliRunner().invoke(main, ["encode", "--dry-run", "--files-from", "-"], input=listing))
+
+
+def test_a_place_that_cannot_be_reached_fails_alone(tree: Path) -> None:
+    """With -r nothing was done."""
+    result = run("encode", "-r", tree / "a.png", "nowhere://b/x.png", *FAST)
+    assert result.exit_code == 1
+    assert "ardm-compress: nowhere://b/x.png" in result.stderr
+    assert (tree / "a.png.ardm").exists()
+
+
+def test_odd_names_are_shown_in_one_line(tree: Path) -> None:
+    odd = os.fsdecode(b"x\xff\ny\x1b.png")
+    shown = r"x\xff\ny\x1b.png"
+    (tree / odd).write_bytes((tree / "a.png").read_bytes())
+    assert shown in failed(run("test", tree / odd), 3)
+    for quiet in ([], ["-v"]):
+        told = succeeded(run("encode", tree / odd, "-f", *FAST, *quiet)).stderr
+        assert f"/{shown}: " in told
+        assert told.count("\n") == 1
+    packed = tree / f"{odd}.ardm"
+    assert run("decode", "--dry-run", "-f", packed).stdout.endswith(f"/{shown}.ardm -> {tree}/{shown}\n")
+    assert run("test", packed).stdout == f"{tree}/{shown}.ardm: ok\n"
+    assert len(run("info", packed, packed.with_name("none")).stdout.splitlines()) == 2
+    assert json.loads(run("info", packed, "--json").stdout)["source"] == str(packed)
+
+
+def test_messages_name_options_of_the_command_line_only(tree: Path) -> None:
+    (tree / "a.png.ardm").touch()
+    assert failed(run("encode", tree / "a.png"), 1).endswith("use -f to overwrite it\n")
+    assert failed(run("encode", "-f", tree / "a.png", "--max-pixels", "9"), 4).endswith("--max-pixels 72 allows them\n")
+    message = "a process has died, probably for lack of memory; --jobs 1 needs the least"
+    assert explained(LimitError(DIED)) == (message, 4)
+    assert explained(LimitError("x (v=2).png")) == ("x (v=2).png", 4)
+
+
+def test_what_no_file_can_have_is_said_once(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from ardm_compress.loading import loaded
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("ARDM_COMPRESS_DEVICE", "")
+    loaded.cache_clear()
+    both = (tree / "a.png", tree / "sub" / "b.png")
+    assert "CUDA" in failed(run("encode", *both, "--device", "cuda"), 4)
+    monkeypatch.setenv("ARDM_COMPRESS_DEVICE", "abacus")
+    assert "abacus" in failed(run("test", *both), 4)
+    monkeypatch.setenv("ARDM_COMPRESS_DEVICE", "")
+    assert "nope" in failed(run("encode", *both, "--model", "nope"), 4)
+
+
+def test_unreadable_files_are_said_to_be_so(tree: Path) -> None:
+    """Pillow told the address of an object in memory."""
+    (tree / "a.png").write_bytes(b"no image")
+    assert failed(run("encode", tree / "a.png"), 3).endswith("a.png: not a readable image file, or a damaged one\n")
+    (tree / "a.png").write_bytes(b"")
+    assert failed(run("encode", tree / "a.png"), 3).endswith("a.png: the file is empty\n")
 
 
 def test_pipes(tree: Path) -> None:
@@ -156,12 +233,15 @@ def test_outputs_that_do_not_fit_are_wrong_usage(tree: Path, tmp_path: Path) -> 
         result = run("encode", *arguments)
         assert result.exit_code == 2, arguments
     (tmp_path / "empty").mkdir()
-    assert "no files" in run("encode", "-r", tmp_path / "empty").stderr
+    for command, what in (("encode", "images or sound"), ("test", ".ardm files")):
+        assert failed(run(command, "-r", tmp_path / "empty"), 2).endswith(f"no {what} below {tmp_path / 'empty'}\n")
     assert len(contents(tmp_path)) == 4
 
 
 def test_folders_need_r(tree: Path) -> None:
-    assert "Is a directory" in failed(run("encode", tree), 1)
+    for command in ("encode", "decode", "test", "info"):
+        assert failed(run(command, tree), 1).endswith("Is a directory; -r takes the files below it\n")
+    assert "; -r" not in failed(run("encode", tree / "a.png", "-o", tree, "-f"), 1)
 
 
 def test_one_output_for_two_files_is_refused(tree: Path, tmp_path: Path) -> None:
@@ -184,15 +264,66 @@ def test_a_dry_run_says_what_would_be_written_and_writes_nothing(tree: Path) -> 
     assert not (tree / "a.png").exists()
 
 
+def test_a_dry_run_promises_only_what_will_be_done(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(smooth(3)).save(tree / "j.jpg")
+    (tree / "g.png").write_bytes(b"no image")
+    (tree / "empty.png").touch()
+    sound = tree / "sub" / "c.wav"
+    for arguments, code, why in (
+        ([tree / "j.jpg"], 4, "--force-pixels"), ([tree / "g.png"], 3, "image"), ([tree / "empty.png"], 3, "empty"),
+        ([tree / "a.png", "--model", "nope"], 4, "nope"), ([tree / "a.png", "--model", "sound"], 4, "of images"),
+        ([sound, "--model", "photo"], 4, "of sound"), ([sound, "--max-samples", "9"], 4, "--max-samples 600"),
+        ([tree / "a.png", "--max-pixels", "9"], 4, "--max-pixels 72 "),
+        ([tree / "a.png", "--output-dir", sound], 1, "Not a directory"),
+        ([tree / "a.png", "--output-dir", sound / "x" / "y"], 1, "Not a directory"),
+    ):  # fmt: skip
+        assert why in failed(run("encode", "--dry-run", *arguments), code), arguments
+        assert why in failed(run("encode", *arguments, *FAST), code), arguments
+    assert succeeded(run("encode", "--dry-run", tree / "j.jpg", "--force-pixels")).stdout
+    monkeypatch.chdir(tree)
+    assert succeeded(run("encode", "--dry-run", "a.png", "./a.png")).stdout == "a.png -> a.png.ardm\n"
+
+
+def test_a_dry_run_needs_no_torch(tree: Path) -> None:
+    code = "import sys; from ardm_compress.cli import main; main(sys.argv[1:], standalone_mode=False);"
+    code += " assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code, "encode", "-r", str(tree), "--dry-run"], check=True)
+
+
 def test_q_and_v(tree: Path) -> None:
     both = [tree / "a.png", tree / "sub" / "b.png"]
-    assert succeeded(run("encode", *both, "-q", *FAST)).output == ""
-    told = succeeded(run("encode", *both, "-v", "-f", *FAST)).stderr.splitlines()
+    packed = [f"{path}.ardm" for path in both]
+    assert succeeded(run("encode", *both, "--quiet", *FAST)).output == ""
+    told = succeeded(run("encode", *both, "--verbose", "-f", *FAST)).stderr.splitlines()
     assert len(told) == 3
     assert all("bits per subpixel" in line for line in told[:2])
-    assert succeeded(run("decode", f"{both[0]}.ardm", "-f", "-q")).output == ""
-    assert str(both[0]) in succeeded(run("decode", f"{both[0]}.ardm", "-f", "-v")).stderr
-    assert succeeded(run("test", f"{both[0]}.ardm", "-q")).output == ""
+    assert succeeded(run("decode", packed[0], "-f", "-q")).output == ""
+    for line in (succeeded(run("decode", packed[0], "-f", *more)).stderr for more in ([], ["-v"])):
+        assert re.fullmatch(rf"{packed[0]}: \d+ -> \d+ bytes, {both[0]}, [\d.]+ s\n", line)
+    assert succeeded(run("test", *packed, "-q")).output == ""
+
+
+def test_testing_tells_of_no_outputs(tree: Path) -> None:
+    """It told of a file of no name, as large as that which was tested."""
+    succeeded(run("encode", tree / "a.png", "-q", *FAST))
+    packed = tree / "a.png.ardm"
+    result = succeeded(run("test", "-v", packed, tree / "sub" / ".." / "a.png.ardm"))
+    assert result.stdout == f"{packed}: ok\n"
+    assert re.fullmatch(rf"{packed}: {packed.stat().st_size} bytes, [\d.]+ s\n", result.stderr)
+    result = run("test", packed, tree / "none.ardm", tree / "a.png", "-j", "1")
+    assert re.fullmatch(r"1 file ok, 2 failed, [\d.]+ s", result.stderr.splitlines()[-1])
+
+
+def test_the_long_forms_of_options(tree: Path, tmp_path: Path) -> None:
+    packed, out = tmp_path / "packed", tmp_path / "x"
+    succeeded(run("encode", "--recursive", tree, "--output-dir", packed, "--budget", "2", "--jobs", "1", "--verify"))
+    data = (packed / "a.png.ardm").read_bytes()
+    assert succeeded(run("encode", tree / "a.png", "--stdout", *FAST)).stdout_bytes == data
+    succeeded(run("encode", tree / "a.png", "--output", out, *FAST, "--quiet"))
+    out.write_bytes(b"")
+    succeeded(run("encode", tree / "a.png", "--output", out, "--force", "--keep", *FAST))
+    assert out.read_bytes() == data
+    assert len(succeeded(run("test", "--recursive", packed, "--verbose", "--jobs", "1")).stderr.splitlines()) == 4
 
 
 def test_rm_and_keep(tree: Path) -> None:

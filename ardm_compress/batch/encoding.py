@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -12,7 +12,8 @@ from ardm_compress import storage
 from ardm_compress.batch.presets import DEFAULT, PRESETS
 from ardm_compress.batch.settings import SUFFIX, Bar, Encoding, Outcome, cleared, no_bar
 from ardm_compress.data import Data, blocks
-from ardm_compress.errors import ChecksumError, FormatError, OptionError
+from ardm_compress.errors import ChecksumError, FormatError, OptionError, UnsupportedError
+from ardm_compress.models import AUTO, candidates
 
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Job
@@ -52,11 +53,12 @@ def encode_file(job: Job, how: Encoding, bar: Bar = no_bar) -> Outcome:
         ArdmError, OSError: as the functions of ``ardm_compress.api``; then nothing was written.
     """
     target, start = check_target(job, how), time.perf_counter()
+    from ardm_compress.sound.files import is_sound
+
     with storage.opened(job.source) as original:
         if how.dry:
+            (_check_sound if is_sound(original) else _check_image)(original, how)
             return Outcome(source=job.source, target=target, before=len(original))
-        from ardm_compress.sound.files import is_sound
-
         encoding = _encoded_sound if is_sound(original) else _encoded_image
         with encoding(original, how, bar) as encoded:
             seconds = time.perf_counter() - start
@@ -64,6 +66,28 @@ def encode_file(job: Job, how: Encoding, bar: Bar = no_bar) -> Outcome:
                 raise ChecksumError(NOT_VERIFIED)
             outcome = write_encoded(job, how, target, len(original), encoded.data)
     return cleared(replace(outcome, seconds=seconds), how)
+
+
+def _check_image(data: Data, how: Encoding) -> None:
+    """Raise what encoding an image would, as far as that can be told without the model."""
+    from ardm_compress.image.files import taken_apart
+
+    _check_model(how, "images", axes=2)
+    taken_apart(data[:], strip=how.strip, force_pixels=how.force_pixels, limits=how.limits)
+
+
+def _check_sound(data: Data, how: Encoding) -> None:
+    """As ``_check_image``."""
+    from ardm_compress.sound.files import read_sound
+
+    _check_model(how, "sound", axes=1)
+    with suppress(UnsupportedError):  # what cannot be coded is stored
+        how.limits.check_samples(*read_sound(data).samples.shape)
+
+
+def _check_model(how: Encoding, kind: str, axes: int) -> None:
+    if how.model not in (None, AUTO, *candidates(axes, channels=1)):
+        raise UnsupportedError(f"{how.model} is not a model of {kind}")
 
 
 def write_encoded(job: Job, how: Encoding, target: str, before: int, data: Data) -> Outcome:

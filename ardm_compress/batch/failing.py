@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -17,11 +18,17 @@ CORRUPT: Final = 3
 UNSUPPORTED: Final = 4
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
+IN_PYTHON: Final = re.compile(r" \((?:force=True|jobs=1|Limits\(\w+=\.\.\.\))\)")  # what else messages call options
 EXPECTED: Final = (ArdmError, OSError, MemoryError)  # whatever a user or a file can cause
 
 
 def explained(error: BaseException) -> tuple[str, int]:
     """The line to show for an expected error, and the exit code that goes with it."""
+    message, code = _explained(error)
+    return IN_PYTHON.sub("", message), code
+
+
+def _explained(error: BaseException) -> tuple[str, int]:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}", GENERAL
@@ -36,6 +43,8 @@ def explained(error: BaseException) -> tuple[str, int]:
 def failed(source: str, error: BaseException) -> Outcome:
     """The outcome of a file that could not be worked on."""
     message, code = explained(error)
+    if isinstance(error, IsADirectoryError) and str(error.filename) == source:
+        message += "; -r takes the files below it"
     return Outcome(source=source, error=message if source in message else f"{source}: {message}", code=code)
 
 

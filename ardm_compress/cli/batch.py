@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -12,8 +13,10 @@ import click
 
 from ardm_compress import storage
 from ardm_compress.batch.failing import GENERAL
-from ardm_compress.batch.settings import no_bar
-from ardm_compress.cli.group import progress_bar
+from ardm_compress.batch.settings import SUFFIX, no_bar
+from ardm_compress.cli.group import complain, progress_bar, shown
+from ardm_compress.errors import OptionError
+from ardm_compress.models import DEVICE, find_model
 
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Job
@@ -24,7 +27,7 @@ def chosen(files: Iterable[str], given: dict[str, Any], suffixes: Collection[str
     """The files of a command, ``given`` the options of ``SELECTION``, which are taken out.
 
     Raises:
-        UsageError: there are none.
+        UsageError: none are named; OptionError: there are none.
     """
     from ardm_compress.batch.inputs import jobs_of, listed
 
@@ -36,7 +39,8 @@ def chosen(files: Iterable[str], given: dict[str, Any], suffixes: Collection[str
     if len(jobs) > 1 and any(job.source == storage.STDIO for job in jobs):
         raise click.UsageError("standard input is worked on by itself: name no other files with it")
     if not jobs:
-        raise click.UsageError(f"no files with these suffixes were found: {' '.join(sorted(suffixes))}")
+        what = f"{SUFFIX} files" if SUFFIX in suffixes else "images or sound"
+        raise OptionError(f"there are no {what} below {', '.join(names)}")
     return jobs
 
 
@@ -92,7 +96,7 @@ class Report:
         """Of one file."""
         self._done.append(outcome)
         if outcome.code:
-            click.echo(f"ardm-compress: {outcome.error}", err=True)
+            complain(outcome.error)
         elif self._lines and not self._quiet:
             click.echo(_line(outcome), err=True)
 
@@ -104,12 +108,14 @@ class Report:
 
     def _summary(self) -> str:
         good = [outcome for outcome in self._done if not outcome.code]
-        failed = len(self._done) - len(good)
-        before, after = sum(outcome.before for outcome in good), sum(outcome.after for outcome in good)
+        failed = f", {len(self._done) - len(good)} failed" if len(good) < len(self._done) else ""
         seconds = max(1e-3, time.perf_counter() - self._start)
-        size = f"{before} -> {after} bytes ({100 * after / max(1, before):.1f}%)"
-        speed = f"{seconds:.1f} s, {max(before, after) / seconds / 1e6:.2f} MB/s"
-        return f"{len(good)} files: {size}, {speed}{f', {failed} failed' if failed else ''}"
+        files = f"{len(good)} file{'' if len(good) == 1 else 's'}"
+        if any(outcome.target for outcome in good):
+            before, after = sum(outcome.before for outcome in good), sum(outcome.after for outcome in good)
+            size = f"{before} -> {after} bytes ({100 * after / max(1, before):.1f}%)"
+            return f"{files}: {size}, {seconds:.1f} s, {max(before, after) / seconds / 1e6:.2f} MB/s{failed}"
+        return f"{files} ok{failed}, {seconds:.1f} s"
 
 
 def exit_code(outcomes: Iterable[Outcome], jobs: int) -> int:
@@ -119,11 +125,12 @@ def exit_code(outcomes: Iterable[Outcome], jobs: int) -> int:
 
 
 def _line(outcome: Outcome) -> str:
-    size = f"{outcome.before} -> {outcome.after} bytes"
-    if not outcome.note:
-        return f"{outcome.source}: {size}, {outcome.target}, {outcome.seconds:.1f} s"
-    share = 100 * outcome.after / max(1, outcome.before)
-    return f"{outcome.source}: {size} ({share:.1f}%), {outcome.note}, {outcome.seconds:.1f} s"
+    source, seconds = shown(outcome.source), f"{outcome.seconds:.1f} s"
+    if not outcome.target:
+        return f"{source}: {outcome.before} bytes, {seconds}"
+    share = f" ({100 * outcome.after / max(1, outcome.before):.1f}%)" if outcome.note else ""
+    how = outcome.note or shown(outcome.target)
+    return f"{source}: {outcome.before} -> {outcome.after} bytes{share}, {how}, {seconds}"
 
 
 def run(work: Callable[..., list[Outcome]], how: Writing, jobs: list[Job], *, label: str, quiet: bool,
@@ -140,6 +147,8 @@ def run(work: Callable[..., list[Outcome]], how: Writing, jobs: list[Job], *, la
         together: whether small files may go through the network together.
         each: told of every file that did not fail.
     """
+    if how.scheduler is None and not how.dry:
+        _check_device()
     report, one = Report(len(jobs), quiet=quiet, lines=lines, summary=not (quiet or how.dry)), len(jobs) == 1
     together = together and not how.dry and not one
     with nullcontext() if one or quiet else progress_bar(label) as files:
@@ -150,6 +159,14 @@ def run(work: Callable[..., list[Outcome]], how: Writing, jobs: list[Job], *, la
             if files:
                 files(done, len(jobs))
     click.get_current_context().exit(report.close())
+
+
+def _check_device() -> None:
+    """If there is no GPU where one must be used, say that once and not of every file."""
+    if os.environ.get(DEVICE, "cpu") not in ("", "cpu", "auto"):
+        from ardm_compress.loading import loaded
+
+        loaded(find_model("photo"))
 
 
 def _outcomes(
@@ -165,7 +182,7 @@ def _outcomes(
     from ardm_compress.cluster.workers import connected
 
     jobs = remote.shared(jobs)
-    with connected(how.scheduler, lambda text: click.echo(f"ardm-compress: {text}", err=True)) as workers:
+    with connected(how.scheduler, complain) as workers:
         groups = list(grouped(jobs, workers.threads, together=together))
         yield from remote.outcomes(workers, work, how, groups)
 
@@ -174,9 +191,13 @@ def _bar(shown: bool) -> Bar:
     return progress_bar if shown else no_bar
 
 
+def told_lines(how: Writing, jobs: list[Job], verbose: bool) -> bool:
+    """Whether a line tells of each file that was written."""
+    return (verbose or len(jobs) == 1) and not how.dry
+
+
 def told_dry(how: Writing) -> Callable[[Outcome], None] | None:
     """What tells of each file where it would go, if that is all there is to do."""
     if not how.dry:
         return None
-    shown = click.format_filename
     return lambda outcome: click.echo(f"{shown(outcome.source)} -> {shown(outcome.target)}")

@@ -8,8 +8,8 @@ import click
 
 from ardm_compress.batch.decoding import check_names
 from ardm_compress.batch.settings import SUFFIX, Decoding
-from ardm_compress.cli.batch import chosen, output_settings, run, told_dry, with_outputs
-from ardm_compress.cli.group import main
+from ardm_compress.cli.batch import chosen, output_settings, run, told_dry, told_lines, with_outputs
+from ardm_compress.cli.group import main, shown
 from ardm_compress.cli.options import FILES, OUTPUTS, SELECTION, TALK, WORK, options, work_settings
 from ardm_compress.image.tiling import COARSEST
 
@@ -51,8 +51,8 @@ def decode(files: tuple[str, ...], quiet: bool, verbose: bool, **given: Any) -> 
     and what is converted, have no tags. FILE may be -, which is standard input; its output is then standard output.
 
     With --salvage, tiles of an image that are not all there are completed by what the model expects, or gray; tiles
-    of sound are silent. The exit code is 3 if there are any. Small files, up to 128 x 128 pixels or some seconds, are
-    one tile with one checksum, of which nothing is salvaged.
+    of sound are silent. The exit code is 3 if there are any. What is coded in one piece, as images up to 128 x 128
+    pixels and sound of some seconds are, has one checksum, and nothing of it is salvaged.
     """
     from ardm_compress.batch.run import decode_group
 
@@ -60,7 +60,8 @@ def decode(files: tuple[str, ...], quiet: bool, verbose: bool, **given: Any) -> 
     how = Decoding(**output_settings(given), **work_settings(given), **given)
     _check(how, jobs)
     together = how.is_all and all(job.target is None for job in jobs)
-    run(decode_group, how, jobs, label="decode", quiet=quiet, lines=verbose, together=together, each=told_dry(how))
+    lines = told_lines(how, jobs, verbose)
+    run(decode_group, how, jobs, label="decode", quiet=quiet, lines=lines, together=together, each=told_dry(how))
 
 
 def _check(how: Decoding, jobs: list[Job]) -> None:
@@ -86,7 +87,7 @@ def test(files: tuple[str, ...], quiet: bool, verbose: bool, **given: Any) -> No
     how = Decoding(**work_settings(given))
 
     def tell(outcome: Outcome) -> None:
-        click.echo(f"{click.format_filename(outcome.source)}: ok")
+        click.echo(f"{shown(outcome.source)}: ok")
 
     each = None if quiet else tell
     run(check_group, how, jobs, label="test", quiet=quiet, lines=verbose, together=False, each=each)

@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from ardm_compress import storage
 from ardm_compress.batch.presets import DEFAULT, PRESETS
 from ardm_compress.batch.settings import Encoding
-from ardm_compress.cli.batch import chosen, output_settings, run, told_dry, with_outputs
+from ardm_compress.cli.batch import chosen, output_settings, run, told_dry, told_lines, with_outputs
 from ardm_compress.cli.group import main
 from ardm_compress.cli.options import BUDGET, FILES, OUTPUTS, SELECTION, TALK, WORK, Function, options, work_settings
+from ardm_compress.models import AUTO, find_model
 
 MODELS = click.option("--model", help="Name of the model: by default photo or sound; auto tries all.")
 
@@ -35,7 +35,7 @@ def _presets(command: Function) -> Function:
     BUDGET,
     MODELS,
     click.option("--verify/--no-verify", default=True, show_default=True, help="Decode and compare before writing."),
-    click.option("--strip", is_flag=True, help="Of images: leave out metadata."),
+    click.option("--strip", is_flag=True, help="Of PNG and WebP files: leave out metadata. Others keep theirs."),
     click.option("--force-pixels", is_flag=True, help="Of lossy images: code their pixels, as of a PNG file."),
     *TALK,
     *WORK,
@@ -52,16 +52,8 @@ def encode(files: tuple[str, ...], quiet: bool, verbose: bool, **given: Any) -> 
     how = Encoding(**output_settings(given), **work_settings(given), **given)
     if how.remove and not how.verify:
         raise click.UsageError("--rm is only for what is verified")
-    if len(jobs) == 1 and (how.strip or how.force_pixels) and _is_recording(jobs[0].source):
-        raise click.UsageError("--strip and --force-pixels are for images; this file is sound")
-    lines = verbose or len(jobs) == 1
-    run(encode_group, how, jobs, label="encode", quiet=quiet, lines=lines and not how.dry, each=told_dry(how))
+    if how.model not in (None, AUTO):
+        find_model(how.model)  # if there is none of that name, that is said once, not of every file
+    lines = told_lines(how, jobs, verbose)
+    run(encode_group, how, jobs, label="encode", quiet=quiet, lines=lines, each=told_dry(how))
 
-
-def _is_recording(source: str) -> bool:
-    from ardm_compress.sound.files import is_sound
-
-    if storage.size(source) is None:  # it may be a pipe, which can be read only once
-        return False
-    with storage.opened(source) as data:
-        return is_sound(data)

@@ -12,7 +12,7 @@ import click
 from ardm_compress.batch.failing import failure
 from ardm_compress.batch.settings import SUFFIX
 from ardm_compress.cli.batch import chosen, exit_code
-from ardm_compress.cli.group import main
+from ardm_compress.cli.group import complain, main, shown
 from ardm_compress.cli.options import FILES, MODEL, SELECTION, options
 from ardm_compress.errors import ModelError
 
@@ -32,10 +32,9 @@ def info(files: tuple[str, ...], as_json: bool, **given: Any) -> None:
     if len(sources) > 1:
         click.echo(json.dumps(told, indent=2) if as_json else _table(told))
     elif told:
-        del told[0]["source"]
         click.echo(json.dumps(told[0], indent=2) if as_json else _list(told[0]))
     for failed in failures:
-        click.echo(f"ardm-compress: {failed.error}", err=True)
+        complain(failed.error)
     click.get_current_context().exit(exit_code(failures, len(sources)))
 
 
@@ -44,7 +43,7 @@ def _describe(source: str, told: list[dict[str, object]]) -> None:
     from ardm_compress.layout import describe
 
     with storage.opened(source) as data:
-        told.append({"source": click.format_filename(source), **describe(data)})
+        told.append({"source": source, **describe(data)})
 
 
 def _list(facts: dict[str, object]) -> str:
@@ -56,7 +55,7 @@ def _table(told: list[dict[str, object]]) -> str:
     for facts in told:
         bits = _shown(facts["bits_per_sample"]) if "bits_per_sample" in facts else ""
         how = f"{facts['model']}, {facts['calls']} calls" if "calls" in facts else facts.get("methods", "")
-        rows.append((str(facts["bytes"]), bits, str(facts["kind"]), _extent(facts), str(how), str(facts["source"])))
+        rows.append((str(facts["bytes"]), bits, str(facts["kind"]), _extent(facts), str(how), _shown(facts["source"])))
     return _aligned(rows)
 
 
@@ -67,7 +66,7 @@ def _extent(facts: dict[str, object]) -> str:
 
 
 def _shown(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else shown(str(value))
 
 
 def _aligned(rows: Iterable[tuple[str, ...]]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
@@ -17,6 +17,11 @@ from ardm_compress.parallel import terminable
 
 if TYPE_CHECKING:
     from ardm_compress.progress import Progress
+
+ESCAPED: Final = {
+    **{code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160))},  # control characters
+    **{0xDC00 + byte: f"\\x{byte:x}" for byte in range(128, 256)},  # bytes of names that are not UTF-8
+}
 
 
 class Commands(click.Group):
@@ -36,8 +41,18 @@ class Commands(click.Group):
 
 
 def _fail(ctx: click.Context, message: str, code: int) -> NoReturn:
-    click.echo(f"ardm-compress: {message}", err=True)
+    complain(message)
     ctx.exit(code)
+
+
+def complain(message: str) -> None:
+    """A line on stderr."""
+    click.echo(f"ardm-compress: {shown(message)}", err=True)
+
+
+def shown(name: str) -> str:
+    """A name of a file, or what tells of it, in one line that any terminal can show."""
+    return name.translate(ESCAPED)
 
 
 def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from ardm_compress.container import MAX_SIDE
@@ -214,7 +214,14 @@ def _check_readable(data: bytes, limits: Limits) -> None:
         raise
     except Exception as error:  # plugins raise SyntaxError, struct.error, IndexError, ... on damaged files
         if not _others_read(data, error):
-            raise FormatError(f"not a readable image file, or a damaged one: {error}") from error
+            raise FormatError(_unreadable(data, error)) from error
+
+
+def _unreadable(data: bytes, error: Exception) -> str:
+    if not data:
+        return "the file is empty"
+    what = "not a readable image file, or a damaged one"  # Pillow's own words for that name an object in memory
+    return what if isinstance(error, UnidentifiedImageError) else f"{what}: {error}"
 
 
 def _others_read(data: bytes, error: Exception) -> bool:
