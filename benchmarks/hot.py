@@ -15,7 +15,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from corpus import corpus, integers, voice
+from corpus import corpus, integers, voice, wav
 
 from ardm_compress import api
 from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
@@ -92,6 +92,4 @@ def test_small_image(benchmark: Any) -> None:
 
 
 def test_sound(benchmark: Any) -> None:
-    from corpus import wav
-
     benchmark(api.encode_sound, wav(voice(4000)[:, None], 16000), budget=64)

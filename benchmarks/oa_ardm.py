@@ -27,10 +27,11 @@ from oa.files import installed, sizes
 from oa.losses import GROUPS, components, loss_of_all_times, plan_random, table, times
 from oa.network import CHANNELS, DIMENSIONS
 from oa.training import PICTURES, TARGETS, Trainer, read_weights, write_weights
+from photographs import images
 
 from ardm_compress.ardm.schedule import even_schedule, plan_all
 from ardm_compress.media import write_image
-from ardm_compress.network.data import IMAGE_SUFFIXES, held_out
+from ardm_compress.network.data import held_out
 
 WEIGHTS = Path(__file__).parent / "oa" / "weights.safetensors"
 BUDGETS = (8, 16, 20, 32, 50, 64, 128, 256, DIMENSIONS)
@@ -43,8 +44,7 @@ NETWORK = click.option("--weights", default=WEIGHTS, type=click.Path(path_type=P
 
 def measured_sets(photos: Path, test: Path, factors: tuple[int, ...]) -> dict[str, NDArray[np.uint8]]:
     """The pictures to measure on, none of a photograph that was trained on."""
-    kodak = sorted(p for p in test.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-    folders = {test.name: kodak, "held out": held_out(photos)[1]}
+    folders = {test.name.capitalize(): images(test), "held out": held_out(photos)[1]}
     return {f"{name}, 1/{factor}": pieces(files, factor) for factor in factors for name, files in folders.items()}
 
 
@@ -85,11 +85,11 @@ def export(run: Path, output: Path) -> None:
 def losses(photos: Path, test: Path, weights: Path, output: Path | None) -> None:
     """The loss components L_t, and what the best schedules of every budget cost by them."""
     network = read_weights(weights)
-    planned = components(network, planning_pictures(photos))
-    plan = plan_random(planned, 64)
+    plan = plan_random(components(network, planning_pictures(photos)), 64)
     sets = {name: components(network, pictures) for name, pictures in measured_sets(photos, test, FACTORS).items()}
-    click.echo(f"| | all | {' | '.join(f'{n} planned | {n} even' for n in (20, 50))} |\n|---|---|---|---|---|---|")
-    for name, measured in {"planned on": planned, **sets}.items():
+    heads = " | ".join(f"{n} planned | {n} even" for n in (20, 50))
+    click.echo(f"| pictures | all calls | {heads} |\n|---|---|---|---|---|---|")
+    for name, measured in sets.items():
         loss = loss_of_all_times(measured)
         compared = [s for budget in (20, 50) for s in (plan.schedule(budget), even_schedule(DIMENSIONS, budget))]
         costs = [sum((stop - first) * loss[first] for first, stop in schedule) for schedule in compared]
@@ -104,7 +104,7 @@ def losses(photos: Path, test: Path, weights: Path, output: Path | None) -> None
 @main.command()
 @click.argument("photos", type=FOLDER)
 @click.argument("test", type=FOLDER)
-@click.option("--slow", default=12, show_default=True, help="Pictures of a set that are coded in all calls.")
+@click.option("--slow", default=24, show_default=True, help="Sets of more pictures are not coded in all calls.")
 @NETWORK
 def files(photos: Path, test: Path, slow: int, weights: Path) -> None:
     """Bits per dimension of single files, each decoded again and compared, beside other coders' files."""
@@ -121,12 +121,11 @@ def files(photos: Path, test: Path, slow: int, weights: Path) -> None:
     for number, budget in enumerate(BUDGETS):
         start, row, count = time.perf_counter(), [], 0
         for pictures in [*sets.values(), flat]:
-            some = pictures[:slow] if budget == DIMENSIONS else pictures
-            row.append(8 * np.mean([_file_bytes(coder, picture, number) for picture in some]) / DIMENSIONS)
-            count += len(some)
-        note = f" (the first {slow})" if budget == DIMENSIONS else ""
-        cells = [*(f"{bits:.3f}" for bits in row[:-1]), f"{row[-1] * DIMENSIONS / 8:.0f}"]
-        click.echo(f"| OA-ARDM, {budget} calls{note} | {' | '.join(cells)} |")
+            coded = pictures if budget < DIMENSIONS or len(pictures) <= slow else []
+            row.append([_file_bytes(coder, picture, number) for picture in coded])
+            count += len(coded)
+        cells = [f"{8 * np.mean(found) / DIMENSIONS:.3f}" if found else "" for found in row[:-1]]
+        click.echo(f"| OA-ARDM, {budget} calls | {' | '.join(cells)} | {row[-1][0]} |")
         seconds = (time.perf_counter() - start) / count
         click.echo(f"{budget} calls: {seconds:.2f} s to encode and decode a picture", err=True)
 
@@ -146,9 +145,9 @@ def _file_bytes(coder: Coder, picture: NDArray[np.uint8], number: int) -> int:
 def orders(photos: Path, test: Path, weights: Path, output: Path | None) -> None:
     """Bits per dimension of orders at budgets, by weights that were trained on the random order only."""
     network, planning = read_weights(weights), planning_pictures(photos)[:64]
-    pictures = measured_sets(photos, test, (16,))[f"{test.name}, 1/16"]
+    pictures = pieces(images(test), 16)
     budgets, found = [b for b in BUDGETS if b < GROUPS] + [GROUPS], {}
-    click.echo(f"| order | schedule | {' | '.join(map(str, budgets))} |\n|---|---{'|---' * len(budgets)}|")
+    click.echo(f"| order | steps | {' | '.join(map(str, budgets))} |\n|---|---{'|---' * len(budgets)}|")
     for name in ("random", "spread", "raster", "block"):
         order = dimension_order(name)
         plan, costs = plan_all(table(network, planning, order)), table(network, pictures, order)

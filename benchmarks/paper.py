@@ -1,7 +1,7 @@
 """The paper's experiments with orders and schedules, by the shipped model: docs/paper.md.
 
     python benchmarks/paper.py orders PHOTOS TEST [--each 1000] [-o docs/paper/orders.json]
-    python benchmarks/paper.py files TEST [--budget 16]
+    python benchmarks/paper.py files PHOTOS TEST [--budget 16]
 
 Of PHOTOS, the folder that the model was trained on, the files that were held out are used, to plan the orders that the
 model has no cost table of, and to measure; TEST is another folder to measure on, say Kodak. All pictures are cropped to
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import platform
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,35 +19,19 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from order_costs import ORDERS, Measured, order_of, plans, schedules
+from photographs import images, middles
 
+from ardm_compress.bench.machine import machine
 from ardm_compress.codec import decode_tile, encode_tile
 from ardm_compress.exact.model import Model, load_model
-from ardm_compress.media import read_image
 from ardm_compress.models import find_model
-from ardm_compress.network.data import IMAGE_SUFFIXES, held_out
+from ardm_compress.network.data import held_out
 
 SIDE = 512
 BUDGETS = (8, 16, 20, 32, 64, 128, 1 << 20)
 EACH_PLANNED = 600  # positions of a picture that cost tables are measured at
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
-
-
-def middles(files: list[Path], side: int) -> list[NDArray[np.uint8]]:
-    """The middles of files that are large enough, (side, side, 3)."""
-    found = []
-    for file in files:
-        picture = read_image(file)
-        top, left = ((size - side) // 2 for size in picture.shape[:2])
-        if min(top, left) >= 0:
-            found.append(np.ascontiguousarray(picture[top : top + side, left : left + side]))
-    return found
-
-
-def images(folder: Path) -> list[Path]:
-    """The image files of a folder."""
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def measure_order(model: Model, name: str, planning: Measured, tests: dict[str, Measured]) -> dict[str, object]:
@@ -76,7 +59,7 @@ def print_orders(results: dict[str, dict[str, object]], tests: list[str]) -> Non
     """As Markdown."""
     for test in tests:
         for kind in ("planned", "even"):
-            click.echo(f"\n{test}, {kind}\n\n| order | {' | '.join(map(str, BUDGETS[:-1]))} | all |")
+            click.echo(f"\n{test}, {kind} steps:\n\n| order | {' | '.join(map(str, BUDGETS[:-1]))} | all calls |")
             click.echo("|---" * (len(BUDGETS) + 1) + "|")
             for name, result in results.items():
                 rows = {row["calls"]: row[test] for row in result["rows"] if row["schedule"] == kind}
@@ -110,7 +93,7 @@ def orders(photos: Path, test: Path, each: int, output: Path | None) -> None:
         click.echo(f"{name}: {time.perf_counter() - start:.0f} s", err=True)
     print_orders(results, list(tests))
     if output:
-        about = {"date": str(datetime.date.today()), "machine": platform.processor() or platform.machine()}
+        about = {"date": str(datetime.date.today()), "machine": machine()}
         pictures = {name: len(measured.pictures) for name, measured in tests.items()}
         output.write_text(json.dumps({**about, "each": each, "pictures": pictures, "orders": results}, indent=1))
 
@@ -126,7 +109,7 @@ def files(photos: Path, test: Path, budget: int, side: int) -> None:
     planning = Measured(model, middles(held_out(photos)[1], SIDE), EACH_PLANNED)
     picture = middles(images(test)[:1], side)[0]
     whole = Measured(model, [picture], picture.shape[0] * picture.shape[1])
-    click.echo("| order | bytes coded | bits per subpixel | cross entropy |\n|---|---|---|---|")
+    click.echo("| order | bytes | bits per subpixel | cross entropy |\n|---|---|---|---|")
     for name in ORDERS:
         order = order_of(name)
         plan, ranks = plans(model, order, (side, side), planning)

@@ -10,6 +10,7 @@ is the peak of the process and of those it starts for tiles, in the first run. P
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import subprocess
@@ -23,6 +24,8 @@ import click
 import numpy as np
 from memory import peak
 from PIL import Image
+
+from ardm_compress.bench.machine import machine
 
 PHOTO = Path(__file__).parents[1] / "examples" / "photo.png"
 CHILD = "import sys; sys.path.insert(0, sys.argv[1]); import scaling; scaling.child(*map(int, sys.argv[2:]))"
@@ -145,6 +148,8 @@ def main(most: float, jobs: int) -> None:
         click.echo(f"| {name} | {told['products'] / told['encode']:.0%} | {reached:.0f} | {most:.0f} "
                    f"| {told['operations'] / told['pixels'] / 1e6:.2f} million "
                    f"| {told['operations'] / told['moved']:.0f} |")  # fmt: skip
+    facts = {"date": str(datetime.date.today()), **machine()}
+    click.echo("\n" + "; ".join(f"{name} {value}" for name, value in facts.items()))
 
 
 if __name__ == "__main__":

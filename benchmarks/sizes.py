@@ -39,11 +39,15 @@ def size(data: bytes, budget: int | None) -> int:
     return len(coded)
 
 
+def keys() -> list[tuple[str, str]]:
+    """What is measured, by name and budget; no budget is the usual one."""
+    return [(name, str(budget or "")) for name in corpus() for budget in BUDGETS.get(name, (None,))]
+
+
 def measured() -> dict[tuple[str, str], int]:
-    """Sizes by name and budget; no budget is the usual one."""
+    """Sizes by name and budget."""
     files = corpus()
-    return {(name, str(budget or "")): size(files[name], budget)
-            for name in files for budget in BUDGETS.get(name, (None,))}  # fmt: skip
+    return {(name, budget): size(files[name], int(budget) if budget else None) for name, budget in keys()}
 
 
 def recorded() -> dict[tuple[str, str], int]:

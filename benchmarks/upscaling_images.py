@@ -9,19 +9,18 @@ the three channels of all positions, are coded in one random order, as in the pa
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import numpy as np
 import torch
-from PIL import Image
+from photographs import images, middles
 from upscaling import HEADINGS, Batch, Net, batch_of, measure, randomly_done, row, train
 
 from ardm_compress.ardm.upscaling import Upscaling
 from ardm_compress.network.config import NetworkConfig
-from ardm_compress.network.data import IMAGE_SUFFIXES, held_out
+from ardm_compress.network.data import held_out
 
 VALUES = 1 << 8
 SIDE = 256  # of the middle of a file, which is used
@@ -44,9 +43,9 @@ class Middles:
         stage = rng.integers(self.upscaling.stages(), size=count)
         around = position[:, None] + OFFSETS[:, :2]
         inside = ((around >= 0) & (around < SIDE)).all(2)
-        row_, column = np.moveaxis(around.clip(0, SIDE - 1), 2, 0)
+        rows, columns = np.moveaxis(around.clip(0, SIDE - 1), 2, 0)
         turned = (channel[:, None] + OFFSETS[:, 2]) % CHANNELS
-        value = self.samples[picture[:, None], row_, column, turned].astype(np.int64)
+        value = self.samples[picture[:, None], rows, columns, turned].astype(np.int64)
         own = self.samples[picture, position[:, 0], position[:, 1], channel].astype(np.int64)
         return batch_of(self.upscaling, stage, value, randomly_done(value.shape, rng), inside, own)
 
@@ -67,17 +66,6 @@ def nearness() -> torch.Tensor:
     return torch.from_numpy(np.where(OFFSETS[:, 2] == 0, 1, OTHER) / distance_sq).float()
 
 
-def load(files: list[Path]) -> np.ndarray:
-    """The middle of every file that is large enough."""
-    found = []
-    for file in files:
-        with Image.open(file) as image:
-            left, top = (image.width - SIDE) // 2, (image.height - SIDE) // 2
-            if min(left, top) >= 0:
-                found.append(np.asarray(image.convert("RGB").crop((left, top, left + SIDE, top + SIDE))))
-    return np.stack(found)
-
-
 @click.command()
 @click.argument("train_folder", type=click.Path(path_type=Path, exists=True))
 @click.argument("test_folder", type=click.Path(path_type=Path, exists=True))
@@ -88,17 +76,16 @@ def load(files: list[Path]) -> np.ndarray:
 def main(train_folder: Path, test_folder: Path, branching: str, steps: int, batch: int, hidden: int) -> None:
     """Print the table."""
     torch.set_num_threads(1)
-    data = load(held_out(train_folder)[0])
-    test = load(sorted(p for p in test_folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES))
+    data = np.stack(middles(held_out(train_folder)[0], SIDE))
+    test = np.stack(middles(images(test_folder), SIDE))
     click.echo(f"{len(data)} pictures to train on, {len(test)} to measure on\n")
-    click.echo(f"| {HEADINGS}\n|---|---|---|---|---|")
+    click.echo(f"| {HEADINGS}\n|---|---|---|---|")
     for children in map(int, branching.split(",")):
         upscaling = Upscaling(VALUES, children)
         torch.manual_seed(0)
-        net, start = Net(upscaling, nearness(), hidden, 2), time.process_time()
+        net = Net(upscaling, nearness(), hidden, 2)
         train(net, Middles(data, upscaling), steps, batch)
-        seconds = time.process_time() - start
-        click.echo(f"| {row(children, measure(net, Middles(test, upscaling)), seconds)}")
+        click.echo(f"| {row(children, measure(net, Middles(test, upscaling)))}")
 
 
 if __name__ == "__main__":
