@@ -32,8 +32,9 @@ $(FUZZ_STAMP): $(STAMP)
 	touch $@
 
 # Tables and plots of docs/benchmarks.md, from DATA; what .runs/bench/ holds is not measured again
-bench: $(BENCHES)
+bench: $(BENCHES) bench-scaling
 
+# Published figures, of which docs/benchmarks.md gives the sources
 LEARNED := L3C=3.26 DLPR=2.86 P2-LLM=2.83 ArIB-BPS=2.78 MGCF=2.77 HPAC=2.73 EMMA=2.604
 PUBLISHED := $(addprefix --published ,$(LEARNED))
 bench-kodak: BENCH = $(DATA)/bench/kodak --budgets 192 --sizes $(PUBLISHED)
@@ -58,21 +59,30 @@ bench-scaling: $(VENV)/.bench
 bench-hot: $(VENV)/.bench
 	$(BIN)/python -m pytest -q benchmarks/hot.py
 
-# Tables and plots of docs/paper.md; training the OA-ARDM first: `$(BIN)/python benchmarks/oa_ardm.py train PHOTOS .runs/oa`
+# Tables and plots of docs/paper.md. The OA-ARDM's weights are in benchmarks/oa/; `benchmarks/oa_ardm.py train` and
+# `export` make them anew.
 PAPER = $(DATA)/train/photos $(DATA)/bench/kodak
+
+# $(call table,NAME,SCRIPT AND ARGUMENTS): the table between the marks NAME of docs/paper.md
+define table
+	$(BIN)/python benchmarks/$(2) > .runs/paper/$(1).md
+	$(BIN)/python benchmarks/page.py docs/paper.md $(1) .runs/paper/$(1).md \
+	    "python benchmarks/$(subst $(PAPER),PHOTOS KODAK,$(2))"
+endef
+
 bench-paper: $(VENV)/.bench
 	mkdir -p .runs/paper docs/paper
-	$(BIN)/python benchmarks/paper.py orders $(PAPER) -o docs/paper/orders.json > .runs/paper/orders.md
-	$(BIN)/python benchmarks/paper.py files $(PAPER) > .runs/paper/files.md
-	$(BIN)/python benchmarks/upscaling_images.py $(PAPER) --steps 2000 > .runs/paper/upscaling.md
+	$(call table,orders,paper.py orders $(PAPER) -o docs/paper/orders.json)
+	$(call table,files,paper.py files $(PAPER))
+	$(call table,upscaling,upscaling_images.py $(PAPER) --steps 2000)
 	$(BIN)/python benchmarks/paper_pictures.py examples/photo.png docs/paper
 	$(BIN)/python benchmarks/paper_plots.py docs/paper
 
 bench-oa: $(VENV)/.bench
 	mkdir -p .runs/paper docs/paper
-	$(BIN)/python benchmarks/oa_ardm.py losses $(PAPER) -o docs/paper/losses.json > .runs/paper/losses.md
-	$(BIN)/python benchmarks/oa_ardm.py orders $(PAPER) -o docs/paper/oa_orders.json > .runs/paper/oa_orders.md
-	$(BIN)/python benchmarks/oa_ardm.py files $(PAPER) > .runs/paper/oa_files.md
+	$(call table,losses,oa_ardm.py losses $(PAPER) -o docs/paper/losses.json)
+	$(call table,oa_orders,oa_ardm.py orders $(PAPER) -o docs/paper/oa_orders.json)
+	$(call table,oa_files,oa_ardm.py files $(PAPER))
 	$(BIN)/python benchmarks/oa_ardm.py sample docs/paper/oa_samples.png
 	$(BIN)/python benchmarks/paper_plots.py docs/paper
 

@@ -111,16 +111,21 @@ def files(photos: Path, test: Path, slow: int, weights: Path) -> None:
     network, order = read_weights(weights), dimension_order("random")
     plan = plan_random(components(network, planning_pictures(photos)), max(b for b in BUDGETS if b < DIMENSIONS))
     schedules = [plan.schedule(b) for b in BUDGETS[:-1]] + [even_schedule(DIMENSIONS, DIMENSIONS)]
-    coder, sets = Coder(network, order, schedules), measured_sets(photos, test, FACTORS)
+    sets = measured_sets(photos, test, FACTORS)
+    flat = np.full((1, SIDE, SIDE, CHANNELS), 77, np.uint8)
     click.echo(f"| coder | {' | '.join(f'{name} ({len(p)})' for name, p in sets.items())} | one colour, bytes |")
     click.echo("|---" * (len(sets) + 2) + "|")
-    flat = np.full((1, SIDE, SIDE, CHANNELS), 77, np.uint8)
     for name, command in installed().items():
         row = [f"{8 * sizes(command, pictures).mean() / DIMENSIONS:.3f}" for pictures in sets.values()]
         click.echo(f"| {name} | {' | '.join(row)} | {sizes(command, flat)[0]} |")
+    print_ours(Coder(network, order, schedules), [*sets.values(), flat], slow)
+
+
+def print_ours(coder: Coder, sets: list[NDArray[np.uint8]], slow: int) -> None:
+    """Rows of the table of files, of sets of pictures and then one in bytes."""
     for number, budget in enumerate(BUDGETS):
         start, row, count = time.perf_counter(), [], 0
-        for pictures in [*sets.values(), flat]:
+        for pictures in sets:
             coded = pictures if budget < DIMENSIONS or len(pictures) <= slow else []
             row.append([_file_bytes(coder, picture, number) for picture in coded])
             count += len(coded)

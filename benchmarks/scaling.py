@@ -17,8 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -26,6 +28,9 @@ from memory import peak
 from PIL import Image
 
 from ardm_compress.bench.machine import machine
+
+if TYPE_CHECKING:
+    import torch
 
 PHOTO = Path(__file__).parents[1] / "examples" / "photo.png"
 CHILD = "import sys; sys.path.insert(0, sys.argv[1]); import scaling; scaling.child(*map(int, sys.argv[2:]))"
@@ -43,38 +48,51 @@ def picture(megapixels: float) -> np.ndarray:
     return np.ascontiguousarray(np.tile(tiled, (*repeats, 1))[:rows, :columns])
 
 
+@dataclass
+class Products:
+    """What the integer products of a process have taken so far."""
+
+    seconds: float = 0.0
+    operations: int = 0
+    moved: int = 0  # bytes
+
+    def watch(self) -> None:
+        """Count and time all from now on."""
+        from ardm_compress.exact.products import IntegerLinear
+
+        product = IntegerLinear.__call__
+
+        def timed(layer: IntegerLinear, x: torch.Tensor) -> torch.Tensor:
+            start = time.perf_counter()
+            result = product(layer, x)
+            self.seconds += time.perf_counter() - start
+            rows, inputs = x.shape
+            self.operations += 2 * rows * inputs * layer.outputs
+            self.moved += rows * inputs + inputs * layer.outputs + 4 * rows * layer.outputs  # 8 bits in, 32 out
+            return result
+
+        IntegerLinear.__call__ = timed  # type: ignore[method-assign]
+
+
 def child(pixels: int, budget: int, jobs: int) -> None:
     """Code an image and print what it took, as JSON."""
     import torch
 
     from ardm_compress import api
-    from ardm_compress.exact.products import IntegerLinear
 
     torch.set_num_threads(jobs)
     image = picture(pixels / 1e6)
     api.encode(image[:64, :64], budget=4)  # loads the model
-    spent, operations, moved, product = 0.0, 0, 0, IntegerLinear.__call__
-
-    def timed(layer: IntegerLinear, x: torch.Tensor) -> torch.Tensor:
-        nonlocal spent, operations, moved
-        start = time.perf_counter()
-        result = product(layer, x)
-        spent += time.perf_counter() - start
-        rows, inputs = x.shape
-        operations += 2 * rows * inputs * layer.outputs
-        moved += rows * inputs + inputs * layer.outputs + 4 * rows * layer.outputs  # bytes: 8 bits in, 32 out
-        return result
-
-    IntegerLinear.__call__ = timed  # type: ignore[method-assign]
+    products = Products()
+    products.watch()
     start = time.perf_counter()
     data = api.encode(image, budget=budget, jobs=jobs)
     middle = time.perf_counter()
-    of_encode = {"products": spent, "operations": operations, "moved": moved}
+    of_encode = asdict(products)
     same = bool((api.decode(data, jobs=jobs) == image).all())
-    seconds = time.perf_counter() - middle
-    told = {"bytes": len(data), "encode": middle - start, "decode": seconds, "same": same,
-            "pixels": image.shape[0] * image.shape[1]}  # fmt: skip
-    print(json.dumps(told | of_encode))
+    times = {"encode": middle - start, "decode": time.perf_counter() - middle}
+    size = {"bytes": len(data), "pixels": image.shape[0] * image.shape[1]}
+    print(json.dumps({"same": same} | times | size | of_encode))
 
 
 @cache
@@ -144,8 +162,8 @@ def main(most: float, jobs: int) -> None:
     heads = "share of the time", "billions of operations/s", "of large products", "operations a pixel", "a byte moved"
     lines("Products of an encode, 0.4 megapixels, 192 calls", "threads", *heads)
     for name, told in threads:
-        reached, most = told["operations"] / told["products"] / 1e9, peak_products(int(name))
-        click.echo(f"| {name} | {told['products'] / told['encode']:.0%} | {reached:.0f} | {most:.0f} "
+        reached, most = told["operations"] / told["seconds"] / 1e9, peak_products(int(name))
+        click.echo(f"| {name} | {told['seconds'] / told['encode']:.0%} | {reached:.0f} | {most:.0f} "
                    f"| {told['operations'] / told['pixels'] / 1e6:.2f} million "
                    f"| {told['operations'] / told['moved']:.0f} |")  # fmt: skip
     facts = {"date": str(datetime.date.today()), **machine()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))  # scripts, no
 from oa import codec, data, losses, training
 from oa.network import CONFIG, DIMENSIONS, DimensionNetwork
 from order_costs import Measured, even_positions, order_of
+from page import replaced
 from upscaling import Net
 from upscaling_images import Middles, nearness
 
@@ -249,3 +251,15 @@ def test_children_of_an_interval_have_its_whole_probability(photo: Samples, bran
         low = batch.parent[:, 0] + child * width
         total += torch.exp2(-net.bits(batch._replace(child=torch.stack([low, low + width], 1)))).detach()
     assert torch.allclose(total, torch.ones(40), atol=1e-3)
+
+
+# The page
+
+
+def test_tables_that_make_writes_have_their_places() -> None:
+    root = Path(__file__).parents[1]
+    names = re.findall(r"^\t\$\(call table,(\w+),", (root / "Makefile").read_text("utf-8"), re.M)
+    page = (root / "docs" / "paper.md").read_text("utf-8")
+    assert len(names) == page.count("<!-- /") == 6
+    for name in names:
+        assert "a table\n" in replaced(page, name, "a table")
