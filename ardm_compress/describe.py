@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,7 +35,8 @@ EVERY = 9  # of so many ranks one is sampled; odd, because ranks beside and belo
 EVERY_OF_SMALL = {1 << 11: 1, 1 << 13: 3}  # the same for tiles of fewer positions than the key
 SAMPLED = 128  # positions of each of these ranks
 SMALLEST = 64  # positions of a tile worth describing
-STEPS = 4  # of the fit
+STEPS = (8, 4, 2, 2, 1)  # of the fit: each by one of so many positions, as the way there need not be exact
+LEAST = 64  # positions of a step
 PRIOR = 4.0  # nats at a latent of 1
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 COMPARED = 512  # positions of a small tile by which styles are compared
@@ -63,6 +64,12 @@ class Sample:
     weight: Tensor  # (n,) float64, the number of positions for which each stands
     channels: int  # coded
 
+    def of_tile(self, tile: int) -> Sample:
+        """That of one tile."""
+        own = slice(tile * len(self.level), (tile + 1) * len(self.level))
+        features = Features(*(each[own] for each in self.features))
+        return replace(self, features=features, target=self.target[own])
+
     def part(self, most: int) -> Sample:
         """At most so many of the positions, which stand for all."""
         count = len(self.level)
@@ -72,7 +79,7 @@ class Sample:
         rows = (torch.arange(len(self.target) // count).unsqueeze(1) * count + at).flatten()
         features = Features(*(each.index_select(0, rows) for each in self.features))
         weight = self.weight[at] * (float(self.weight.sum()) / float(self.weight[at].sum()))
-        return Sample(self.model, features, self.target[rows], self.level[at], weight, self.channels)
+        return replace(self, features=features, target=self.target[rows], level=self.level[at], weight=weight)
 
     def units(self, choices: Sequence[Choice]) -> list[int]:
         """What the positions, times their weights, take given each of the choices: 2**UNIT_BITS units are a bit."""
@@ -103,12 +110,11 @@ class Sample:
             mixtures.observe(value)
         return total
 
-    def nats(self, tile: int, style: int, latents: Tensor) -> Tensor:
-        """Of the positions of a tile, times their weights, given latents (n, latents); in float64, to be derived."""
-        own = slice(tile * len(self.level), (tile + 1) * len(self.level))
-        inputs, bucket, reference, scale = (each[own] for each in self.features)
+    def nats(self, style: int, latents: Tensor) -> Tensor:
+        """Of a single tile's positions, times their weights, given latents (n, latents); in float64, to be derived."""
+        inputs, bucket, reference, scale = self.features
         features = Features(inputs.double(), bucket, reference.double(), scale.double())
-        styles, target = torch.full_like(self.level, style), self.target[own].double()
+        styles, target = torch.full_like(self.level, style), self.target.double()
         mixtures = self.model.float_network(features, self.level, styles, latents, target)
         top = self.model.config.top
         bits = [mixture_bits(m, target[:, c], top) for c, m in enumerate(mixtures[: self.channels])]
@@ -118,7 +124,7 @@ class Sample:
     def estimate(self, choice: Choice) -> int:
         """As ``units``, by the network in float: without latents it is nearer to what integers give with them."""
         latents = torch.zeros(len(self.level), self.model.config.latents, dtype=torch.float64)
-        return round(float(self.nats(choice.tile, choice.style, latents).sum()) / math.log(2)) << UNIT_BITS
+        return round(float(self.of_tile(choice.tile).nats(choice.style, latents).sum()) / math.log(2)) << UNIT_BITS
 
 
 def _units_of(share: Tensor) -> Tensor:
@@ -199,10 +205,12 @@ def _fitted(sample: Sample, tile: int, style: int) -> tuple[int, ...]:
     """
     count = sample.model.config.latents
     fitted = torch.zeros(count, dtype=torch.float64)
-    for _ in range(STEPS):
-        each = fitted.repeat(len(sample.level), 1).requires_grad_()
-        (gradient,) = torch.autograd.grad(sample.nats(tile, style, each).sum(), each)
-        fisher = (gradient / sample.weight.unsqueeze(1)).T @ gradient + 2 * PRIOR * torch.eye(count).double()
+    own = sample.of_tile(tile)
+    for share in STEPS:
+        part = own.part(max(LEAST, len(own.level) // share))
+        each = fitted.repeat(len(part.level), 1).requires_grad_()
+        (gradient,) = torch.autograd.grad(part.nats(style, each).sum(), each)
+        fisher = (gradient / part.weight.unsqueeze(1)).T @ gradient + 2 * PRIOR * torch.eye(count).double()
         fitted = fitted - torch.linalg.solve(fisher, gradient.sum(0) + 2 * PRIOR * fitted)
     rounded = (fitted * INPUT_STEP).round().clamp(-LARGEST_LATENT, LARGEST_LATENT)
     return tuple(np.trim_zeros(rounded.to(torch.int64).tolist(), "b"))

@@ -19,10 +19,11 @@ from ardm_compress.cli.group import main
 @click.option("--blocks", type=click.IntRange(min=1), default=4, show_default=True, help="Residual blocks.")
 @click.option("--memory", type=click.IntRange(min=1), default=1024, show_default=True, help="MiB of samples held.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all random choices.")
+@click.option("--fast", is_flag=True, help="Compile the steps, in bfloat16; needs a C++ compiler: docs/training.md.")
 @click.option("--device", default="auto", show_default=True, help="A torch device; auto is a GPU if there is one.")
 def train(
     data: Path, run: Path, name: str, steps: int, batch: int, hidden: int, blocks: int, memory: int, seed: int,
-    device: str,
+    fast: bool, device: str,
 ) -> None:  # fmt: skip
     """Fit a model to the folder DATA of images or of sound; checkpoints and the model are kept in the folder RUN.
 
@@ -34,6 +35,8 @@ def train(
     from ardm_compress.network.train import TrainConfig
 
     network = sound_network(hidden, blocks) if is_sound_folder(data) else image_network(hidden, blocks)
-    config = TrainConfig(network=network, steps=steps, decay=steps // 4, batch=batch, memory=memory << 20, seed=seed)
+    config = TrainConfig(
+        network=network, steps=steps, decay=steps // 4, batch=batch, memory=memory << 20, seed=seed, fast=fast
+    )
     file = fit(config, data, run, name=name, device=device)
     click.echo(f"{file}: set ARDM_COMPRESS_MODELS={run} to encode and decode with --model {name}")

@@ -42,18 +42,14 @@ def cumulative(parameters: Parameters, boundary: Tensor, nodes: Tensor) -> Tenso
     Returns:
         (n, m) int32, not decreasing along m.
     """
-    slopes = nodes.diff()
-    total = torch.zeros(1, dtype=torch.int32, device=nodes.device)
-    for weight, mean, inverse in zip(*(p.unbind(1) for p in parameters), strict=True):
-        t = (boundary - mean.unsqueeze(1)).mul_(inverse.unsqueeze(1)).round_().clamp_(-grid.T_LIMIT, grid.T_LIMIT - 1)
-        fixed = t.to(torch.int32).add_(grid.T_LIMIT)
-        node = fixed >> grid.STEP_BITS
-        fraction = fixed.bitwise_and_((1 << grid.STEP_BITS) - 1)
-        flat = node.flatten()
-        rise = slopes.index_select(0, flat).view_as(node).mul_(fraction).bitwise_right_shift_(grid.STEP_BITS)
-        rise += nodes.index_select(0, flat).view_as(node)
-        total = total + rise.mul_(weight.unsqueeze(1))
-    return total >> SPARE_BITS
+    weights, means, inverses = (each.unsqueeze(2) for each in parameters)
+    t = (boundary.unsqueeze(1) - means).mul_(inverses).round_().clamp_(-grid.T_LIMIT, grid.T_LIMIT - 1)
+    fixed = t.to(torch.int32).add_(grid.T_LIMIT)
+    node = fixed >> grid.STEP_BITS
+    fraction, flat = fixed.bitwise_and_((1 << grid.STEP_BITS) - 1), node.flatten()
+    rise = nodes.diff().index_select(0, flat).view_as(node).mul_(fraction).bitwise_right_shift_(grid.STEP_BITS)
+    rise += nodes.index_select(0, flat).view_as(node)
+    return rise.mul_(weights).sum(1, dtype=torch.int32) >> SPARE_BITS
 
 
 def frequencies(cdf: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ class Model:
     @cached_property
     def float_network(self) -> Network:
         """The network in float64, for the encoder's choices."""
-        return restore(self.config, self.tensors).to(torch.float64).requires_grad_(False)
+        return restore(self.config, self.tensors).to(torch.float64).eval().requires_grad_(False)
 
 
 def known_answer(network: ExactNetwork, features: FeatureMaker) -> int:

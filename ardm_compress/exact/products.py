@@ -57,8 +57,8 @@ class IntegerLinear:
     def __call__(self, x: Tensor) -> Tensor:
         """Args: x (n, inputs) float32, integers within +-CLIP. Returns: (n, outputs) float32, integers."""
         if self.path is Path.INT8:
-            padding = (0, self._weight.shape[1] - x.shape[1], 0, max(0, 32 - len(x)))
-            product = torch._int_mm(F.pad(x, padding).to(torch.int8), self._weight.t())
+            small, padding = x.to(torch.int8), (0, self._weight.shape[1] - x.shape[1], 0, max(0, 32 - len(x)))
+            product = torch._int_mm(F.pad(small, padding) if any(padding) else small, self._weight.t())
             return (product[: len(x), : self.outputs] + self._bias).to(torch.float32)
         return torch.addmm(self._bias, x.to(self._weight.dtype), self._weight.t()).to(torch.float32)
 

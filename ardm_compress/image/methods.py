@@ -26,6 +26,7 @@ MODEL_CHANNELS: Final = (1, 3)
 MODEL_DEPTH: Final = 8
 TRIED: Final = 96  # side of the parts by which the model is compared with the others
 TRIED_PLACES: Final = (0.25, 0.75)  # of an axis, where they are
+SMALL: Final = len(TRIED_PLACES) ** 2 * TRIED**2  # pixels up to which the model is tried on all of a tile
 HOPEFUL: Final = 1.25  # the model is tried on all of a tile unless its estimate, 10 % too high, is more than that
 SIMPLE: Final = 32  # of what others make so many times smaller, the model takes more
 CLEAR: Final = 1.0  # the others are not if it is estimated to take less than that
@@ -68,7 +69,7 @@ def encode_tile(
         by_model = compared(samples, settings) if is_for_model(depth, channels) else CLEAR
     if is_for_model(depth, channels) and by_model <= HOPEFUL:
         streams.append(bytes([MODEL]) + _by_model(samples, settings)[len(START) :])
-    small = samples.shape[0] * samples.shape[1] <= TRIED**2
+    small = samples.shape[0] * samples.shape[1] <= SMALL
     if by_model >= CLEAR and not (small and len(streams) > 1 and _settled(samples, min(map(len, streams)))):
         streams += _others(samples, depth, min(map(len, streams)))
         mixed = contexts.pack(samples, depth)
@@ -208,7 +209,7 @@ def _others(samples: NDArray[Any], depth: int, best: int) -> list[bytes]:
 def compared(samples: NDArray[Any], settings: Settings) -> float:
     """How many times more the model takes than the others do, on parts of large tiles; HOPEFUL for small ones."""
     rows, columns = samples.shape[:2]
-    if rows * columns <= len(TRIED_PLACES) ** 2 * TRIED**2:
+    if rows * columns <= SMALL:
         return HOPEFUL
     parts = []
     for y in TRIED_PLACES:

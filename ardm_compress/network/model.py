@@ -7,7 +7,7 @@ of discretised logistics. Every activation is a clamp onto the grid of 8-bit int
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +49,7 @@ class GridLinear(nn.Linear):
 
     gains: Tensor
     rounding: bool = False
+    halved: bool = False  # multiply in bfloat16, which holds rounded weights and activations exactly
 
     def __init__(self, inputs: int, outputs: int, gains: Tensor | None = None) -> None:
         super().__init__(inputs, outputs)
@@ -73,36 +74,28 @@ class GridLinear(nn.Linear):
         if self.rounding:
             step = self.weight_step()
             weight = round_through(weight / step) * step
+        if self.halved:
+            return F.linear(x.bfloat16(), weight.bfloat16()).float() + self.bias
         return F.linear(x, weight, self.bias)
-
-
-class _LeakyClamp(torch.autograd.Function):
-    """Clamp with a share of the gradient outside the range."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, low: float, high: float, leak: float) -> Tensor:
-        clamped = x.clamp(low, high)
-        ctx.save_for_backward(torch.where(clamped == x, 1.0, leak))
-        return clamped
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        return gradient * ctx.saved_tensors[0], None, None, None
 
 
 class Clamp(nn.Module):
     """Clamp to the range of 8-bit activations and, if asked, round onto their grid."""
 
+    leak: Tensor  # share of the gradient outside the range: without it units die, and never come back
     rounding: bool = False
-    leak: float = 0.0  # share of the gradient outside the range: without it units die, and never come back
 
     def __init__(self, low: int) -> None:
         super().__init__()
         self.low = low / INPUT_STEP
+        self.register_buffer("leak", torch.zeros(()), persistent=False)  # a tensor: compiled code holds for any
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
-        x = _LeakyClamp.apply(x, self.low, CLIP / INPUT_STEP, self.leak)  # type: ignore[no-untyped-call]
-        return on_grid(x) if self.rounding else x
+        clamped = x.clamp(self.low, CLIP / INPUT_STEP)
+        if self.training:
+            beyond = x - clamped
+            clamped = clamped + self.leak * (beyond - beyond.detach())
+        return on_grid(clamped) if self.rounding else clamped
 
 
 class Bend(nn.Module):
@@ -180,6 +173,11 @@ def input_gains(config: NetworkConfig) -> Tensor:
     return torch.cat([near.repeat_interleave(config.channels), near, torch.ones(config.channels * config.summary)])
 
 
+def hidden_layers(network: nn.Module) -> list[GridLinear]:
+    """All but the heads' last."""
+    return [m for name, m in network.named_modules() if isinstance(m, GridLinear) and "outer" not in name]
+
+
 class Network(nn.Module):
     """p(position | any subset of known neighbours), a mixture per channel.
 
@@ -212,7 +210,12 @@ class Network(nn.Module):
         """Let a share of the gradient through clamps outside their range."""
         for module in self.modules():
             if isinstance(module, Clamp):
-                module.leak = leak
+                module.leak.fill_(leak)
+
+    def set_halved(self) -> None:
+        """Multiply in bfloat16, but for the heads' last layers."""
+        for module in hidden_layers(self):
+            module.halved = True
 
     def described(self, latents: Tensor) -> Tensor:
         """What the latents of positions' pictures, (n, latents), add to the residual stream, (n, hidden)."""

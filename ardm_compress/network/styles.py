@@ -19,8 +19,8 @@ Pixels: TypeAlias = tuple[NDArray[np.uint8], int]  # (rows, columns, 3) and thei
 PLAIN, CENTRED, COSITED, REPEATED = range(4)  # coarse colour between, on, and repeated over even positions
 STYLES = 4
 SHARES = (0.5, 0.16, 0.18, 0.16)
-NOISY = 0.15  # share of plain pictures with noise added, half of it the same in all channels
-JPEG = 0.15  # share of plain pictures, and of those with colour between, that come from a JPEG file at their full size
+NOISY = 0.07  # share of plain pictures with noise added, half of it the same in all channels
+JPEG = 0.07  # share of plain pictures, and of those with colour between, that come from a JPEG file at their full size
 QUALITIES = (75, 98)  # of those files
 
 
@@ -33,9 +33,8 @@ def developed(image: Image.Image, rng: np.random.Generator) -> Pixels:
     if style == PLAIN or min(image.size) < 4:
         return np.asarray(_worn(image, rng)), PLAIN
     width, height = (side - (side + (style == COSITED)) % 2 for side in image.size)
-    pixels = np.asarray(image.crop((0, 0, width, height)))
     noise = rng.normal(0, rng.choice([0, rng.uniform(0.5, 4)]), (height, width, 1))
-    noisy = Image.fromarray((pixels + noise).round().clip(0, 255).astype(np.uint8))
+    noisy = _added(image.crop((0, 0, width, height)), noise)
     if style == CENTRED and rng.random() < JPEG:
         return np.asarray(_from_jpeg(noisy, "4:2:0", rng)), style
     luma, *chroma = noisy.convert("YCbCr").split()
@@ -48,8 +47,13 @@ def _worn(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     kind = rng.random()
     if kind < NOISY:
         noise = rng.normal(0, rng.uniform(0.3, 3), (image.height, image.width, 4))
-        return Image.fromarray((np.asarray(image) + noise[..., :3] + noise[..., 3:]).round().clip(0, 255).astype(np.uint8))
+        return _added(image, noise[..., :3] + noise[..., 3:])
     return _from_jpeg(image, "4:4:4", rng) if kind < NOISY + JPEG else image
+
+
+def _added(image: Image.Image, noise: NDArray[np.float64]) -> Image.Image:
+    """An image with noise (rows, columns, 1 or 3)."""
+    return Image.fromarray((np.asarray(image) + noise).round().clip(0, 255).astype(np.uint8))
 
 
 def _from_jpeg(image: Image.Image, subsampling: str, rng: np.random.Generator) -> Image.Image:

@@ -23,10 +23,10 @@ from ardm_compress.audio.training import SoundPositions
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files import write_atomically
 from ardm_compress.network.config import NetworkConfig
-from ardm_compress.network.data import IMAGE_SUFFIXES, ImageFolder, Positions, Sampler, Sampling, held_out
+from ardm_compress.network.data import IMAGE_SUFFIXES, Example, ImageFolder, Positions, Sampler, Sampling, held_out
 from ardm_compress.network.defaults import SOUND_SUFFIXES
 from ardm_compress.network.features import Features
-from ardm_compress.network.model import GridLinear, Mixture, Network, mixture_bits
+from ardm_compress.network.model import Mixture, Network, hidden_layers, mixture_bits
 from ardm_compress.network.muon import Muon
 
 REPORT = 100  # steps between lines of progress
@@ -54,6 +54,7 @@ class TrainConfig:
     warmup: int = 200  # steps
     ema: float = 0.9995  # decay of the averaged weights
     seed: int = 0
+    fast: bool = False  # products in bfloat16, steps compiled by torch.compile
     memory: int = 1 << 30  # bytes of samples held; larger folders are cropped
     checkpoint_seconds: float = 240.0
 
@@ -77,10 +78,18 @@ class Pictures(nn.Module):
         return mixtures
 
 
+def mean_bits(network: nn.Module, example: Example, top: int) -> Tensor:
+    """Bits per sample of a batch of positions, given the largest sample."""
+    features, level, style, picture, target, share = example
+    mixtures = network(features, level, style, picture, target)
+    bits = [mixture_bits(m, target[:, c], top) for c, m in enumerate(mixtures)]
+    return (torch.stack(bits, 1) * share).sum(1).mean()
+
+
 def optimisers(pictures: Pictures, config: TrainConfig) -> list[torch.optim.Optimizer]:
     """Muon for the weight matrices of hidden layers, AdamW for everything else, and last for the latents."""
     network = pictures.network
-    layers = [m for name, m in network.named_modules() if isinstance(m, GridLinear) and "outer" not in name]
+    layers = hidden_layers(network)
     weights, biases = [layer.weight for layer in layers], [layer.bias for layer in layers]
     chosen = {id(p) for p in (*weights, *biases)}
     rest = [p for p in network.parameters() if id(p) not in chosen]
@@ -145,14 +154,11 @@ class Trainer:
         self.optimisers = optimisers(self.pictures, config)
         self.rates = [[group["lr"] for group in optimiser.param_groups] for optimiser in self.optimisers]
         self.measured = positions(replace(config, sampling=MEASURED), held) if held else None
+        self.loss = mean_bits
+        if config.fast:
+            self.network.set_halved()
+            self.loss = torch.compile(mean_bits, dynamic=False)
         self.step = 0
-
-    def loss(self, network: nn.Module, sampler: Positions, n: int) -> Tensor:
-        """Mean bits per sample of a batch of n positions."""
-        features, level, style, picture, target, share = sampler.example(n, self.device)
-        mixtures = network(features, level, style, picture, target)
-        bits = [mixture_bits(m, target[:, c], self.config.network.top) for c, m in enumerate(mixtures)]
-        return (torch.stack(bits, 1) * share).sum(1).mean()
 
     def train_step(self) -> float:
         """One step on a fresh batch; returns its loss in bits per sample (of this process's share)."""
@@ -165,7 +171,8 @@ class Trainer:
                 group["lr"] = rate * factor
             optimiser.zero_grad(set_to_none=True)
         self.sampler.seed(config.seed, self.process, self.step)
-        loss = self.loss(self.parallel, self.sampler, config.batch // self.processes)
+        example = self.sampler.example(config.batch // self.processes, self.device)
+        loss = self.loss(self.parallel, example, config.network.top)
         loss.backward()  # type: ignore[no-untyped-call]
         for optimiser in self.optimisers:
             optimiser.step()
@@ -182,9 +189,10 @@ class Trainer:
         network = Network(self.config.network).to(self.device)
         network.load_state_dict(self.average)
         network.set_rounding(True)
-        pictures = Pictures(network, 0).to(self.device)
+        pictures, top = Pictures(network, 0).to(self.device), self.config.network.top
         self.measured.seed(0)
-        return sum(float(self.loss(pictures, self.measured, 4096)) for _ in range(batches)) / batches
+        examples = (self.measured.example(4096, self.device) for _ in range(batches))
+        return sum(float(mean_bits(pictures, example, top)) for example in examples) / batches
 
     def state(self) -> dict[str, Tensor]:
         """All tensors of a checkpoint."""
