@@ -413,6 +413,9 @@ def test_small_files_are_grouped_and_large_ones_alone(tmp_path: Path) -> None:
     small = [jobs[0]] * 40
     assert [len(group) for group in grouped(small, 2)] == [5] * 8
     assert [len(group) for group in grouped([jobs[0]] * (GROUP + 1), 1)] == [GROUP, 1]
+    (tmp_path / "full").write_bytes(bytes(SMALL))
+    full = Job(str(tmp_path / "full"), "")
+    assert [len(group) for group in grouped([full] * 10, 1)] == [4, 4, 2]  # each is written before the next is begun
 
 
 def test_suffixes_choose_files_of_folders_only(tmp_path: Path) -> None:

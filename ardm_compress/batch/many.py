@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from ardm_compress.image.picture import Picture
 
 SMALL: Final = 1 << 16  # bytes of files that are worked on together
-GROUP: Final = 256  # files at most
+GROUP: Final = 64  # files at most; they are written once all are coded, so that an interruption loses a group
+GROUP_BYTES: Final = 1 << 18  # with so many a group is large enough
 
 Content = TypeVar("Content")
 
@@ -52,15 +53,17 @@ def grouped(jobs: Sequence[Job], processes: int, *, together: bool = True) -> It
     """
     most = min(GROUP, max(1, len(jobs) // (4 * processes))) if processes > 1 else GROUP
     group: list[Job] = []
+    held = 0
     for job in jobs:
         size = storage.size(job.source) if together else None
         if size is None or size > SMALL:
             yield [job]
             continue
         group.append(job)
-        if len(group) == most:
+        held += size
+        if len(group) == most or held >= GROUP_BYTES:
             yield group
-            group = []
+            group, held = [], 0
     if group:
         yield group
 
