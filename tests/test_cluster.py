@@ -252,17 +252,25 @@ def test_pipes_are_refused(job: tuple[str, str, str]) -> None:
 def test_errors_of_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     encode = ("encode", tmp_path / "a.png", "--scheduler")
-    assert "is no address of a scheduler" in failed(run(*encode, "nonsense://x"), 2)
     assert "DEVICE" in run(*encode, "tcp://127.0.0.1:1", "--device", "cuda").stderr
-    monkeypatch.setattr(workers_module, "ANSWER", 0.3)
-    assert "no Dask scheduler answers at tcp://127.0.0.1:1 " in failed(run(*encode, "tcp://127.0.0.1:1"), 1)
+    for address in ("nonsense", "nonsense://x:1", "tcp://127.0.0.1", "tcp://127.0.0.1:x"):
+        assert f"{address} is no address of a scheduler" in failed(run(*encode, address), 2)
+    assert "nothing listens at tcp://127.0.0.1:1: Connection refused" in failed(run(*encode, "tcp://127.0.0.1:1"), 1)
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert "pip install 'ardm-compress[cluster]'" in failed(run(*encode, "tcp://127.0.0.1:1"), 4)
 
 
+def test_addresses_of_nothing_are_told_at_once(tmp_path: Path) -> None:
+    """A client was made of them, of which the end took 30 s and left a traceback."""
+    line = [sys.executable, "-m", "ardm_compress", "test", str(tmp_path), "--scheduler"]
+    for address in ("nonsense", "tcp://127.0.0.1:1"):
+        done = subprocess.run([*line, address], capture_output=True, text=True, check=False, timeout=25)
+        assert done.stderr.count("\n") == 1
+
+
 def test_no_workers_is_an_error() -> None:
     with (
-        LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as cluster,
+        LocalCluster(n_workers=0, processes=False, protocol="tcp://", dashboard_address=":0") as cluster,
         pytest.raises(TimeoutError, match="no workers for 0 s"),
         connected(cluster.scheduler_address, pytest.fail, patience=0.2),
     ):

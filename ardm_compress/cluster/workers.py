@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 PATIENCE: Final = 60.0  # seconds without a worker after which that is an error
+REACHED: Final = 5.0  # seconds in which a connection to a scheduler must be there
 ANSWER: Final = 15.0  # seconds in which a scheduler must answer
 
 
@@ -34,16 +36,29 @@ def connected(address: str, warn: Callable[[str], None], *, patience: float = PA
         from distributed import Client
     except ImportError as error:
         raise UnsupportedError(f"--scheduler needs Dask: pip install 'ardm-compress[cluster]' ({error})") from error
+    _check_listening(address)
     try:
         client = Client(address, timeout=ANSWER, set_as_default=False, name="ardm-compress")
-    except (ValueError, TypeError) as error:
-        raise OptionError(f"{address} is no address of a scheduler, such as tcp://host:8786: {error}") from error
     except OSError as error:
         raise OSError(f"no Dask scheduler answers at {address} within {ANSWER:.0f} s") from error
     with client:
         workers = Workers(client, warn, patience)
         workers.await_first()
         yield workers
+
+
+def _check_listening(address: str) -> None:
+    """Raise what ``connected`` does if there is nothing; a client would try for long, and for longer to be deleted."""
+    from distributed.comm import get_address_host_port
+
+    try:
+        host, port = get_address_host_port(address)
+    except ValueError as error:
+        raise OptionError(f"{address} is no address of a scheduler, such as tcp://host:8786: {error}") from error
+    try:
+        socket.create_connection((host, port), timeout=REACHED).close()
+    except OSError as error:
+        raise OSError(f"nothing listens at {address}: {error.strerror or error}") from error
 
 
 class Workers:
