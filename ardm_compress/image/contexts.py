@@ -10,6 +10,7 @@ Source: Mahoney 2005, Adaptive weighing of context models for lossless data comp
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import mul
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
@@ -50,6 +51,8 @@ def _stretched() -> list[int]:
 
 
 STRETCHED: Final = _stretched()
+BEYOND: Final = ODDS + 1  # stands for all odds that are larger
+SQUASHED: Final = [min(4095, max(1, squash(odds))) for odds in range(-BEYOND, BEYOND + 1)]
 
 
 class Bits(Protocol):
@@ -120,28 +123,31 @@ class Mixer:
 
     def __init__(self, bits: Bits, contexts: int) -> None:
         self._bits = bits
-        self._seen: list[dict[tuple[int, ...], list[int]]] = [{} for _ in range(contexts)]
+        self._seen: list[dict[tuple[int, ...], dict[int, list[int]]]] = [{} for _ in range(contexts)]
         self._weights: dict[int, list[int]] = {}
 
     def number(self, value: int, size: int, contexts: Sequence[tuple[int, ...]], chosen: int) -> int:
         """A number of ``size`` bits; ``chosen`` picks the weights. ``value`` matters when encoding only."""
+        weights = self._weights.setdefault(chosen, [WEIGHT] * len(contexts))
+        tables = [seen.setdefault(context, {}) for seen, context in zip(self._seen, contexts, strict=True)]
         node = 1
         for place in range(size - 1, -1, -1):
-            node = 2 * node + self._bit(value >> place & 1, [(*context, node) for context in contexts], chosen)
+            states = [table.get(node) or table.setdefault(node, [32768, 0]) for table in tables]
+            node = 2 * node + self._bit(value >> place & 1, states, weights)
         return node - (1 << size)
 
-    def _bit(self, bit: int, contexts: list[tuple[int, ...]], chosen: int) -> int:
-        states = [seen.setdefault(key, [32768, 0]) for seen, key in zip(self._seen, contexts, strict=True)]
-        weights = self._weights.setdefault(chosen, [WEIGHT] * len(states))
+    def _bit(self, bit: int, states: list[list[int]], weights: list[int]) -> int:
+        """States are a context's probability of a 1, in 65536ths, and how often it was seen."""
         odds = [STRETCHED[state[0] >> 4] for state in states]
-        total = sum(weight * odd for weight, odd in zip(weights, odds, strict=True)) >> 16
-        probability = min(4095, max(1, squash(total)))
+        total = sum(map(mul, weights, odds)) >> 16
+        probability = SQUASHED[min(BEYOND, max(-BEYOND, total)) + BEYOND]
         found = self._bits.code(bit, probability)
         error = ((found << 12) - probability) * RATE
-        for index, (state, odd) in enumerate(zip(states, odds, strict=True)):
-            weights[index] += odd * error + 8192 >> 14
+        weights[:] = [weight + (odd * error + 8192 >> 14) for weight, odd in zip(weights, odds, strict=True)]
+        target = found * 65535
+        for state in states:
             state[1] += state[1] < LIMIT
-            state[0] += ((found * 65535 - state[0]) * 2) // (2 * state[1] + 1)
+            state[0] += ((target - state[0]) * 2) // (2 * state[1] + 1)
         return found
 
 
