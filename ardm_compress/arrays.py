@@ -17,7 +17,7 @@ from ardm_compress.image.codec import encode_picture
 from ardm_compress.image.methods import Settings
 from ardm_compress.image.picture import MOST_CHANNELS, PNG, Picture, Wrapper
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
-from ardm_compress.reading.base import OWN_AXIS
+from ardm_compress.reading.base import OWN_AXIS, check_jobs
 from ardm_compress.reading.sound import MARK
 from ardm_compress.sound.chunks import shortest_head
 from ardm_compress.sound.files import MOST_CHANNELS as MOST_SOUND_CHANNELS
@@ -62,8 +62,9 @@ def encode(
         A whole file, which ``decode`` and the command line read; they write it as PNG or WAV.
 
     Raises:
-        UnsupportedError: other arrays or models; LimitError: too large; ValueError: budget below 1.
+        UnsupportedError: other arrays or models; LimitError: too large; ValueError: budget or jobs below 1.
     """
+    check_jobs(jobs)
     samples = np.asarray(array)
     if rate is None:
         settings = Settings(budget, model or "photo")
@@ -91,7 +92,7 @@ def decode(
 
     Raises:
         FormatError, ChecksumError: damaged, or no such file; UnsupportedError: it holds a stored file instead of
-        samples, or needs another version or model; LimitError: too large.
+        samples, or needs another version or model; LimitError: too large; ValueError: jobs below 1.
     """
     with reading.open(io.BytesIO(data), jobs=jobs, limits=limits, progress=progress) as file:
         if isinstance(file, reading.StoredFile):

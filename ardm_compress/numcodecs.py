@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
@@ -27,20 +28,26 @@ class Ardm(Codec):  # type: ignore[misc]
     Args:
         budget: network calls, at least 1; more make smaller chunks.
         model: name of a model.
+
+    Raises:
+        ValueError: budget below 1.
     """
 
     codec_id: ClassVar[str] = "ardm"
 
     def __init__(self, budget: int | None = None, model: str = "photo") -> None:
-        self.budget, self.model = budget, model
+        self.budget = budget if budget is None else operator.index(budget)  # Zarr keeps it as JSON
+        self.model = model
+        if self.budget is not None and self.budget < 1:
+            raise ValueError("budget must be at least 1 network call")
 
     def encode(self, buf: Any) -> bytes:
         """Compress a chunk; its bytes are taken in the order in which they are in memory."""
         chunk: NDArray[Any] = ensure_ndarray(buf)
-        if chunk.dtype.str not in DTYPES or chunk.ndim < 2:
+        if chunk.dtype.str not in DTYPES or chunk.ndim < 2 or not chunk.size:
             raise UnsupportedError(
-                f"chunks must be uint8, little-endian uint16 or bool of at least two axes, not {chunk.dtype.str} of "
-                f"shape {chunk.shape}"
+                "chunks must be uint8, little-endian uint16 or bool of at least two axes, none of length 0, not "
+                f"{chunk.dtype.str} of shape {chunk.shape}"
             )
         return encode(_as_image(chunk.T if chunk.flags.f_contiguous else chunk), budget=self.budget, model=self.model)
 

@@ -29,6 +29,7 @@ from ardm_compress.image.files import plugins, write_picture
 from ardm_compress.image.methods import Settings
 from ardm_compress.image.picture import PNG, WEBP, Wrapper
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.reading.base import check_jobs
 from ardm_compress.reading.image import image_sides
 from ardm_compress.stored import read_stored, stored_size
 
@@ -160,8 +161,9 @@ def _save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
     given = dict(image.encoderinfo)
     settings = Settings(given.pop("budget", None), given.pop("model", "photo"))
     own = {name: given.pop(name, default) for name, default in OPTIONS.items()}
+    check_jobs(own["jobs"])
     made = io.BytesIO()
-    image.save(made, "PNG", **{**given, "compress_level": 1})
+    image.save(made, "PNG", **{**given, "compress_level": 1, "save_all": False})  # else append_images animates it
     file.write(encode_picture(png.read_png(made.getvalue(), own["limits"]), settings, **own))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numcodecs
@@ -46,10 +47,17 @@ def test_the_codec_is_known_by_its_name() -> None:
     assert repr(codec) == "Ardm(budget=16, model='photo')"
 
 
-@pytest.mark.parametrize("chunk", [np.zeros((3, 3), ">u2"), np.zeros((3, 3), "i2"), np.zeros(3, "u1"), b"bytes"])
+@pytest.mark.parametrize("chunk", [np.zeros((3, 3), ">u2"), np.zeros((3, 3), "i2"), np.zeros(3, "u1"), b"bytes",
+                                   np.zeros((0, 4), "u1")])  # fmt: skip
 def test_other_chunks_are_refused(chunk: Any) -> None:
     with pytest.raises(UnsupportedError, match="chunks must be uint8"):
         Ardm().encode(chunk)
+
+
+def test_what_is_asked_of_the_codec_can_be_kept_by_zarr() -> None:
+    assert json.dumps(Ardm(budget=np.int64(4)).get_config())
+    with pytest.raises(ValueError, match="budget"):
+        Ardm(budget=0)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

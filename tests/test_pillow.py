@@ -258,11 +258,19 @@ def test_other_modes_are_not_written(mode: str, tmp_path: Path) -> None:
 
 
 def test_options_of_saving_are_checked() -> None:
+    with pytest.raises(ValueError, match="jobs"):
+        saved_as_ardm(Image.new("L", (3, 3)), jobs=0)
     with pytest.raises(UnsupportedError, match="no model"):
         saved_as_ardm(Image.new("L", (3, 3)), model="none")
     calls: list[int] = []
     saved_as_ardm(Image.new("1", (3, 3)), jobs=1, progress=lambda done, _total: calls.append(done))
     assert calls
+
+
+def test_other_frames_are_passed_over_as_by_formats_without_animation() -> None:
+    """Pillow made an animation of them for us, which is no one image."""
+    image = Image.new("1", (3, 3))
+    assert saved_as_ardm(image, append_images=[image], default_image=True) == saved_as_ardm(image)
 
 
 def test_images_are_copied_pickled_and_saved_as_others() -> None:

@@ -138,6 +138,11 @@ def test_what_is_refused_is_told_with_what_is_not() -> None:
         ardm_compress.encode(np.zeros((3, 3), np.uint8), limits=Limits(pixels=8))
     with pytest.raises(ValueError, match="budget"):
         ardm_compress.encode(np.zeros((3, 3), np.uint8), budget=0)
+    for work in (ardm_compress.encode, ardm_compress.decode, ardm_compress.open):
+        with pytest.raises(ValueError, match="jobs"):
+            work(b"", jobs=0)
+    with pytest.raises(TypeError, match="a path or an open file is needed, not bytes"):
+        ardm_compress.open(b"ARDM")
 
 
 @pytest.mark.parametrize("cut", [slice(0, 0), slice(0, 5), slice(0, -1), slice(1, None)])

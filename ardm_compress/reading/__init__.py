@@ -14,7 +14,7 @@ from ardm_compress.data import OnDisk, opened, spool
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.image.files import suffix_of as image_suffix
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
-from ardm_compress.reading.base import File, Source
+from ardm_compress.reading.base import File, Source, check_jobs
 from ardm_compress.reading.image import ImageFile
 from ardm_compress.reading.sound import CodedSound, SoundFile, StoredSound
 from ardm_compress.sound.files import is_sound as is_sound_file
@@ -58,11 +58,15 @@ def open(  # noqa: A001  # as gzip and Pillow call it
 
     Raises:
         FormatError, ChecksumError: it is no such file, or its header is damaged; UnsupportedError: it needs another
-        version or model; LimitError: too large; OSError: it cannot be read.
+        version or model; LimitError: too large; OSError: it cannot be read; TypeError: neither path nor file;
+        ValueError: jobs below 1.
     """
+    check_jobs(jobs)
     with ExitStack() as stack:
         if isinstance(file, (str, os.PathLike)):
             data = stack.enter_context(opened(Path(file)))
+        elif not hasattr(file, "read"):
+            raise TypeError(f"a path or an open file is needed, not {type(file).__name__}; bytes: io.BytesIO(...)")
         else:
             data = OnDisk(file if file.seekable() else io.BytesIO(file.read()))
         files = ExitStack()

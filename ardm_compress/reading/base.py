@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 OWN_AXIS: Final = b"arAx"  # name of an empty chunk of PNG and WAV files: their one channel has an axis in arrays
 
 
+def check_jobs(jobs: int) -> None:
+    """Raise ValueError unless there is a process to work."""
+    if jobs < 1:
+        raise ValueError("jobs must be at least 1 process")
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where an open file is read from, and how."""
@@ -41,7 +47,7 @@ class File:
 
     @property
     def info(self) -> dict[str, object]:
-        """What ``ardm-compress info --json`` shows: sides, model, sizes in bytes ...
+        """What ``ardm-compress info --json`` shows, but for the name: sides, model, sizes in bytes ...
 
         Raises:
             UnsupportedError: the file's model is unknown.
