@@ -95,7 +95,7 @@ def optimisers(pictures: Pictures, config: TrainConfig) -> list[torch.optim.Opti
     rest = [p for p in network.parameters() if id(p) not in chosen]
     groups = [{"params": rest, "lr": config.adam_lr}, {"params": biases, "lr": config.bias_lr}]
     return [
-        Muon(weights, lr=config.muon_lr),
+        Muon(weights, lr=config.muon_lr, dtype=torch.bfloat16 if config.fast else torch.float32),
         torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0),
         torch.optim.AdamW(pictures.latents.parameters(), config.latent_lr, betas=(0.9, 0.98), weight_decay=0.1),
     ]

@@ -71,13 +71,13 @@ class FlacSamples:
         try:
             return _Forward(Stream(self._data))
         except FAILURES as error:
-            raise UnsupportedError(f"a FLAC file that libsndfile does not read: {error}") from error
+            raise _unread(error) from error
 
     def _read(self, file: Any, frames: int) -> NDArray[np.int32]:
         try:
             samples: NDArray[np.int32] = file.read(frames, dtype="int32", always_2d=True)
         except FAILURES as error:
-            raise UnsupportedError(f"a FLAC file that libsndfile does not read: {error}") from error
+            raise _unread(error) from error
         return samples >> 32 - 8 * self.width
 
     def _measured(self, file: Any) -> tuple[int, int]:
@@ -90,6 +90,12 @@ class FlacSamples:
         if first[0] != STREAMINFO or digest.digest() != first[MD5]:
             raise UnsupportedError("a FLAC file whose samples do not have the checksum in its header")
         return frames, int(file.channels)
+
+
+def _unread(error: RuntimeError) -> UnsupportedError:
+    """Without python-soundfile's prefix, which has the address of an object."""
+    reason = getattr(error, "error_string", error)
+    return UnsupportedError(f"a FLAC file that libsndfile does not read: {reason}")
 
 
 def metadata_blocks(data: Data) -> tuple[list[bytes], int]:
