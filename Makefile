@@ -90,6 +90,11 @@ $(VENV)/.bench: $(STAMP)
 	$(BIN)/pip install --quiet -e '.[bench]'
 	touch $@
 
+# docs/man/, whenever commands or options change
+man: $(STAMP)
+	$(BIN)/click-man --target docs/man --man-date "$$(date +%F)" --man-version \
+	    "$$($(BIN)/python -c 'from importlib.metadata import version; print(version("ardm-compress"))')" ardm-compress
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict ardm_compress
