@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ardm_compress.network.features import Features
 
 BLOCK = 1 << 14  # positions whose digits are interleaved; part of the format
-BATCH = 1 << 8  # positions evaluated at once, few enough for the cache; any number gives the same integers
+BATCH = 1 << 10  # positions evaluated at once: few for the cache, many for threads; any number gives the same
 UNREACHED = 1 << 30  # rank of positions outside the tile
 
 

@@ -120,21 +120,22 @@ PICTURES: dict[str, bytes] = {
     "bmp": bmp_file(photo(31, 33)),
     "pgm": b"P5\n# of 16 bits\n50 40 65535\n" + DEEP[..., 0].astype(">u2").tobytes() + b"end",
 }
-PICTURE = "picture-1"
-
-NEWEST = "photo-3"  # the model that files are made with
-GOLDEN = {f"{model}-{name}": source for model in ("photo-1", "photo-2", NEWEST) for name, source in SOURCES.items()}
-GOLDEN_PICTURES = {f"{PICTURE}-{name}": source for name, source in PICTURES.items()}
+NEWEST, PICTURE = "photo-4", "picture-2"  # the model that files are made with, and the pictures that are made with it
+OLDER, OLDER_PICTURE = "photo-3", "picture-1"
+GOLDEN = {
+    f"{model}-{name}": source for model in ("photo-1", "photo-2", OLDER, NEWEST) for name, source in SOURCES.items()
+}
+GOLDEN_PICTURES = {f"{kind}-{name}": source for kind in (OLDER_PICTURE, PICTURE) for name, source in PICTURES.items()}
 GOLDEN_SOUND = {f"{SOUND}-{name}": source for name, source in SOUNDS.items()}
 
-# files that the encoder would make otherwise today, since it has learnt to make them shorter -> what it makes
+# files that the encoder, with the same model, made otherwise later, since it had learnt to make them shorter -> which
 LATER = {
-    f"{NEWEST}-rgb-sections": f"{NEWEST}-{PROGRESSIVE}",
-    f"{NEWEST}-rgb-1-call": f"{NEWEST}-rgb-1-call-exact",  # styles and latents are compared in exact integers
-    f"{PICTURE}-gray-alpha": f"{PICTURE}-gray-alpha-exact",  # the same
-    f"{PICTURE}-palette": f"{PICTURE}-palette-short-wrapper",
-    f"{PICTURE}-photo-text": f"{PICTURE}-photo-text-wrapped",
-    f"{PICTURE}-bmp": f"{PICTURE}-bmp-wrapped",
+    f"{OLDER}-rgb-sections": f"{OLDER}-{PROGRESSIVE}",
+    f"{OLDER}-rgb-1-call": f"{OLDER}-rgb-1-call-exact",  # styles and latents are compared in exact integers
+    f"{OLDER_PICTURE}-gray-alpha": f"{OLDER_PICTURE}-gray-alpha-exact",  # the same
+    f"{OLDER_PICTURE}-palette": f"{OLDER_PICTURE}-palette-short-wrapper",
+    f"{OLDER_PICTURE}-photo-text": f"{OLDER_PICTURE}-photo-text-wrapped",
+    f"{OLDER_PICTURE}-bmp": f"{OLDER_PICTURE}-bmp-wrapped",
     f"{SOUND}-silence": f"{SOUND}-silence-short",
 }
 for golden in (GOLDEN, GOLDEN_PICTURES, GOLDEN_SOUND):
