@@ -389,7 +389,7 @@ def test_version_names_format_and_models() -> None:
     lines = run("--version").stdout.splitlines()
     assert lines[0].startswith("ardm-compress ")
     assert lines[0].endswith("format 1")
-    assert any("photo-3" in line for line in lines)
+    assert any("photo-4" in line for line in lines)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

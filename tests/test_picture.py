@@ -253,7 +253,7 @@ def test_opaque_webp_files_that_say_they_are_not_are_stored() -> None:
 
 
 def test_programs_are_not_run_for_images() -> None:
-    with pytest.raises(FormatError, match="damaged one$"):
+    with pytest.raises(FormatError, match=r"damaged one$"):
         read_picture(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n")
 
 

@@ -16,7 +16,7 @@ from ardm_compress.cli.group import main
 @click.option("--steps", type=click.IntRange(min=4), default=12000, show_default=True, help="Training steps in all.")
 @click.option("--batch", type=click.IntRange(min=1), default=4096, show_default=True, help="Positions per step.")
 @click.option("--hidden", type=click.IntRange(min=16), default=192, show_default=True, help="Width of the network.")
-@click.option("--blocks", type=click.IntRange(min=1), default=4, show_default=True, help="Residual blocks.")
+@click.option("--blocks", type=click.IntRange(min=1), default=5, show_default=True, help="Residual blocks.")
 @click.option("--memory", type=click.IntRange(min=1), default=1024, show_default=True, help="MiB of samples held.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all random choices.")
 @click.option("--fast", is_flag=True, help="Compile the steps, in bfloat16; needs a C++ compiler: docs/training.md.")
