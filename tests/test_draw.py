@@ -22,7 +22,7 @@ SHAPE = (24, 20)
 def test_a_seed_gives_the_same_sample_on_every_machine() -> None:
     drawn = api.sample(SHAPE, seed=3, budget=30)
     assert drawn.shape == (*SHAPE, 3)
-    assert hashlib.sha256(drawn.tobytes()).hexdigest()[:16] == "1111429023bdea76"
+    assert hashlib.sha256(drawn.tobytes()).hexdigest()[:16] == "cce5e9cfe95e1f7c"
     assert (drawn != api.sample(SHAPE, seed=4, budget=30)).any()
 
 
