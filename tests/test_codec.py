@@ -228,7 +228,7 @@ def test_a_file_is_as_large_as_the_cross_entropy_of_its_model(
     monkeypatch.setattr(Tally, "bits", 0.0)
     api.encode(photo, budget=budget)
     assert abs(payload - Tally.bits) <= 0.001 * Tally.bits + 64
-    assert Tally.bits < 8 * photo.nbytes
+    assert Tally.bits < 8 * photo.nbytes * (1.2 if budget == 1 else 0.8)  # one call: of samples given nothing
 
 
 # What is refused before coding
