@@ -62,11 +62,13 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return files
 
 
-def test_a_few_steps_reduce_the_loss(images: list[Path], tmp_path: Path) -> None:
+def test_a_few_steps_reduce_the_loss(images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(styles, "NOISY", 0)
+    monkeypatch.setattr(styles, "JPEG", 0)
     trainer = Trainer(CONFIG, images, tmp_path)
     losses = [trainer.train_step() for _ in range(CONFIG.steps)]
     first, last = np.mean(losses[:5]), np.mean(losses[-5:])
-    assert 3 < first < 8  # bits per sample: about what a flat distribution over nearby values costs
+    assert 4 < first < 8  # bits per sample: about what a flat distribution over nearby values costs
     assert last < first - 0.4  # of batches that differ by less than 0.1
     rounded = [module for module in trainer.network.modules() if hasattr(module, "rounding")]
     assert {type(module) for module in rounded} == {GridLinear, Clamp, Bend, Network}
