@@ -1,8 +1,8 @@
 """Choosing what a file tells the network about its tiles: their style, mirror and latents. Imports torch.
 
 Only the encoder does this: the file holds the choice, and any choice decodes. Choices are compared in exact integers,
-so that they depend neither on the machine nor on the tiles beside; latents are fitted tile by tile in float64, whose
-rounding differs too little between machines to change them.
+so that they depend neither on the machine nor on the tiles beside; latents are fitted tile by tile by integer products
+and float64, whose rounding differs too little between machines to change them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ import torch
 from torch import Tensor
 
 from ardm_compress.container import LARGEST_LATENT, PLAIN, Description
-from ardm_compress.exact.mixture import boundaries, cumulative
+from ardm_compress.exact.mixture import boundaries
 from ardm_compress.network.config import INPUT_STEP
 from ardm_compress.network.features import Features
-from ardm_compress.network.model import mixture_bits
 from ardm_compress.network.styles import COSITED
 from ardm_compress.tile import BATCH, Tiles, groups, mirrored, replicated
 
@@ -35,12 +34,12 @@ EVERY = 9  # of so many ranks one is sampled; odd, because ranks beside and belo
 EVERY_OF_SMALL = {1 << 11: 1, 1 << 13: 3}  # the same for tiles of fewer positions than the key
 SAMPLED = 128  # positions of each of these ranks
 SMALLEST = 64  # positions of a tile worth describing
-STEPS = (8, 4, 2, 2, 1)  # of the fit: each by one of so many positions, as the way there need not be exact
+STEPS = (8, 4, 2, 1, 1)  # of the fit: each by one of so many positions, as the way there need not be exact
 LEAST = 64  # positions of a step
 PRIOR = 4.0  # nats at a latent of 1
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
-COMPARED = 512  # positions of a small tile by which styles are compared
-LARGE = 1 << 14  # positions of a tile from which they are compared by all of its sample, and as latents would have it
+COMPARED, COMPARED_OF_LARGE = 512, 1024  # positions of a tile by which styles are compared
+LARGE = 1 << 14  # positions of a large one
 UNIT_BITS = 10  # 2**UNIT_BITS units are a bit
 LEAST_SHARE = 2.0**-24  # that the coder gives every value
 
@@ -105,26 +104,16 @@ class Sample:
             value = target[:, channel].to(torch.int64)
             edges = torch.stack([value, value + 1, torch.zeros_like(value), torch.full_like(value, values)], 1)
             parameters = mixtures.parameters(features.reference[:, channel])
-            cdf = cumulative(parameters, boundaries(edges, values), network.nodes).to(torch.float64)
+            cdf = network.cumulative(parameters, boundaries(edges, values)).to(torch.float64)
             total += _units_of((cdf[:, 1] - cdf[:, 0]) / (cdf[:, 3] - cdf[:, 2]))
             mixtures.observe(value)
         return total
 
-    def nats(self, style: int, latents: Tensor) -> Tensor:
-        """Of a single tile's positions, times their weights, given latents (n, latents); in float64, to be derived."""
-        inputs, bucket, reference, scale = self.features
-        features = Features(inputs.double(), bucket, reference.double(), scale.double())
-        styles, target = torch.full_like(self.level, style), self.target.double()
-        mixtures = self.model.float_network(features, self.level, styles, latents, target)
-        top = self.model.config.top
-        bits = [mixture_bits(m, target[:, c], top) for c, m in enumerate(mixtures[: self.channels])]
-        return torch.stack(bits).sum(0) * self.weight * math.log(2)
-
-    @torch.no_grad()
-    def estimate(self, choice: Choice) -> int:
-        """As ``units``, by the network in float: without latents it is nearer to what integers give with them."""
-        latents = torch.zeros(len(self.level), self.model.config.latents, dtype=torch.float64)
-        return round(float(self.of_tile(choice.tile).nats(choice.style, latents).sum()) / math.log(2)) << UNIT_BITS
+    def gradient(self, style: int, latents: Sequence[int]) -> NDArray[np.float64]:
+        """Gradients (n, the model's latents) of what each of a single tile's positions takes, in nats."""
+        features = Features(*(each.cpu() for each in self.features))
+        picture = self.model.network.described(style, latents).cpu()
+        return self.model.picture_gradient(features, self.level, picture, self.target, self.channels)
 
 
 def _units_of(share: Tensor) -> Tensor:
@@ -189,8 +178,7 @@ def choose_styles(model: Model, samples: NDArray[np.uint8]) -> list[tuple[int, i
     sample = take_sample(model, np.concatenate([mirrored(samples, mirror) for mirror in mirrors]))
     choices = [Choice(mirrors.index(mirror) * len(samples) + i, style)
                for i in range(len(samples)) for style, mirror in tried]  # fmt: skip
-    large = prod(samples.shape[1:3]) >= LARGE
-    units = [sample.estimate(choice) for choice in choices] if large else sample.part(COMPARED).units(choices)
+    units = sample.part(COMPARED if prod(samples.shape[1:3]) < LARGE else COMPARED_OF_LARGE).units(choices)
     found = []
     for start in range(0, len(units), len(tried)):
         own = units[start : start + len(tried)]
@@ -203,17 +191,20 @@ def _fitted(sample: Sample, tile: int, style: int) -> tuple[int, ...]:
 
     Source: Amari 1998, with the empirical Fisher information of the positions.
     """
-    count = sample.model.config.latents
-    fitted = torch.zeros(count, dtype=torch.float64)
-    own = sample.of_tile(tile)
+    fitted = np.zeros(sample.model.config.latents)
+    own, fixed = sample.of_tile(tile), 2 * PRIOR * np.eye(len(fitted))
     for share in STEPS:
         part = own.part(max(LEAST, len(own.level) // share))
-        each = fitted.repeat(len(part.level), 1).requires_grad_()
-        (gradient,) = torch.autograd.grad(part.nats(style, each).sum(), each)
-        fisher = (gradient / part.weight.unsqueeze(1)).T @ gradient + 2 * PRIOR * torch.eye(count).double()
-        fitted = fitted - torch.linalg.solve(fisher, gradient.sum(0) + 2 * PRIOR * fitted)
-    rounded = (fitted * INPUT_STEP).round().clamp(-LARGEST_LATENT, LARGEST_LATENT)
-    return tuple(np.trim_zeros(rounded.to(torch.int64).tolist(), "b"))
+        gradient, weight = part.gradient(style, _rounded(fitted)), part.weight.numpy()
+        fisher = (gradient.T * weight) @ gradient + fixed
+        fitted = fitted - np.linalg.solve(fisher, weight @ gradient + fixed @ fitted)
+    return tuple(np.trim_zeros(_rounded(fitted), "b"))
+
+
+def _rounded(latents: NDArray[np.float64]) -> list[int]:
+    """As a file gives them."""
+    found: list[int] = np.rint(latents * INPUT_STEP).clip(-LARGEST_LATENT, LARGEST_LATENT).astype(np.int64).tolist()
+    return found
 
 
 def describe_tiles(model: Model, samples: NDArray[np.uint8], styles: Sequence[tuple[int, int]]) -> list[Description]:

@@ -13,7 +13,7 @@ import torch
 
 from ardm_compress.ardm.upscaling import Upscaling
 from ardm_compress.entropy import SymbolDecoder, SymbolEncoders
-from ardm_compress.exact.mixture import FREQUENCY_BITS, boundaries, cumulative, frequencies
+from ardm_compress.exact.mixture import FREQUENCY_BITS, Children
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,10 +75,10 @@ def code_block(model: Model, block: Evaluated, channels: int, digits: Digits) ->
         parameters = mixtures.parameters(block.reference[:, channel])
         value = np.zeros(count, np.int64)
         for stage in range(1, upscaling.stages() + 1):
-            edges = torch.from_numpy(upscaling.edges(stage, value[:1] if stage == 1 else value))
-            boundary = boundaries(edges.to(network.device), upscaling.values)
-            cdf = cumulative(parameters, boundary, network.nodes)
-            value = value * upscaling.children(stage) + digits.take(frequencies(cdf).cpu().numpy())
+            width, children = upscaling.width(stage), upscaling.children(stage)
+            first = torch.from_numpy(value[:1] if stage == 1 else value).to(network.device) * (width * children)
+            rows = network.frequencies(parameters, Children(first, width, children, upscaling.values))
+            value = value * children + digits.take(rows)
         samples[:, channel] = value
         mixtures.observe(torch.from_numpy(value).to(network.device))
     return samples

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ardm_compress.ardm.order import COARSER, level_shape
 from ardm_compress.container import Description
+from ardm_compress.exact.threads import mapped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,24 +133,22 @@ class Tiles:
 
     def _windows(self, group: Group, flat: Tensor) -> Features:
         """What is known around flat indices."""
-        model, padded = self.model, self.padded(group.level)
-        offsets = torch.from_numpy(model.config.offsets @ padded.pitch)
-        index = flat.unsqueeze(1) + offsets
-        flat = index.flatten()
-        values = padded.samples.index_select(0, flat).view(*index.shape, -1).to(model.network.device)
-        known = (padded.ranks.index_select(0, flat) < group.first).view(index.shape).to(model.network.device)
-        return model.features(values, known)
+        padded = self.padded(group.level)
+        offsets = torch.from_numpy(self.model.config.offsets @ padded.pitch)
+        return self.model.features.gather(padded.samples, padded.ranks, flat, group.first, offsets)
 
     def evaluate(self, group: Group, positions: NDArray[np.int64]) -> Evaluated:
         """What the network makes of positions (n, axes) of a group, of every tile, given the ranks before its step."""
-        network, parts, flat = self.model.network, [], self.padded(group.level).flat(positions)
+        network, flat = self.model.network, self.padded(group.level).flat(positions)
         pictures = torch.arange(len(self), device=network.device).repeat_interleave(len(positions))
-        for batch, picture in zip(torch.split(flat, BATCH), torch.split(pictures, BATCH), strict=True):
+
+        def part(batch: Tensor, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             features = self._windows(group, batch)
             hidden = network.hidden(features, group.level, self._pictures.index_select(0, picture))
-            parts.append((hidden, features.reference, features.scale))
-        state, reference, scale = (torch.cat(part) for part in zip(*parts, strict=True))
-        return Evaluated(network, state, reference, scale)
+            return hidden, features.reference, features.scale
+
+        parts = mapped(part, torch.split(flat, BATCH), torch.split(pictures, BATCH))
+        return Evaluated(network, *(torch.cat(each) for each in zip(*parts, strict=True)))
 
     def _at(self, group: Group, positions: NDArray[np.int64]) -> tuple[slice | NDArray[np.int64], ...]:
         """Where positions (n, axes) of a group are among the samples."""

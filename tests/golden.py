@@ -128,7 +128,7 @@ GOLDEN = {
 GOLDEN_PICTURES = {f"{kind}-{name}": source for kind in (OLDER_PICTURE, PICTURE) for name, source in PICTURES.items()}
 GOLDEN_SOUND = {f"{SOUND}-{name}": source for name, source in SOUNDS.items()}
 
-# files that the encoder, with the same model, made otherwise later, since it had learnt to make them shorter -> which
+# files that the encoder, with the same model, made otherwise later, since it had learnt to make them shorter or sooner -> which
 LATER = {
     f"{OLDER}-rgb-sections": f"{OLDER}-{PROGRESSIVE}",
     f"{OLDER}-rgb-1-call": f"{OLDER}-rgb-1-call-exact",  # styles and latents are compared in exact integers
@@ -137,6 +137,12 @@ LATER = {
     f"{OLDER_PICTURE}-photo-text": f"{OLDER_PICTURE}-photo-text-wrapped",
     f"{OLDER_PICTURE}-bmp": f"{OLDER_PICTURE}-bmp-wrapped",
     f"{SOUND}-silence": f"{SOUND}-silence-short",
+    # latents are fitted, and styles of large tiles compared, by integer products
+    **{
+        f"{NEWEST}-{name}": f"{NEWEST}-{name}-fitted"
+        for name in ("rgb-all-calls", "rgb-8-calls", "rgb-sections", "noise")
+    },
+    **{f"{PICTURE}-{name}": f"{PICTURE}-{name}-fitted" for name in ("rgba-photo", "photo-text", "progressive", "bmp")},
 }
 for golden in (GOLDEN, GOLDEN_PICTURES, GOLDEN_SOUND):
     golden |= {LATER[name]: golden[name] for name in LATER if name in golden}

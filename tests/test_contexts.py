@@ -12,8 +12,7 @@ from ardm_compress.image.contexts import (
     MOST_PIXELS,
     ODDS,
     STRETCHED,
-    BitDecoder,
-    BitEncoder,
+    Coder,
     pack,
     pack_bytes,
     squash,
@@ -34,13 +33,13 @@ def test_curves_are_inverse_and_rise() -> None:
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 4095)), max_size=300))
 def test_bits_come_back(drawn: list[tuple[bool, int]]) -> None:
-    encoder = BitEncoder()
+    encoder = Coder(len(drawn))
     for bit, probability in drawn:
         encoder.code(bit, probability)
     data = encoder.finish()
     entropy = sum(-np.log2((p if bit else 4096 - p) / 4096) for bit, p in drawn)
     assert 8 * len(data) <= entropy * 1.001 + 16
-    decoder = BitDecoder(data)
+    decoder = Coder(data=data)
     assert [decoder.code(0, probability) for _, probability in drawn] == [int(bit) for bit, _ in drawn]
     assert decoder.used_up
 

@@ -15,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from restoring import restore
 from safetensors.torch import load, save
 from torch import Tensor
 from torch.nn import functional as F
@@ -24,10 +25,11 @@ from ardm_compress.ardm.upscaling import Upscaling
 from ardm_compress.audio.features import SUMMARY
 from ardm_compress.errors import ModelError
 from ardm_compress.exact import tables as grid
-from ardm_compress.exact.export import export, restore
-from ardm_compress.exact.mixture import FREQUENCY_BITS, boundaries, cumulative, frequencies
+from ardm_compress.exact.export import export
+from ardm_compress.exact.fused import FusedNetwork, exact_features, exact_network
+from ardm_compress.exact.mixture import FREQUENCY_BITS, Children, Parameters, boundaries, cumulative, frequencies
 from ardm_compress.exact.model import load_model, save_model
-from ardm_compress.exact.network import ExactNetwork, Parameters
+from ardm_compress.exact.network import ExactNetwork
 from ardm_compress.exact.products import IntegerLinear, Path
 from ardm_compress.models import ModelFile, find_model
 from ardm_compress.network.config import CLIP, INPUT_STEP, WEIGHT_CLIP, NetworkConfig
@@ -102,9 +104,9 @@ def rows_of(
     for channel, value in enumerate(target.T):
         parameters = channels.parameters(features.reference[:, channel])
         for stage, digits in enumerate(upscaling.digits(value), 1):
-            edges = torch.from_numpy(upscaling.edges(stage, value // upscaling.width(stage - 1)))
-            cdf = cumulative(parameters, boundaries(edges, upscaling.values), network.nodes)
-            rows.append((frequencies(cdf).numpy(), digits))
+            first = torch.from_numpy(value // upscaling.width(stage - 1) * upscaling.width(stage - 1))
+            children = Children(first, upscaling.width(stage), upscaling.children(stage), upscaling.values)
+            rows.append((network.frequencies(parameters, children), digits))
         channels.observe(torch.from_numpy(value))
     return rows
 
@@ -190,7 +192,7 @@ def test_every_path_gives_the_same_integers(config: NetworkConfig) -> None:
     for level in range(config.levels + 1):  # the last two share their embedding
         results = []
         for path in Path:
-            network = ExactNetwork(config, tensors, path, CPU)
+            network = exact_network(config, tensors, path, CPU)
             latents = (99, -98)[: config.latents]
             state = network.hidden(features, level, network.described(level % config.styles, latents))
             results.append([state.numpy(), *(f for f, _ in rows_of(network, features, level, target))])
@@ -210,10 +212,31 @@ def test_every_path_of_the_shipped_model_gives_the_same_integers() -> None:
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("deep", [False, True])
+def test_every_path_gathers_the_same_features(deep: bool) -> None:
+    config = replace(IMAGE, bit_depth=12 if deep else 8)
+    samples, known = random_windows(config, 90)
+    flat = torch.from_numpy(samples.reshape(-1, config.channels))
+    ranks = torch.from_numpy(np.insert(np.where(known, 6, 7), 0, 7, axis=1).ravel().astype(np.int32))
+    window = len(config.offsets)
+    at, neighbours = torch.arange(90) * (window + 1), torch.arange(1, window + 1)
+    wanted = FeatureMaker(config)(torch.from_numpy(samples[:, 1:]), torch.from_numpy(known))
+    for path in Path:
+        found = exact_features(config, path, CPU).gather(flat, ranks, at, 7, neighbours)
+        for a, b in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_a_processor_has_kernels_and_the_reference_none() -> None:
+    tensors = export(random_network(IMAGE))
+    kinds = {path: type(exact_network(IMAGE, tensors, path, CPU)) for path in Path}
+    assert kinds == {Path.INT8: FusedNetwork, Path.FLOAT32: FusedNetwork, Path.FLOAT64: ExactNetwork}
+
+
 @pytest.mark.parametrize("path", Path)
 @pytest.mark.parametrize("parts", [[1, 69], [37, 33], [7] * 10, [1] * 70])
 def test_every_split_into_batches_gives_the_same_integers(parts: list[int], path: Path) -> None:
-    network = ExactNetwork(IMAGE, export(random_network(IMAGE)), path, CPU)
+    network = exact_network(IMAGE, export(random_network(IMAGE)), path, CPU)
     samples, known = (torch.from_numpy(array) for array in random_windows(IMAGE, 70))
     maker = FeatureMaker(IMAGE)
     whole = maker(samples[:, 1:], known)
@@ -248,7 +271,7 @@ def test_rounding_costs_at_most_half_a_percent(trained: Trainer) -> None:
     trainer.sampler.sampling = Sampling(random_masks=0.1, early_start=0.25, coarse_start=0.05)
     batch = trainer.sampler.draw(n)
     features = FeatureMaker(IMAGE)(batch.values, batch.known)
-    exact = ExactNetwork(IMAGE, export(trainer.network), Path.FLOAT64, CPU)
+    exact = exact_network(IMAGE, export(trainer.network), Path.FLOAT64, CPU)
     spent = np.zeros((IMAGE.channels, n))
     for level in range(IMAGE.levels):
         index = batch.level == level
@@ -280,10 +303,10 @@ def test_embeddings_that_sums_have_no_room_for_are_refused(name: str) -> None:
     for value, fits in ((1 << 20, True), (-(1 << 24), False)):
         tensors[name][-1, -1] = value
         if fits:
-            ExactNetwork(IMAGE, tensors, Path.FLOAT64, CPU)
+            exact_network(IMAGE, tensors, Path.FLOAT64, CPU)
         else:
             with pytest.raises(ModelError, match="too large"):
-                ExactNetwork(IMAGE, tensors, Path.FLOAT64, CPU)
+                exact_network(IMAGE, tensors, Path.FLOAT64, CPU)
 
 
 def test_the_hidden_state_is_that_of_the_rounded_float_network(trained: Trainer) -> None:
@@ -297,7 +320,7 @@ def test_the_hidden_state_is_that_of_the_rounded_float_network(trained: Trainer)
         latents = torch.tensor([LATENTS]).expand(1000, -1) / INPUT_STEP
         trained.network(features, ones, 2 * ones, latents, torch.from_numpy(target).to(torch.float32))
     hook.remove()
-    network = ExactNetwork(IMAGE, export(trained.network), Path.FLOAT64, CPU)
+    network = exact_network(IMAGE, export(trained.network), Path.FLOAT64, CPU)
     exact = network.hidden(features, 1, network.described(2, LATENTS))
     apart = (exact - INPUT_STEP * states[0]).abs()
     assert exact.abs().mean() > 20
@@ -388,7 +411,7 @@ def test_network_and_order_know_nothing_of_images() -> None:
     order = make_order(AUDIO.order, axes=1, period=AUDIO.period)
     ranks = order.rank_map((50,))
     assert (ranks == COARSER).sum() == 1
-    network = ExactNetwork(AUDIO, export(random_network(AUDIO)), Path.FLOAT32, CPU)
+    network = exact_network(AUDIO, export(random_network(AUDIO)), Path.FLOAT32, CPU)
     features, target = random_features(AUDIO, 300)
     rows = rows_of(network, features, 0, target)
     assert len(rows) == 2 * 4
@@ -399,7 +422,7 @@ def test_network_and_order_know_nothing_of_images() -> None:
 
 
 def test_the_second_channel_sees_the_first() -> None:
-    network = ExactNetwork(AUDIO, export(random_network(AUDIO)), Path.FLOAT32, CPU)
+    network = exact_network(AUDIO, export(random_network(AUDIO)), Path.FLOAT32, CPU)
     features, target = random_features(AUDIO, 50)
     other = target.copy()
     other[:, 0] ^= 1 << 14
@@ -520,7 +543,7 @@ def test_a_saved_model_loads(tmp_path: FilePath, config: NetworkConfig, path: Pa
     assert model.network.path is path
     np.testing.assert_array_equal(model.costs["same"], np.ones((1, 2, 2)))
     features, target = random_features(config, 20)
-    direct = ExactNetwork(config, tensors, Path.FLOAT64, CPU)
+    direct = exact_network(config, tensors, Path.FLOAT64, CPU)
     rows = [rows_of(network, features, 0, target) for network in (model.network, direct)]
     for (a, _), (b, _) in zip(*rows, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -586,8 +609,8 @@ def test_a_missing_model_file_is_named(tmp_path: FilePath) -> None:
 
 @pytest.mark.parametrize("path", Path)
 def test_a_machine_that_computes_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    right = IntegerLinear.__call__
-    monkeypatch.setattr(IntegerLinear, "__call__", lambda self, x: right(self, x) + 1)
+    right = IntegerLinear.sums
+    monkeypatch.setattr(IntegerLinear, "sums", lambda self, x: right(self, x) + 1)
     with pytest.raises(ModelError, match="other integers"):
         load_model(find_model("photo"), path=path)
 
@@ -604,10 +627,9 @@ def test_a_processor_that_saturates_pair_sums_computes_the_same(
         odd = (0, x.shape[1] % 2)
         unsigned, weight = F.pad(x.to(torch.float64) + 128, odd), F.pad(self._weight, odd)
         pairs = torch.einsum("nip,oip->noi", unsigned.view(len(x), -1, 2), weight.view(len(weight), -1, 2))
-        sums = pairs.clamp(-limit, limit - 1).sum(2) - 128 * weight.sum(1)
-        return (sums + self._bias).to(torch.float32)
+        return pairs.clamp(-limit, limit - 1).sum(2) - 128 * weight.sum(1)
 
-    monkeypatch.setattr(IntegerLinear, "__call__", saturating)
+    monkeypatch.setattr(IntegerLinear, "sums", saturating)
     if passes:
         load_model(entry_of(file, IMAGE), path=Path.FLOAT64)
     else:

@@ -42,20 +42,27 @@ tile.BATCH = batch or tile.BATCH  # before others import it
 
 from ardm_compress import api, loading
 from ardm_compress.exact.model import load_model
+from ardm_compress.exact.fused import FusedNetwork
 from ardm_compress.exact.network import ExactNetwork
 from ardm_compress.exact.products import Path
 
 folder, path = sys.argv[1], Path(sys.argv[2])
 models = {name: load_model(api.find_model(name), path=path) for name in ("photo", "sound")}
 loading.loaded = lambda entry: models[entry.name]
-hidden, largest = ExactNetwork.hidden, [0, 0]  # positions evaluated at once, of images and of sound
+largest = [0, 0]  # positions evaluated at once, of images and of sound
 
-def counted(network, features, *rest):
-    kind = int(network.config.axes == 1)
-    largest[kind] = max(largest[kind], len(features.inputs))
-    return hidden(network, features, *rest)
+def count(network_type):
+    hidden = network_type.hidden
 
-ExactNetwork.hidden = counted
+    def counted(network, features, *rest):
+        kind = int(network.config.axes == 1)
+        largest[kind] = max(largest[kind], len(features.inputs))
+        return hidden(network, features, *rest)
+
+    network_type.hidden = counted
+
+count(ExactNetwork)
+count(FusedNetwork)
 digests = []
 for name, encode, decode in (
     ("photo", lambda: api.encode(np.load(folder + "/photo.npy"), budget=12), lambda data: api.decode(data).tobytes()),
@@ -85,7 +92,7 @@ ISAS = {  # ONEDNN_MAX_CPU_ISA, weakest first: what oneDNN says it uses
     "AVX512_CORE_VNNI": "Intel AVX-512 with Intel DL Boost",
 }
 LARGEST = (255, 100)  # positions that steps of the photograph and of speech have at least
-FEWEST = "none"  # of NumPy's instruction sets beside those that every processor has, and OpenBLAS's of 2008
+FEWEST = "none"  # of NumPy's and Numba's instruction sets beside those that all processors have; OpenBLAS's of 2008
 
 MACHINES = [  # ONEDNN_MAX_CPU_ISA, ATEN_CPU_CAPABILITY, NumPy's, threads, path, batch (0: the default)
     ("SSE41", None, FEWEST, 1, Path.INT8, 0),
@@ -166,6 +173,7 @@ def test_every_machine_writes_the_same_file_and_reads_that_of_another(
         "ATEN_CPU_CAPABILITY": capability,
         "NPY_DISABLE_CPU_FEATURES": simd and dispatched(),
         "OPENBLAS_CORETYPE": simd and "Nehalem",
+        "NUMBA_CPU_NAME": simd and "generic",
         "OMP_NUM_THREADS": str(threads),
     }
     kept = {k: v for k, v in os.environ.items() if k not in changes}
@@ -193,7 +201,7 @@ def test_every_machine_writes_the_same_file_and_reads_that_of_another(
 @pytest.mark.parametrize("name", ["photo", "sound"])
 @pytest.mark.parametrize("path", Path)
 def test_one_changed_sum_is_found_by_the_self_test(monkeypatch: pytest.MonkeyPatch, name: str, path: Path) -> None:
-    right, calls = IntegerLinear.__call__, []
+    right, calls = IntegerLinear.sums, []
 
     def wrong(layer: IntegerLinear, x: torch.Tensor) -> torch.Tensor:
         sums = right(layer, x)
@@ -203,7 +211,7 @@ def test_one_changed_sum_is_found_by_the_self_test(monkeypatch: pytest.MonkeyPat
         return sums
 
     load_model(find_model(name), path=path)
-    monkeypatch.setattr(IntegerLinear, "__call__", wrong)
+    monkeypatch.setattr(IntegerLinear, "sums", wrong)
     with pytest.raises(ModelError, match="other integers"):
         load_model(find_model(name), path=path)
     assert len(calls) > 5

@@ -14,7 +14,7 @@ from ardm_compress.audio.features import WaveFeatures
 from ardm_compress.audio.side import USUAL
 from ardm_compress.audio.spectrum import Spectrum
 from ardm_compress.audio.wave import Analysis, Wave, clusters, linked, unlinked
-from ardm_compress.exact.mixture import boundaries, cumulative, frequencies
+from ardm_compress.exact.mixture import Children
 from ardm_compress.network.features import Features
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def known_answer(network: ExactNetwork) -> int:
             for channel in range(2):
                 wave.observe(cluster, channel, wave.refine(cluster, channel))
     check = zlib.crc32(wave.remainders.astype("<i4").tobytes(), check)
-    edges = torch.arange(0, 257)[None].to(network.device)
+    children = Children(torch.zeros(1, dtype=torch.int64, device=network.device), 1, 256, 256, 128, 8)
     for number, rank in enumerate(range(0, PERIOD, EVERY)):
         (cluster,) = clusters(wave.order, LENGTH, rank, rank + 1)
         inputs, bucket, scale = (torch.from_numpy(a).to(network.device) for a in features(wave, cluster))
@@ -45,8 +45,8 @@ def known_answer(network: ExactNetwork) -> int:
         for channel in range(2):
             centre = torch.from_numpy(wave.refine(cluster, channel)).to(network.device)
             parameters = channels.parameters((centre % 16).to(torch.float32))
-            cdf = cumulative(parameters, boundaries(edges, 256, origin=128, width=8), network.nodes)
-            check = zlib.crc32(frequencies(cdf).to(torch.int32).cpu().numpy().astype("<i4").tobytes(), check)
+            rows = network.frequencies(parameters, children)
+            check = zlib.crc32(rows.astype("<i4").tobytes(), check)
             samples = torch.from_numpy(wave.samples[cluster.times, channel]).to(network.device)
             channels.observe(samples - centre // 16)
     return check

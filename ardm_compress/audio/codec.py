@@ -16,7 +16,7 @@ from ardm_compress.audio.features import ONE, WaveFeatures
 from ardm_compress.audio.wave import CENTRE_BITS, Cluster, Wave
 from ardm_compress.codec import Progress
 from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
-from ardm_compress.exact.mixture import boundaries, cumulative, frequencies
+from ardm_compress.exact.mixture import Children
 from ardm_compress.network.features import Features
 from ardm_compress.tile import BATCH, BLOCK
 
@@ -120,13 +120,12 @@ def _code_remainder(
     parameters = mixtures.parameters(torch.from_numpy(fraction.astype(np.float32)).to(network.device))
     octave = np.frexp((scale // ONE).astype(np.float64))[1]  # bits of the scale
     low = np.clip(octave - 1 - FINE, 0, MOST_FINE)  # bits of a cell
-    width = torch.from_numpy(1 << low).unsqueeze(1)
+    width = torch.from_numpy(1 << low).to(network.device)
     cell = np.clip((known >> low) + CELLS // 2, 0, CELLS - 1)
     found = np.zeros(len(scale), np.int64)
     for step in (CHILDREN, 1):
-        edges = torch.from_numpy((found[:, None] * CHILDREN + np.arange(CHILDREN + 1)) * step)
-        boundary = boundaries(edges, CELLS, origin=CELLS // 2, width=width)
-        rows = frequencies(cumulative(parameters, boundary.to(network.device), network.nodes)).cpu().numpy()
+        first = torch.from_numpy(found * (CHILDREN * step)).to(network.device)
+        rows = network.frequencies(parameters, Children(first, step, CHILDREN, CELLS, CELLS // 2, width))
         found = found * CHILDREN + symbols.digits(cell // step % CHILDREN, rows)
     value: NDArray[np.int64] = (found - CELLS // 2) << low
     outside = (found == 0) | (found == CELLS - 1)

@@ -14,8 +14,7 @@ from ardm_compress.audio.spectrum import FIRST_GAIN, GAINS, LARGEST, Spectrum
 from ardm_compress.audio.stretches import Stretch, quiet_frames
 from ardm_compress.audio.wave import Analysis, linked, unlinked
 from ardm_compress.errors import FormatError
-from ardm_compress.exact.mixture import boundaries, cumulative, frequencies
-from ardm_compress.exact.network import Parameters
+from ardm_compress.exact.mixture import Parameters, boundaries, cumulative, frequencies
 from ardm_compress.exact.tables import NODE_BITS, STEP_BITS, VALUE_BITS
 
 if TYPE_CHECKING:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, NamedTuple
 
@@ -11,6 +13,8 @@ from ardm_compress.errors import ArdmError
 from ardm_compress.models import find_model, manifest
 from ardm_compress.parallel import use_processors
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+KEPT: Final = 1 << 25  # bytes that glibc's allocator may keep, the most that it takes
 MODELS: Final = ("photo", "sound")  # are loaded, which tests them, before the first task; others when they are needed
 
 
@@ -38,6 +42,7 @@ async def unfit(expected: Installed) -> str:
 
 def _unfit(expected: Installed) -> str:
     use_processors(1)  # as many tasks as the worker has threads run at once
+    _keep_freed_memory()
     try:
         if difference := _difference(installed(), expected):
             return difference
@@ -48,6 +53,14 @@ def _unfit(expected: Installed) -> str:
     except (ArdmError, OSError) as error:
         return str(error)
     return ""
+
+
+def _keep_freed_memory() -> None:
+    """Undo what Dask sets for glibc: to give all freed memory back, for tensors to ask for it again, costs a quarter."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt:
+        for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
+            mallopt(option, KEPT)
 
 
 def _difference(found: Installed, expected: Installed) -> str:

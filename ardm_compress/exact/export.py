@@ -1,17 +1,15 @@
-"""Float network <-> the integers of a model file. Imports torch.
+"""Float network -> the integers of a model file. Imports torch.
 
 Each output's weights share one float32 step; biases and embeddings are in units of the integer sums.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 
 from ardm_compress.exact import tables as grid
-from ardm_compress.network.config import INPUT_STEP, STREAM_BITS, NetworkConfig
+from ardm_compress.network.config import INPUT_STEP, STREAM_BITS
 from ardm_compress.network.model import Block, GridLinear, Head, Network
 
 STREAM = float(1 << STREAM_BITS)
@@ -56,27 +54,3 @@ def export(network: Network) -> dict[str, Tensor]:
     tensors["tables.mixture_weights"] = torch.from_numpy(grid.mixture_weights())
     tensors["tables.inverse_scales"] = torch.from_numpy(grid.inverse_scales())
     return tensors
-
-
-def restore(config: NetworkConfig, tensors: Mapping[str, Tensor]) -> Network:
-    """The float network whose export the tensors are; it rounds nothing."""
-    network = Network(config)
-    state = {k: torch.ones_like(v) if k.endswith("gains") else v for k, v in network.state_dict().items()}
-
-    def layer(name: str, output_step: Tensor | float) -> Tensor:
-        unit = tensors[f"{name}.multiplier"] / output_step
-        state[f"{name}.weight"] = tensors[f"{name}.weight"] * (unit * INPUT_STEP).unsqueeze(1)
-        state[f"{name}.bias"] = tensors[f"{name}.bias"] * unit
-        return unit
-
-    unit = layer("input", STREAM)
-    state |= {f"{name}.weight": tensors[name] * unit for name in ("level", "bucket", "style")}
-    state["latent"] = tensors["latent"] * unit
-    for i in range(config.blocks):
-        layer(f"blocks.{i}.expand", INPUT_STEP)
-        layer(f"blocks.{i}.contract", STREAM)
-    for channel in range(config.channels):
-        layer(f"heads.{channel}.inner", INPUT_STEP)
-        layer(f"heads.{channel}.outer", _head_steps(config.mixture, channel))
-    network.load_state_dict(state)
-    return network

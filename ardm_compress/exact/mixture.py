@@ -5,14 +5,23 @@ docs/format.md section 8 is normative.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from ardm_compress.exact import tables as grid
-from ardm_compress.exact.network import Parameters
 
 FREQUENCY_BITS = 24  # the coder's; every frequency is at least 1 of 2**24
 SPARE_BITS = 3  # dropped from the CDF so that its product with 2**24 is exact in float64
+
+
+class Parameters(NamedTuple):
+    """Integer mixtures of one channel at n positions."""
+
+    weights: Tensor  # (n, mixture) int32, 0..WEIGHT_TOP
+    means: Tensor  # (n, mixture) float32, sample units times 2**VALUE_BITS
+    inverse_scales: Tensor  # (n, mixture) float32, from a deviation in those units to t in fixed point
 
 
 def boundaries(edges: Tensor, cells: int, *, origin: int = 0, width: Tensor | int = 1) -> Tensor:
@@ -29,6 +38,23 @@ def boundaries(edges: Tensor, cells: int, *, origin: int = 0, width: Tensor | in
     """
     boundary = ((edges - origin) * width << grid.VALUE_BITS).sub_(1 << grid.VALUE_BITS - 1).to(torch.float32)
     return boundary.masked_fill_(edges == 0, -torch.inf).masked_fill_(edges == cells, torch.inf)
+
+
+class Children(NamedTuple):
+    """Intervals in a row, among which a digit chooses; cells are numbered from 0."""
+
+    first: Tensor  # (n or 1,) int64, cell where the first of them begins
+    step: int  # cells of each
+    number: int
+    cells: int  # how many there are: the first reaches down, and the last up, to infinity
+    origin: int = 0  # the cell whose least value is 0
+    width: Tensor | int = 1  # of a cell, in values; (n,) if they differ
+
+    def boundaries(self) -> Tensor:
+        """Where they begin, and the last ends: (n or 1, number + 1), as ``boundaries`` gives it."""
+        edges = self.first.unsqueeze(1) + torch.arange(self.number + 1, device=self.first.device) * self.step
+        width = self.width.unsqueeze(1) if isinstance(self.width, Tensor) else self.width
+        return boundaries(edges, self.cells, origin=self.origin, width=width)
 
 
 def cumulative(parameters: Parameters, boundary: Tensor, nodes: Tensor) -> Tensor:

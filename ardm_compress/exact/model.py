@@ -17,21 +17,22 @@ from safetensors.torch import load, save
 from ardm_compress.ardm.order import Order, make_order
 from ardm_compress.audio import answer
 from ardm_compress.errors import ModelError
-from ardm_compress.exact.export import restore
-from ardm_compress.exact.mixture import boundaries, cumulative, frequencies
-from ardm_compress.exact.network import ExactNetwork
+from ardm_compress.exact.fused import FusedNetwork, exact_features, exact_network
+from ardm_compress.exact.gradient import PictureGradient
+from ardm_compress.exact.mixture import Children
 from ardm_compress.exact.products import Path, fastest_path
 from ardm_compress.files import write_atomically
 from ardm_compress.models import ModelFile, metadata
 from ardm_compress.network.config import NetworkConfig
 from ardm_compress.network.features import FeatureMaker
-from ardm_compress.network.model import Network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
     from torch import Tensor
+
+    from ardm_compress.exact.network import ExactNetwork
 
 KNOWN_ANSWER_POSITIONS = 96  # per level
 
@@ -49,9 +50,12 @@ class Model:
     tensors: Mapping[str, Tensor]  # of the model file
 
     @cached_property
-    def float_network(self) -> Network:
-        """The network in float64, for the encoder's choices."""
-        return restore(self.config, self.tensors).to(torch.float64).eval().requires_grad_(False)
+    def picture_gradient(self) -> PictureGradient:
+        """On this processor, wherever the network is, so that the encoder's choices are the same."""
+        network = self.network
+        if not isinstance(network, FusedNetwork):
+            network = FusedNetwork(self.config, self.tensors, Path.FLOAT32, torch.device("cpu"))
+        return PictureGradient(network, self.tensors)
 
 
 def known_answer(network: ExactNetwork, features: FeatureMaker) -> int:
@@ -63,20 +67,21 @@ def known_answer(network: ExactNetwork, features: FeatureMaker) -> int:
     count = n * ((window + 1) * config.channels + window)
     noise = np.frombuffer(hashlib.shake_256(b"ardm-compress").digest(2 * count), "<u2").astype(np.int64)
     samples, mask = noise[: -n * window].reshape(n, window + 1, config.channels), noise[-n * window :]
-    smooth = torch.from_numpy((samples % 64 * top // 256 + samples[:, :1] * top // (1 << 17)) % top).to(network.device)
-    known = torch.from_numpy(mask.reshape(n, window) % 7 < np.arange(n)[:, None] % 8).to(network.device)
-    check = 0
+    smooth = torch.from_numpy((samples % 64 * top // 256 + samples[:, :1] * top // (1 << 17)) % top)
+    unknown = torch.ones(n, window + 1, dtype=torch.int32)
+    unknown[:, 1:] = torch.from_numpy(mask.reshape(n, window) % 7 >= np.arange(n)[:, None] % 8)
+    at, neighbours = torch.arange(n) * (window + 1), torch.arange(1, window + 1)
+    children, check = Children(torch.zeros(1, dtype=torch.int64, device=network.device), top // 16, 16, top), 0
     for level in range(config.levels):
-        context = features(smooth[:, 1:], known)
+        context = features.gather(smooth.flatten(0, 1), unknown.flatten(), at, 1, neighbours)
         latents = [(37 * level + 101 * k) % 255 - 127 for k in range(config.latents)]
         picture = network.described(level % config.styles, latents)
         channels = network.start(network.hidden(context, level, picture), context.scale)
         for channel in range(config.channels):
             parameters = channels.parameters(context.reference[:, channel])
-            edges = torch.arange(0, top + 1, top // 16, device=network.device).unsqueeze(0)
-            rows = frequencies(cumulative(parameters, boundaries(edges, top), network.nodes))
-            check = zlib.crc32(rows.to(torch.int32).cpu().numpy().astype("<i4").tobytes(), check)
-            channels.observe(smooth[:, 0, channel])
+            rows = network.frequencies(parameters, children)
+            check = zlib.crc32(rows.astype("<i4").tobytes(), check)
+            channels.observe(smooth[:, 0, channel].to(network.device))
     return check
 
 
@@ -92,7 +97,7 @@ def save_model(file: FilePath, config: NetworkConfig, tensors: dict[str, Tensor]
     Returns:
         The file's SHA-256.
     """
-    network = ExactNetwork(config, tensors, Path.FLOAT64, torch.device("cpu"))
+    network = exact_network(config, tensors, Path.FLOAT64, torch.device("cpu"))
     answer = known_answer(network, FeatureMaker(config))
     meta = {"config": json.dumps(asdict(config)), "known_answer": str(answer), "training": training}
     data = save(tensors, meta)
@@ -124,11 +129,12 @@ def load_model(entry: ModelFile, *, path: Path | None = None, device: str = "cpu
         raise ModelError(f"the manifest gives {entry.file} another generation order than the file itself")
     tensors.setdefault("style", torch.zeros(1, config.hidden, dtype=torch.int32))  # models before there were styles
     tensors.setdefault("latent", torch.zeros(0, config.hidden, dtype=torch.int32))
-    network = ExactNetwork(config, tensors, path or fastest_path(device), torch.device(device))
-    features = FeatureMaker(config, device)
+    path = path or fastest_path(device)
+    network = exact_network(config, tensors, path, torch.device(device))
+    features = exact_features(config, path, torch.device(device))
     if known_answer(network, features) != int(meta["known_answer"]):
         raise ModelError(
-            f"this machine computes other integers than the model {entry.name} was made with ({network.path.value} "
+            f"this machine computes other integers than the model {entry.name} was made with ({path.value} "
             "products); nothing is coded, because files would not be portable. Please report the processor and torch."
         )
     order = make_order(config.order, axes=config.axes, period=config.period)

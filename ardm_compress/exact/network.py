@@ -6,13 +6,15 @@ rounding, or an exact float64 floor of a quotient. docs/format.md section 7 is n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ardm_compress.errors import ModelError
+from ardm_compress.exact import mixture
 from ardm_compress.exact import tables as grid
+from ardm_compress.exact.mixture import Children, Parameters
 from ardm_compress.exact.products import EXACT_FLOAT32, EXACT_FLOAT64, IntegerLinear, Path, largest_sums
 from ardm_compress.network.config import CLIP, INPUT_STEP, NORM_FLOOR, SAMPLE_BITS, STREAM_BITS, NetworkConfig
 from ardm_compress.network.features import Features, quantise_deviation
@@ -20,13 +22,8 @@ from ardm_compress.network.features import Features, quantise_deviation
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-
-class Parameters(NamedTuple):
-    """Integer mixtures of one channel at n positions."""
-
-    weights: Tensor  # (n, mixture) int32, 0..WEIGHT_TOP
-    means: Tensor  # (n, mixture) float32, sample units times 2**VALUE_BITS
-    inverse_scales: Tensor  # (n, mixture) float32, from a deviation in those units to t in fixed point
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Rescaled:
@@ -88,12 +85,15 @@ class ExactNetwork:
 
     def hidden(self, features: Features, level: int | Tensor, picture: Tensor) -> Tensor:
         """Hidden state (n, hidden) of positions, integers within +-CLIP; level and picture are of all, or of each."""
-        row = torch.as_tensor(level).clamp(max=self.config.levels - 1)
-        embedding = self._bucket.index_select(0, features.bucket).add_(self._level[row] + picture)
-        stream = self._input(features.inputs, embedding)
+        stream = self._input(features.inputs, self._embedding(features, level, picture))
         for expand, contract in self._blocks:
             stream += contract(self._bend(expand(self._state(stream))))
         return self._state(stream)
+
+    def _embedding(self, features: Features, level: int | Tensor, picture: Tensor) -> Tensor:
+        """What is added to the input sums: (n, hidden)."""
+        row = torch.as_tensor(level).clamp(max=self.config.levels - 1)
+        return self._bucket.index_select(0, features.bucket).add_(self._level[row] + picture)
 
     def _state(self, stream: Tensor) -> Tensor:
         """Residual stream (STREAM_BITS fraction bits) -> activations."""
@@ -125,6 +125,16 @@ class ExactNetwork:
         below = (logits.amax(1, keepdim=True) - logits).clamp_(0, len(self._weights) - 1).to(torch.int64)
         index = log2_scales.clamp(-grid.OCTAVE_LIMIT, grid.OCTAVE_LIMIT - 1).to(torch.int64) + grid.OCTAVE_LIMIT
         return self._weights[below], self._inverse[index] / scale
+
+    def cumulative(self, parameters: Parameters, boundary: Tensor) -> Tensor:
+        """See ``mixture.cumulative``."""
+        return mixture.cumulative(parameters, boundary, self.nodes)
+
+    def frequencies(self, parameters: Parameters, children: Children) -> NDArray[np.float32]:
+        """Frequencies (n, children) of n mixtures; see ``mixture.frequencies``."""
+        cdf = mixture.cumulative(parameters, children.boundaries(), self.nodes)
+        rows: NDArray[np.float32] = mixture.frequencies(cdf).cpu().numpy()
+        return rows
 
 
 class Channels:

@@ -20,6 +20,7 @@ from ardm_compress.network.config import CLIP, WEIGHT_CLIP
 EXACT_FLOAT32 = 1 << 24
 EXACT_FLOAT64 = 1 << 53
 ALIGNMENT = 16  # of both matrix sides, for torch._int_mm on CUDA
+LEAST = 32  # rows that it wants
 
 
 class Path(str, Enum):
@@ -28,6 +29,9 @@ class Path(str, Enum):
     INT8 = "int8"  # torch._int_mm, several times faster where the processor has 8-bit products
     FLOAT32 = "float32"  # the same integers in float32, the fastest elsewhere
     FLOAT64 = "float64"  # the reference
+
+
+TYPES = {Path.INT8: torch.int8, Path.FLOAT32: torch.float32, Path.FLOAT64: torch.float64}
 
 
 def largest_sums(weight: Tensor, bias: Tensor) -> Tensor:
@@ -45,22 +49,28 @@ class IntegerLinear:
         if int(largest_sums(weight, bias).max()) >= EXACT_FLOAT32:
             raise ModelError("the model's weights are too large for exact sums")
         self.path, self.outputs = path, len(weight)
-        if path is Path.INT8:
-            rows, columns = (-(-n // ALIGNMENT) * ALIGNMENT for n in weight.shape)
-            padded = torch.zeros(rows, columns, dtype=torch.int8)
-            padded[: weight.shape[0], : weight.shape[1]] = weight
-            self._weight, self._bias = padded.to(device), bias.to(device)
-        else:
-            kind = torch.float32 if path is Path.FLOAT32 else torch.float64
-            self._weight, self._bias = weight.to(device, kind), bias.to(device, kind)
+        rows, columns = (-(-n // ALIGNMENT) * ALIGNMENT for n in weight.shape) if path is Path.INT8 else weight.shape
+        padded = torch.zeros(rows, columns, dtype=TYPES[path])
+        padded[: weight.shape[0], : weight.shape[1]] = weight
+        self._weight = padded.to(device)
+        self.bias = bias.to(device, torch.int32 if path is Path.INT8 else TYPES[path])
+
+    def inputs(self, count: int) -> Tensor:
+        """Zeros, of the type and shape that ``sums`` takes, for ``count`` positions."""
+        rows = max(count, LEAST) if self.path is Path.INT8 else count
+        return torch.zeros(rows, self._weight.shape[1], dtype=self._weight.dtype, device=self._weight.device)
+
+    def sums(self, x: Tensor) -> Tensor:
+        """Without the bias: x @ weight.T, (n, outputs) or larger."""
+        return torch._int_mm(x, self._weight.t()) if self.path is Path.INT8 else x @ self._weight.t()
 
     def __call__(self, x: Tensor) -> Tensor:
         """Args: x (n, inputs) float32, integers within +-CLIP. Returns: (n, outputs) float32, integers."""
+        small = x.to(self._weight.dtype)
         if self.path is Path.INT8:
-            small, padding = x.to(torch.int8), (0, self._weight.shape[1] - x.shape[1], 0, max(0, 32 - len(x)))
-            product = torch._int_mm(F.pad(small, padding) if any(padding) else small, self._weight.t())
-            return (product[: len(x), : self.outputs] + self._bias).to(torch.float32)
-        return torch.addmm(self._bias, x.to(self._weight.dtype), self._weight.t()).to(torch.float32)
+            padding = 0, self._weight.shape[1] - x.shape[1], 0, max(0, LEAST - len(x))
+            small = F.pad(small, padding) if any(padding) else small
+        return (self.sums(small)[: len(x), : self.outputs] + self.bias).to(torch.float32)
 
 
 def fastest_path(device: torch.device | str) -> Path:

@@ -1,20 +1,19 @@
-"""Small tiles of few colours <-> bytes, by mixing predictions from several contexts. NumPy only; all in integers.
+"""Small tiles of few colours <-> bytes, by mixing predictions from several contexts. Numba, NumPy; all in integers.
 
 Bit by bit, from each sample's most significant one: every context has an adaptive probability of its own, a small
-network trained on the way mixes their logarithmic odds, and a binary arithmetic coder takes the result. It is slow,
-some 10 microseconds a bit and context, hence for small tiles only. docs/format.md section 15.4 is normative.
+network trained on the way mixes their logarithmic odds, and a binary arithmetic coder takes the result. For small
+tiles only: what tells contexts apart is kept. docs/format.md section 15.4 is normative.
 
 Source: Mahoney 2005, Adaptive weighing of context models for lossless data compression (PAQ6 to lpaq1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import mul
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ardm_compress.compiling import compiled
 from ardm_compress.errors import FormatError
 
 if TYPE_CHECKING:
@@ -51,157 +50,197 @@ def _stretched() -> list[int]:
 
 
 STRETCHED: Final = _stretched()
+STRETCH: Final = np.array(STRETCHED)
 BEYOND: Final = ODDS + 1  # stands for all odds that are larger
-SQUASHED: Final = [min(4095, max(1, squash(odds))) for odds in range(-BEYOND, BEYOND + 1)]
+SQUASH: Final = np.array([min(4095, max(1, squash(odds))) for odds in range(-BEYOND, BEYOND + 1)])
 
 
-class Bits(Protocol):
-    """Takes bits, or gives them."""
+class Coder:
+    """A binary arithmetic coder, for so many bits at most, or one that gives those of ``data``."""
+
+    def __init__(self, most: int = 0, data: bytes | None = None) -> None:
+        self.decoding = data is not None
+        first = int.from_bytes((data or b"")[:4].ljust(4, b"\0"), "big")
+        self.state = np.array([0, 0xFFFFFFFF, first, 4 if self.decoding else 0])  # low, high, what was read, and where
+        self.data = np.zeros(2 * most + 8, np.uint8) if data is None else np.frombuffer(bytearray(data), np.uint8)
 
     def code(self, bit: int, probability: int) -> int:
         """A bit that is 1 with this probability in 4096ths; ``bit`` matters when encoding only."""
-
-
-class BitEncoder:
-    """A binary arithmetic coder."""
-
-    def __init__(self) -> None:
-        self._low, self._high, self._out = 0, 0xFFFFFFFF, bytearray()
-
-    def code(self, bit: int, probability: int) -> int:
-        """See ``Bits``."""
-        middle = self._low + (self._high - self._low >> 12) * probability
-        if bit:
-            self._high = middle
-        else:
-            self._low = middle + 1
-        while (self._low ^ self._high) >> 24 == 0:
-            self._out.append(self._high >> 24)
-            self._low, self._high = self._low << 8 & 0xFFFFFFFF, self._high << 8 & 0xFFFFFFFF | 255
-        return bit
+        found: int = _code(self.state, self.data, self.decoding, bit, probability)
+        return found
 
     def finish(self) -> bytes:
         """All bytes: the fewest that say where in the last interval they end, zeros following."""
+        low, high, written = int(self.state[0]), int(self.state[1]), int(self.state[3])
         for count in range(1, 5):
             step = 1 << 32 - 8 * count
-            value = -(-self._low // step) * step
-            if value <= self._high:
+            value = -(-low // step) * step
+            if value <= high:
                 break
-        return (bytes(self._out) + value.to_bytes(4, "big")[:count]).rstrip(b"\0")
-
-
-class BitDecoder:
-    """Inverse of ``BitEncoder``."""
-
-    def __init__(self, data: bytes) -> None:
-        self._low, self._high, self._data, self._at = 0, 0xFFFFFFFF, data, 4
-        self._value = int.from_bytes(data[:4].ljust(4, b"\0"), "big")
-
-    def code(self, bit: int, probability: int) -> int:  # noqa: ARG002
-        """See ``Bits``."""
-        middle = self._low + (self._high - self._low >> 12) * probability
-        found = int(self._value <= middle)
-        if found:
-            self._high = middle
-        else:
-            self._low = middle + 1
-        while (self._low ^ self._high) >> 24 == 0:
-            self._low, self._high = self._low << 8 & 0xFFFFFFFF, self._high << 8 & 0xFFFFFFFF | 255
-            following = self._data[self._at] if self._at < len(self._data) else 0
-            self._value = self._value << 8 & 0xFFFFFFFF | following
-            self._at += 1
-        return found
+        return (self.data[:written].tobytes() + value.to_bytes(4, "big")[:count]).rstrip(b"\0")
 
     @property
     def used_up(self) -> bool:
         """Whether no byte is left over."""
-        return self._at >= len(self._data)
+        return int(self.state[3]) >= len(self.data)
+
+
+@compiled
+def _code(state: Any, data: Any, decoding: bool, bit: int, probability: int) -> int:
+    low, high, value, at = state
+    middle = low + (high - low >> 12) * probability
+    found = int(value <= middle) if decoding else bit
+    if found:
+        high = middle
+    else:
+        low = middle + 1
+    while (low ^ high) >> 24 == 0:
+        if decoding:
+            value = value << 8 & 0xFFFFFFFF | (data[at] if at < len(data) else 0)
+        else:
+            data[at] = high >> 24
+        at += 1
+        low, high = low << 8 & 0xFFFFFFFF, high << 8 & 0xFFFFFFFF | 255
+    state[:] = low, high, value, at
+    return found
 
 
 class Mixer:
-    """Codes numbers of some bits, given as many contexts each time."""
+    """What was seen in contexts, and how they are weighed: for so many bits at most, given as many contexts each."""
 
-    def __init__(self, bits: Bits, contexts: int) -> None:
-        self._bits = bits
-        self._seen: list[dict[tuple[int, ...], dict[int, list[int]]]] = [{} for _ in range(contexts)]
-        self._weights: dict[int, list[int]] = {}
+    def __init__(self, coder: Coder, contexts: int, choices: int, most: int) -> None:
+        size = 1 << (2 * most * contexts).bit_length()
+        self._keys = np.zeros(size, np.int64)  # open addressing; 0 is free
+        self._odds, self._seen = np.full(size, 32768, np.uint16), np.zeros(size, np.uint8)  # of a 1; how often
+        self._weights = np.full((choices, contexts), WEIGHT, np.int64)
+        self._coder = coder
 
-    def number(self, value: int, size: int, contexts: Sequence[tuple[int, ...]], chosen: int) -> int:
-        """A number of ``size`` bits; ``chosen`` picks the weights. ``value`` matters when encoding only."""
-        weights = self._weights.setdefault(chosen, [WEIGHT] * len(contexts))
-        tables = [seen.setdefault(context, {}) for seen, context in zip(self._seen, contexts, strict=True)]
-        node = 1
-        for place in range(size - 1, -1, -1):
-            states = [table.get(node) or table.setdefault(node, [32768, 0]) for table in tables]
-            node = 2 * node + self._bit(value >> place & 1, states, weights)
-        return node - (1 << size)
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """As compiled functions take it."""
+        coder = self._coder
+        return coder.state, coder.data, coder.decoding, self._keys, self._odds, self._seen, self._weights
 
-    def _bit(self, bit: int, states: list[list[int]], weights: list[int]) -> int:
-        """States are a context's probability of a 1, in 65536ths, and how often it was seen."""
-        odds = [STRETCHED[state[0] >> 4] for state in states]
-        total = sum(map(mul, weights, odds)) >> 16
-        probability = SQUASHED[min(BEYOND, max(-BEYOND, total)) + BEYOND]
-        found = self._bits.code(bit, probability)
+
+@compiled
+def _slot(keys: Any, key: int) -> int:
+    """Where a key is, or was put now."""
+    last = len(keys) - 1
+    slot = (key * 0x9E3779B97F4A7C15 >> 20) & last
+    while keys[slot] not in (0, key):
+        slot = (slot + 1) & last
+    keys[slot] = key
+    return slot
+
+
+@compiled
+def _number(value: int, size: int, contexts: Any, chosen: int, mixer: Any, slots: Any, odds: Any) -> int:
+    """A number of ``size`` bits; ``chosen`` picks the weights. ``value`` matters when encoding only.
+
+    Contexts are numbers below 2**51 that tell apart all there are, whichever of them they are.
+    """
+    state, data, decoding, keys, chances, seen, weights = mixer
+    node = 1
+    for place in range(size - 1, -1, -1):
+        total = 0
+        for k in range(len(contexts)):
+            slots[k] = _slot(keys, (contexts[k] << 8 | node) + 1)
+            odds[k] = STRETCH[chances[slots[k]] >> 4]
+            total += weights[chosen, k] * odds[k]
+        probability = SQUASH[min(BEYOND, max(-BEYOND, total >> 16)) + BEYOND]
+        found = _code(state, data, decoding, value >> place & 1, probability)
         error = ((found << 12) - probability) * RATE
-        weights[:] = [weight + (odd * error + 8192 >> 14) for weight, odd in zip(weights, odds, strict=True)]
-        target = found * 65535
-        for state in states:
-            state[1] += state[1] < LIMIT
-            state[0] += ((target - state[0]) * 2) // (2 * state[1] + 1)
-        return found
+        for k in range(len(contexts)):
+            weights[chosen, k] += odds[k] * error + 8192 >> 14
+            slot = slots[k]
+            seen[slot] += seen[slot] < LIMIT
+            chance = np.int64(chances[slot])
+            chances[slot] = chance + (found * 65535 - chance) * 2 // (2 * np.int64(seen[slot]) + 1)
+        node = 2 * node + found
+    return node - (1 << size)
 
 
-def _plane(mixer: Mixer, known: NDArray[Any] | None, rows: int, columns: int, size: int) -> NDArray[np.uint8]:
-    """Numbers (rows, columns) of ``size`` bits, each given those around it."""
-    values = np.zeros((rows + 2, columns + 4), np.int64).tolist()
-    for y in range(rows):
-        above, line, top = values[y + 1], values[y + 2], values[y]
-        for x in range(columns):
-            west, north, corner, east = line[x + 1], above[x + 2], above[x + 1], above[x + 3]
-            far, high = line[x], top[x + 2]
-            contexts = ((), (west,), (north,), (west, north), (west, north, corner), (west, north, east),
-                        (west, north, corner, east, far, high), (west, far), (north, east))  # fmt: skip
-            chosen = (west == north) + 2 * (north == corner) + 4 * (west == corner) + 8 * (north == east)
-            line[x + 2] = mixer.number(0 if known is None else int(known[y, x]), size, contexts, chosen)
-    return np.array([line[2 : columns + 2] for line in values[2:]], np.uint8).reshape(rows, columns)
+@compiled
+def _plane(values: Any, size: int, mixer: Any) -> None:
+    """Numbers of ``size`` bits, each given those around it: values (rows + 2, columns + 4), in a margin of zeros."""
+    contexts, slots, odds = np.zeros(CONTEXTS, np.int64), np.zeros(CONTEXTS, np.int64), np.zeros(CONTEXTS, np.int64)
+    for y in range(2, values.shape[0]):
+        for x in range(2, values.shape[1] - 2):
+            west, north, corner, east = values[y, x - 1], values[y - 1, x], values[y - 1, x - 1], values[y - 1, x + 1]
+            far, high = values[y, x - 2], values[y - 2, x]
+            contexts[1], contexts[2], contexts[3] = west, north, west << 8 | north
+            contexts[4] = contexts[3] << 8 | corner
+            contexts[5] = contexts[3] << 8 | east
+            contexts[6] = contexts[4] << 24 | east << 16 | far << 8 | high
+            contexts[7], contexts[8] = west << 8 | far, north << 8 | east
+            for k in range(CONTEXTS):
+                contexts[k] = contexts[k] | k << 48
+            chosen = int(west == north) + 2 * (north == corner) + 4 * (west == corner) + 8 * (north == east)
+            values[y, x] = _number(values[y, x], size, contexts, chosen, mixer, slots, odds)
+            for k in range(CONTEXTS):
+                contexts[k] = 0
 
 
-def _palette(bits: Bits, known: NDArray[Any] | None, count: int, channels: int) -> NDArray[np.uint8]:
-    """Colours (count, channels), each given those before it."""
-    mixer, found = Mixer(bits, 4), np.zeros((count + 1, channels), np.int64).tolist()
-    for index in range(1, count + 1):
-        before, now = found[index - 1], found[index]
-        for channel in range(channels):
-            last = now[channel - 1] if channel else 0
-            contexts = ((channel,), (channel, before[channel] >> 4), (channel, last >> 3), (channel, before[channel]))
-            value = 0 if known is None else int(known[index - 1, channel])
-            now[channel] = mixer.number(value, 8, contexts, channel)
-    return np.array(found[1:], np.uint8).reshape(count, channels)
+@compiled
+def _palette(colours: Any, mixer: Any) -> None:
+    """Colours (1 + count, channels), behind one of zeros, each given those before it."""
+    contexts, slots, odds = np.zeros(4, np.int64), np.zeros(4, np.int64), np.zeros(4, np.int64)
+    for index in range(1, colours.shape[0]):
+        for channel in range(colours.shape[1]):
+            before, last = colours[index - 1, channel], colours[index, channel - 1] if channel else 0
+            contexts[0], contexts[1], contexts[2], contexts[3] = 0, before >> 4, last >> 3, before
+            for k in range(4):
+                contexts[k] |= channel << 8 | k << 48
+            colours[index, channel] = _number(colours[index, channel], 8, contexts, channel, mixer, slots, odds)
 
 
-def _bytes(bits: Bits, known: bytes | None, count: int) -> bytes:
-    """Bytes, each given those before it; made for palettes, so every third matters."""
-    mixer, found = Mixer(bits, 6), bytearray(3)
-    for index in range(count):
-        one, two, three = found[-1], found[-2], found[-3]
-        place = index % 3
-        contexts = ((), (place, three >> 3), (one,), (one, two), (place, one >> 4, three >> 4), (one, two, three))
-        found.append(mixer.number(0 if known is None else known[index], 8, contexts, place))
-    return bytes(found[3:])
+@compiled
+def _bytes(values: Any, mixer: Any) -> None:
+    """Bytes, behind three zeros, each given those before it; made for palettes, so every third matters."""
+    contexts, slots, odds = np.zeros(6, np.int64), np.zeros(6, np.int64), np.zeros(6, np.int64)
+    for index in range(3, len(values)):
+        one, two, three = values[index - 1], values[index - 2], values[index - 3]
+        place = (index - 3) % 3
+        contexts[0], contexts[1], contexts[2], contexts[3] = 0, place << 8 | three >> 3, one, one << 8 | two
+        contexts[4], contexts[5] = place << 8 | one >> 4 << 4 | three >> 4, one << 16 | two << 8 | three
+        for k in range(6):
+            contexts[k] |= k << 48
+        values[index] = _number(values[index], 8, contexts, place, mixer, slots, odds)
+
+
+def _coded_plane(coder: Coder, values: NDArray[Any], size: int) -> NDArray[np.uint8]:
+    """Numbers (rows, columns), which matter when encoding only."""
+    padded = np.pad(values.astype(np.int64), ((2, 0), (2, 2)))
+    _plane(padded, size, Mixer(coder, CONTEXTS, 16, values.size * size).arrays)
+    return padded[2:, 2:-2].astype(np.uint8)
+
+
+def _coded_palette(coder: Coder, colours: NDArray[Any]) -> NDArray[np.uint8]:
+    """Colours (count, channels), which matter when encoding only."""
+    padded = np.pad(colours.astype(np.int64), ((1, 0), (0, 0)))
+    _palette(padded, Mixer(coder, 4, colours.shape[1], 8 * colours.size).arrays)
+    return padded[1:].astype(np.uint8)
+
+
+def _coded_bytes(coder: Coder, data: bytes) -> bytes:
+    """Bytes, which matter when encoding only."""
+    padded = np.frombuffer(bytes(3) + data, np.uint8).astype(np.int64)
+    _bytes(padded, Mixer(coder, 6, 3, 8 * len(data)).arrays)
+    return padded[3:].astype(np.uint8).tobytes()
 
 
 def pack_bytes(data: bytes) -> bytes:
     """At most MOST_BYTES."""
-    bits = BitEncoder()
-    _bytes(bits, data, len(data))
-    return bits.finish()
+    coder = Coder(8 * len(data))
+    _coded_bytes(coder, data)
+    return coder.finish()
 
 
 def unpack_bytes(data: bytes, count: int) -> bytes:
     """Inverse of ``pack_bytes``; FormatError if there is none."""
-    bits = BitDecoder(data)
-    found = _bytes(bits, None, count)
-    if not bits.used_up:
+    coder = Coder(data=data)
+    found = _coded_bytes(coder, bytes(count))
+    if not coder.used_up:
         raise FormatError("a wrapper is followed by something", section="header")
     return found
 
@@ -211,16 +250,17 @@ def pack(samples: NDArray[Any], depth: int) -> bytes | None:
     rows, columns, channels = samples.shape
     if rows * columns > MOST_PIXELS or depth > 8:
         return None
-    bits = BitEncoder()
     if channels == 1:
-        _plane(Mixer(bits, CONTEXTS), samples[..., 0], rows, columns, depth)
-        return bits.finish()
+        coder = Coder(rows * columns * depth)
+        _coded_plane(coder, samples[..., 0], depth)
+        return coder.finish()
     colours, index = np.unique(samples.reshape(-1, channels), axis=0, return_inverse=True)
     if len(colours) > MOST_COLOURS:
         return None
-    _palette(bits, colours, len(colours), channels)
-    _plane(Mixer(bits, CONTEXTS), index.reshape(rows, columns), rows, columns, (len(colours) - 1).bit_length())
-    return bytes([len(colours) - 1]) + bits.finish()
+    coder = Coder(8 * (colours.size + index.size))
+    _coded_palette(coder, colours)
+    _coded_plane(coder, index.reshape(rows, columns), (len(colours) - 1).bit_length())
+    return bytes([len(colours) - 1]) + coder.finish()
 
 
 def unpack(data: bytes, shape: tuple[int, int, int], depth: int) -> NDArray[np.uint8]:
@@ -232,15 +272,15 @@ def unpack(data: bytes, shape: tuple[int, int, int], depth: int) -> NDArray[np.u
     rows, columns, channels = shape
     if rows * columns > MOST_PIXELS or depth > 8 or (channels > 1 and not data):
         raise FormatError("a tile is coded in a way that is not for its size", section="payload")
-    bits = BitDecoder(data[channels > 1 :])
+    coder, unknown = Coder(data=data[channels > 1 :]), np.zeros((rows, columns), np.uint8)
     if channels == 1:
-        found = _plane(Mixer(bits, CONTEXTS), None, rows, columns, depth)[..., None]
+        found = _coded_plane(coder, unknown, depth)[..., None]
     else:
-        colours = _palette(bits, None, data[0] + 1, channels)
-        index = _plane(Mixer(bits, CONTEXTS), None, rows, columns, data[0].bit_length())
+        colours = _coded_palette(coder, np.zeros((data[0] + 1, channels), np.uint8))
+        index = _coded_plane(coder, unknown, data[0].bit_length())
         if index.max() > data[0]:
             raise FormatError("a tile has a colour that it does not define", section="payload")
         found = colours[index]
-    if not bits.used_up:
+    if not coder.used_up:
         raise FormatError("a tile is followed by something", section="payload")
     return found

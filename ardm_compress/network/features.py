@@ -33,6 +33,7 @@ class FeatureMaker:
         # Sums stay below 2**24 at 8 bits (checked by the configuration) and below 2**53 at 16.
         self._sum_type = torch.float32 if config.bit_depth <= 8 else torch.float64
         self._weights = torch.from_numpy(config.weights).to(device, self._sum_type)
+        self.level_unit = float(ONE << max(0, config.bit_depth - 8))  # of references, as inputs
         self._thresholds = torch.from_numpy(config.scale_thresholds).to(device, torch.float32)
 
     def __call__(self, values: Tensor, known: Tensor) -> Features:
@@ -57,11 +58,26 @@ class FeatureMaker:
         scale = torch.floor(spread / (config.channels * total)) + ONE
         scale = torch.where(empty, float(ONE << config.bit_depth - 3), scale).to(torch.float32)
         window = quantise_deviation(deviation, config.gain, scale.unsqueeze(2))
-        shift = float(1 << SAMPLE_BITS + config.bit_depth - 8) if config.bit_depth > 8 else float(ONE)
-        level = torch.round(reference / shift).sub_(128).clamp_(-CLIP, CLIP)
+        level = torch.round(reference / self.level_unit).sub_(128).clamp_(-CLIP, CLIP)
         inputs = torch.cat([window.flatten(1), mask * INPUT_STEP, level], 1)
         bucket = torch.bucketize(scale.squeeze(1), self._thresholds, right=True)
         return Features(inputs, bucket, reference, scale)
+
+
+    def gather(self, samples: Tensor, ranks: Tensor, at: Tensor, first: int, offsets: Tensor) -> Features:
+        """What is known around positions of flattened samples.
+
+        Args:
+            samples: (positions, channels) uint8.
+            ranks: (positions,) int32; those below ``first`` are known.
+            at: (n,) int64, flat indices of the positions.
+            first: see there.
+            offsets: (window,) int64, of their neighbours.
+        """
+        index = at.unsqueeze(1) + offsets
+        values = samples.index_select(0, index.flatten()).view(*index.shape, -1)
+        known = (ranks.index_select(0, index.flatten()) < first).view(index.shape)
+        return self(values.to(self._weights.device), known.to(self._weights.device))
 
 
 def quantise_deviation(deviation: Tensor, gain: int, scale: Tensor) -> Tensor:

@@ -1,0 +1,20 @@
+"""Functions of arrays and numbers as machine code. Numba only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function) -> Function:
+    """A function as machine code, kept for the next process where there is a place for that."""
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    try:
+        made: Function = numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # neither the package's folder nor the user's can be written to
+        made = numba.njit(**options)(function)
+    return made

@@ -1,0 +1,84 @@
+"""Gradients by integer products: those of the float network, nearly, and the same whatever computes them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from restoring import restore
+from test_exact import CPU, IMAGE, random_features, random_network, some
+
+from ardm_compress.describe import Sample, take_sample
+from ardm_compress.exact.export import export
+from ardm_compress.exact.fused import FusedNetwork
+from ardm_compress.exact.gradient import PictureGradient
+from ardm_compress.exact.model import Model, load_model
+from ardm_compress.exact.products import Path
+from ardm_compress.media import Samples
+from ardm_compress.models import find_model
+from ardm_compress.network.config import INPUT_STEP, NetworkConfig
+from ardm_compress.network.features import Features
+from ardm_compress.network.model import Network, mixture_bits
+
+LATENTS = (20, -5, 0, 13)
+
+
+def by_float(
+    network: Network, features: Features, level: torch.Tensor, style: int, target: torch.Tensor, channels: int
+) -> NDArray[np.float64]:
+    """The same by torch, in float64."""
+    inputs, bucket, reference, scale = features
+    features = Features(inputs.double(), bucket, reference.double(), scale.double())
+    latents = torch.zeros(len(level), network.config.latents, dtype=torch.float64)
+    latents[:, : len(LATENTS)] = torch.tensor(LATENTS) / INPUT_STEP
+    mixtures = network(features, level, torch.full_like(level, style), latents.requires_grad_(), target.double())
+    bits = [mixture_bits(m, target[:, c].double(), network.config.top) for c, m in enumerate(mixtures[:channels])]
+    (gradient,) = torch.autograd.grad(torch.stack(bits).sum() * np.log(2), latents)
+    found: NDArray[np.float64] = gradient.numpy()
+    return found
+
+
+@pytest.fixture(scope="module")
+def sample(model: Model, photo: Samples) -> Sample:
+    return take_sample(model, photo[None])
+
+
+@pytest.mark.parametrize(("channels", "likeness"), [(1, 0.98), (2, 0.95), (3, 0.95)])
+def test_gradients_are_those_of_the_float_network(sample: Sample, channels: int, likeness: float) -> None:
+    found = replace(sample, channels=channels).gradient(2, LATENTS)
+    network = restore(sample.model.config, sample.model.tensors).double().eval()
+    wanted = by_float(network, sample.features, sample.level, 2, sample.target, channels)
+    assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > likeness
+    assert abs(found.std() / wanted.std() - 1) < 0.05
+    assert np.corrcoef(found.sum(0), wanted.sum(0))[0, 1] > 0.99  # what the fit follows
+
+
+@pytest.mark.parametrize(
+    ("changes", "likeness"),
+    [({}, 0.98), ({"smooth": False}, 0.96), ({"normalise": False}, 0.85)],  # the last has activations of few steps
+    ids=str,
+)
+def test_every_kind_of_network_has_a_way_back(changes: dict[str, bool], likeness: float) -> None:
+    config: NetworkConfig = replace(IMAGE, **changes)
+    tensors = export(random_network(config))
+    features, target = random_features(config, 400)
+    known, level = torch.from_numpy(target), torch.ones(400, dtype=torch.int64)
+    network = FusedNetwork(config, tensors, Path.INT8, CPU)
+    picture = network.described(1, LATENTS)
+    found = PictureGradient(network, tensors)(features, level, picture, known, 3)
+    wanted = by_float(restore(config, tensors).double().eval(), features, level, 1, known, 3)
+    usual = np.abs(wanted).max(1) < np.quantile(np.abs(wanted).max(1), 0.9)  # of the wildest, 8 bits tell little
+    assert np.corrcoef(found[usual].ravel(), wanted[usual].ravel())[0, 1] > likeness
+
+
+def test_every_path_and_every_split_gives_the_same_gradients(sample: Sample) -> None:
+    whole = sample.gradient(1, LATENTS)
+    for path in Path:
+        other = replace(sample, model=load_model(find_model("photo"), path=path))
+        np.testing.assert_array_equal(other.gradient(1, LATENTS), whole)
+    half = slice(0, len(whole) // 2)
+    part = replace(sample, features=some(sample.features, half), target=sample.target[half], level=sample.level[half])
+    np.testing.assert_array_equal(part.gradient(1, LATENTS), whole[half])
