@@ -128,7 +128,7 @@ GOLDEN = {
 GOLDEN_PICTURES = {f"{kind}-{name}": source for kind in (OLDER_PICTURE, PICTURE) for name, source in PICTURES.items()}
 GOLDEN_SOUND = {f"{SOUND}-{name}": source for name, source in SOUNDS.items()}
 
-# files that the encoder, with the same model, made otherwise later, since it had learnt to make them shorter or sooner -> which
+# files that the encoder, with the same model, made otherwise later, having learnt to make them shorter or sooner: which
 LATER = {
     f"{OLDER}-rgb-sections": f"{OLDER}-{PROGRESSIVE}",
     f"{OLDER}-rgb-1-call": f"{OLDER}-rgb-1-call-exact",  # styles and latents are compared in exact integers

@@ -56,7 +56,7 @@ def _unfit(expected: Installed) -> str:
 
 
 def _keep_freed_memory() -> None:
-    """Undo what Dask sets for glibc: to give all freed memory back, for tensors to ask for it again, costs a quarter."""
+    """Undo what Dask sets for glibc: to give back whatever is freed makes tensors a quarter slower."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:
         for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
