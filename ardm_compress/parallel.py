@@ -25,7 +25,10 @@ Task = TypeVar("Task")
 DIED: Final = "a process has died, probably for lack of memory; --jobs 1 (jobs=1) needs the least"
 LAST_WORDS: Final = 10.0  # seconds that processes have to remove what is half written
 
-ONE_THREAD: Final = {"OMP_NUM_THREADS": "1"}  # each process is one of as many as there are cores
+THREADS: Final = "OMP_NUM_THREADS"  # in the environment
+ONE_THREAD: Final = {THREADS: "1"}  # each process is one of as many as there are cores
+
+_threads = 0
 
 
 def processors() -> int:
@@ -34,11 +37,20 @@ def processors() -> int:
 
 
 def use_processors(count: int) -> None:
-    """Let this process's arithmetic take so many, unless the environment says otherwise."""
+    """Let this process code by so many threads, unless the environment says otherwise.
+
+    Torch's operations take one each: its own threads wait by spinning, which takes minutes where others work as well.
+    """
+    global _threads
+    told = os.environ.get(THREADS, "")
+    _threads = int(told) if told.isdecimal() else count
     if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(count)
-    else:
-        os.environ.setdefault("OMP_NUM_THREADS", str(count))
+        sys.modules["torch"].set_num_threads(1)
+
+
+def threads() -> int:
+    """How many this process was let code by; 0 if nothing was said, so that torch's setting counts."""
+    return _threads
 
 
 @contextmanager

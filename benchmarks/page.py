@@ -25,7 +25,8 @@ def replaced(page: str, name: str, text: str) -> str:
 @click.argument("command")
 def main(page: Path, name: str, table: Path, command: str) -> None:
     """Write the page anew."""
-    page.write_text(replaced(page.read_text("utf-8"), name, f"`{command}`\n\n{table.read_text('utf-8').strip()}"), "utf-8")
+    text = f"`{command}`\n\n{table.read_text('utf-8').strip()}"
+    page.write_text(replaced(page.read_text("utf-8"), name, text), "utf-8")
 
 
 if __name__ == "__main__":

@@ -17,11 +17,13 @@ from ardm_compress.audio.wave import CENTRE_BITS, Cluster, Wave
 from ardm_compress.codec import Progress
 from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
 from ardm_compress.exact.mixture import Children
+from ardm_compress.exact.threads import mapped
 from ardm_compress.network.features import Features
 from ardm_compress.tile import BATCH, BLOCK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from ardm_compress.exact.model import Model
     from ardm_compress.exact.network import Channels
@@ -91,13 +93,15 @@ def _evaluate(model: Model, wave: Wave, cluster: Cluster) -> tuple[Channels, NDA
     """The network at a cluster, and its local scales (n, channels)."""
     network, features = model.network, WaveFeatures(model.config)
     picture = network.described(wave.samples.shape[1] - 1, ())
-    states, scales = [], []
-    for start in range(0, len(cluster.positions), BATCH):
+
+    def evaluated(start: int) -> tuple[Tensor, NDArray[np.int64]]:
         part = replace(cluster, positions=cluster.positions[start : start + BATCH])
         inputs, bucket, scale = features(wave, part)
         tensors = [torch.from_numpy(a).to(network.device) for a in (inputs, bucket, scale.astype(np.float32))]
-        states.append(network.hidden(Features(tensors[0], tensors[1], tensors[2], tensors[2]), part.level, picture))
-        scales.append(scale)
+        hidden = network.hidden(Features(tensors[0], tensors[1], tensors[2], tensors[2]), part.level, picture)
+        return hidden, scale
+
+    states, scales = zip(*mapped(evaluated, range(0, len(cluster.positions), BATCH)), strict=True)
     scale = np.concatenate(scales)
     return network.start(torch.cat(states), torch.from_numpy(scale.astype(np.float32)).to(network.device)), scale
 

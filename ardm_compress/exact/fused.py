@@ -13,6 +13,7 @@ from ardm_compress.exact import tables as grid
 from ardm_compress.exact.mixture import Children, Parameters
 from ardm_compress.exact.network import Channels, ExactNetwork, Rescaled
 from ardm_compress.exact.products import Path
+from ardm_compress.exact.threads import mapped
 from ardm_compress.network.config import INPUT_STEP, NORM_FLOOR, SAMPLE_BITS, NetworkConfig
 from ardm_compress.network.features import ONE, FeatureMaker, Features
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Sums: TypeAlias = NDArray[np.int32] | NDArray[np.float32]
+
+PART = 1 << 11  # positions of which a thread computes mixtures or frequencies
 
 
 def exact_network(
@@ -73,6 +76,11 @@ class Layer(NamedTuple):
         """Without the bias; (n, outputs) or larger."""
         found: Sums = self.rescaled.linear.sums(x).numpy()
         return found
+
+
+def _parts(count: int) -> list[slice]:
+    """Positions in runs of at most PART."""
+    return [slice(start, start + PART) for start in range(0, count, PART)]
 
 
 def _layer(rescaled: Rescaled) -> Layer:
@@ -143,9 +151,15 @@ class FusedNetwork(ExactNetwork):
         first, step, number, cells, origin, width = children
         widths = width.numpy() if isinstance(width, Tensor) else np.full(1, width)
         rows = np.empty((len(means), number), np.float32)
-        kernels.shared(
-            weights, means, inverse, self.nodes.numpy(), first.numpy(), step, cells, origin, widths, rows
-        )  # fmt: skip
+        firsts = first.numpy()
+
+        def part(at: slice) -> None:
+            kernels.shared(
+                weights[at], means[at], inverse[at], self.nodes.numpy(), firsts[at] if len(firsts) > 1 else firsts,
+                widths[at] if len(widths) > 1 else widths, step, cells, origin, rows[at],
+            )  # fmt: skip
+
+        mapped(part, _parts(len(rows)))
         return rows
 
 
@@ -153,7 +167,7 @@ class FusedChannels(Channels):
     """The same as its base."""
 
     _network: FusedNetwork
-    sums: tuple[Sums, Sums]  # of the last channel's inner and outer layer
+    sums: list[tuple[Sums, Sums]]  # of the last channel's inner and outer layer, for parts of the positions
 
     def __init__(self, network: FusedNetwork, state: Tensor, scale: Tensor) -> None:
         """See the base."""
@@ -167,21 +181,33 @@ class FusedChannels(Channels):
 
     def parameters(self, reference: Tensor) -> Parameters:
         """See the base."""
-        channel, k, count, hidden = self._channel, self._network.config.mixture, *self._state.shape
-        inner, outer = self._network.head_layers[channel]
-        x, bent = inner.inputs(count), outer.inputs(count)
-        x[:count, :hidden] = self._state
-        x[:count, hidden : hidden + 2 * channel] = torch.from_numpy(self._seen[:, : 2 * channel])
-        inner_sums = inner.sums(x)
-        self._network.bend(inner_sums, inner.bias, inner.multiplier, bent.numpy()[:count])
-        self.sums = inner_sums, outer.sums(bent)
+        channel, k, count = self._channel, self._network.config.mixture, len(self._state)
         weights, means, inverse = np.empty((count, k), np.int32), *np.empty((2, count, k), np.float32)
         self._centre, self._scale = (each.contiguous().numpy() for each in (reference, self._scales[:, channel]))
-        kernels.mixtures(
-            self.sums[1], outer.bias, outer.multiplier, self._centre, self._scale, self.innovations[:, :channel],
-            self._network.tables, weights, means, inverse, self._found,
-        )  # fmt: skip
+
+        def part(at: slice) -> tuple[Sums, Sums]:
+            sums = self._sums(channel, at)
+            _, outer = self._network.head_layers[channel]
+            kernels.mixtures(
+                sums[1], outer.bias, outer.multiplier, self._centre[at], self._scale[at],
+                self.innovations[at, :channel], self._network.tables, weights[at], means[at], inverse[at],
+                self._found[at],
+            )  # fmt: skip
+            return sums
+
+        self.sums = mapped(part, _parts(count))
         return Parameters(*(torch.from_numpy(each) for each in (weights, means, inverse)))
+
+    def _sums(self, channel: int, at: slice) -> tuple[Sums, Sums]:
+        """Of a head's inner and outer layer, for some of the positions."""
+        state, seen = self._state[at], torch.from_numpy(self._seen[at, : 2 * channel])
+        inner, outer = self._network.head_layers[channel]
+        x, bent = inner.inputs(len(state)), outer.inputs(len(state))
+        x[: len(state), : state.shape[1]] = state
+        x[: len(state), state.shape[1] : state.shape[1] + 2 * channel] = seen
+        sums = inner.sums(x)
+        self._network.bend(sums, inner.bias, inner.multiplier, bent.numpy()[: len(state)])
+        return sums, outer.sums(bent)
 
     def observe(self, samples: Tensor) -> None:
         """See the base."""

@@ -123,8 +123,9 @@ class PictureGradient:
         outer = np.zeros((n, config.channels, 3 * config.mixture + config.channels - 1), np.float32)
         for c, (inside, outside) in enumerate(network.head_layers[:channels]):
             coded.parameters(features.reference[:, c])
-            backward.rescaled(coded.sums[0], inside.bias, inside.multiplier, inner[:, c])
-            backward.rescaled(coded.sums[1], outside.bias, outside.multiplier, outer[:, c, : len(outside.bias)])
+            inside_sums, outside_sums = (np.concatenate(parts) for parts in zip(*coded.sums, strict=True))
+            backward.rescaled(inside_sums, inside.bias, inside.multiplier, inner[:, c])
+            backward.rescaled(outside_sums, outside.bias, outside.multiplier, outer[:, c, : len(outside.bias)])
             coded.observe(target[:, c])
         innovations = coded.innovations / (1 << grid.VALUE_BITS)
         gradient, scale = np.empty_like(inner), features.scale.expand(-1, config.channels).contiguous()

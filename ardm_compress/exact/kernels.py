@@ -223,7 +223,7 @@ def cumulated(weights: Any, means: Any, inverse: Any, boundary: Any, nodes: Any,
 
 @compiled
 def shared(
-    weights: Any, means: Any, inverse: Any, nodes: Any, first: Any, step: int, cells: int, origin: int, width: Any,
+    weights: Any, means: Any, inverse: Any, nodes: Any, first: Any, width: Any, step: int, cells: int, origin: int,
     rows: Any,
 ) -> None:  # fmt: skip
     """Frequencies (n, children) float32 of mixtures; intervals as of ``mixture.Children``, width (n or 1,)."""

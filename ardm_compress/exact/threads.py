@@ -1,29 +1,30 @@
-"""Batches of positions, by as many threads as torch may use. Imports torch.
-
-Torch divides each operation among its threads, which is little work for each of them; whole batches are more.
-"""
+"""Batches of positions by threads, of which torch's operations take one each. Imports torch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
-Item = TypeVar("Item")
+from ardm_compress.parallel import threads
+
 Result = TypeVar("Result")
+
+if threads():
+    torch.set_num_threads(1)
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, "ardm-compress", initializer=partial(torch.set_num_threads, 1))
+def _pool(count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, "ardm-compress", initializer=partial(torch.set_num_threads, 1))
 
 
-def mapped(work: Callable[[Item, Item], Result], first: Sequence[Item], second: Sequence[Item]) -> list[Result]:
-    """What ``work`` makes of the items of both, in their order."""
-    threads = torch.get_num_threads()
-    if threads == 1 or len(first) == 1:
-        return list(map(work, first, second))
-    return list(_pool(threads).map(work, first, second))
+def mapped(work: Callable[..., Result], first: Sequence[Any], *others: Sequence[Any]) -> list[Result]:
+    """What ``work`` makes of the batches, in their order."""
+    count = threads() or torch.get_num_threads()
+    if count == 1 or len(first) == 1:
+        return list(map(work, first, *others))
+    return list(_pool(count).map(work, first, *others))
