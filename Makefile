@@ -37,10 +37,10 @@ bench: $(BENCHES) bench-scaling
 # Published figures, of which docs/benchmarks.md gives the sources
 LEARNED := L3C=3.26 DLPR=2.86 P2-LLM=2.83 ArIB-BPS=2.78 MGCF=2.77 HPAC=2.73 EMMA=2.604
 PUBLISHED := $(addprefix --published ,$(LEARNED))
-bench-kodak: BENCH = $(DATA)/bench/kodak --budgets 192 --sizes $(PUBLISHED)
-bench-calls: BENCH = $(DATA)/bench/kodak --every 4 --budgets 8,16,64,192,max --plot docs/benchmarks/calls.svg
-bench-held-out: BENCH = $(DATA)/train/photos --every 37 --budgets 192 --sizes
-bench-kinds: BENCH = $(wildcard $(DATA)/kinds/*) --budgets 192 --sizes
+bench-kodak: BENCH = $(DATA)/bench/kodak --budgets 96 --sizes $(PUBLISHED)
+bench-calls: BENCH = $(DATA)/bench/kodak --every 4 --budgets 8,16,32,96,max --plot docs/benchmarks/calls.svg
+bench-held-out: BENCH = $(DATA)/train/photos --every 37 --budgets 96 --sizes
+bench-kinds: BENCH = $(wildcard $(DATA)/kinds/*) --budgets 96 --sizes
 bench-sc09: BENCH = $(DATA)/bench/sc09 --budgets 16,64,1024 --sizes
 bench-music: BENCH = $(DATA)/bench/music --budgets 512 --sizes
 

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import ceil, prod
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from ardm_compress.boxes import tile_box
 from ardm_compress.data import Data
@@ -24,12 +24,12 @@ MAX_SECTIONS: Final = 20
 PROGRESSIVE: Final = 1 << 5  # beside the number of sections
 LARGEST_LATENT: Final = 127
 
-EXPLICIT_SCHEDULE: Final = 1 << 2
+SCHEDULED: Final = 1 << 2
 TILED: Final = 1 << 3
 SECTIONED: Final = 1 << 4
 STYLED: Final = 1 << 5
 LATENTS: Final = 1 << 6
-KNOWN_FLAGS: Final = 0b11 | EXPLICIT_SCHEDULE | TILED | SECTIONED | STYLED | LATENTS
+KNOWN_FLAGS: Final = 0b11 | SCHEDULED | TILED | SECTIONED | STYLED | LATENTS
 
 
 class Description(NamedTuple):
@@ -41,6 +41,9 @@ class Description(NamedTuple):
 
 
 PLAIN: Final = Description()
+
+
+Runs: TypeAlias = tuple[int, ...] | int | None  # of a schedule; of so many steps as planned; None: all 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +59,7 @@ class Header:
     style: int = 0  # of every tile's description
     mirror: int = 0
     latents: tuple[tuple[int, ...], ...] = ()  # of every tile; () if no tile has any
-    runs: tuple[int, ...] | None  # ranks per step, over the non-empty ranks of the first tile; None: one each
+    runs: Runs  # ranks per step, over the non-empty ranks of the first tile
     checksums: tuple[int, ...]  # CRC-32 of every tile's samples, tiles in raster order
     lengths: tuple[int, ...]  # bytes of every section with its CRC-32: all tiles' first sections, then their second
 
@@ -130,8 +133,11 @@ def _write_header(header: Header) -> bytes:
     if any(header.latents):
         flags |= LATENTS
         body += b"".join(write_varint(len(z)) + struct.pack(f"{len(z)}b", *z) for z in header.latents)
-    if header.runs and max(header.runs) > 1:
-        flags |= EXPLICIT_SCHEDULE
+    if isinstance(header.runs, int):
+        flags |= SCHEDULED
+        body += write_varint(0) + write_varint(header.runs)
+    elif header.runs and max(header.runs) > 1:
+        flags |= SCHEDULED
         runs = write_runs(header.runs)
         body += write_varint(len(runs)) + runs
     body += write_ends(header.checksums, header.lengths)
@@ -225,6 +231,11 @@ def read_runs(data: bytes, offset: int) -> tuple[int, ...]:
     return tuple(runs)
 
 
+def _read_schedule(reader: Reader) -> Runs:
+    length = reader.varint(0, 1 << 16, "the length of the schedule")
+    return read_runs(reader.take(length), reader.offset) if length else reader.varint(1, 1 << 16, "the number of steps")
+
+
 def _read_sections(reader: Reader) -> tuple[bool, int]:
     """Whether payloads are in reverse, and the number of sections."""
     start = reader.offset
@@ -269,10 +280,7 @@ def read_header(data: Data, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, in
     tiles = ceil(shape[0] / tile[0]) * ceil(shape[1] / tile[1])
     limits.check_tiles(tiles, *shape)
     latents = tuple(_read_latents(reader) for _ in range(tiles if flags & LATENTS else 0))
-    runs = None
-    if flags & EXPLICIT_SCHEDULE:
-        length = reader.varint(1, 1 << 16, "the length of the schedule")
-        runs = read_runs(reader.take(length), reader.offset)
+    runs = _read_schedule(reader) if flags & SCHEDULED else None
     checksums, lengths = reader.ends(tiles, tiles * sections, "a section's length")
     header = Header(
         shape=shape, channels=channels, model_id=model_id, tile=tile, sections=sections, progressive=progressive,

@@ -38,8 +38,9 @@ STEPS = (8, 4, 2, 1, 1)  # of the fit: each by one of so many positions, as the 
 LEAST = 64  # positions of a step
 PRIOR = 4.0  # nats at a latent of 1
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
-COMPARED, COMPARED_OF_LARGE = 512, 1024  # positions of a tile by which styles are compared
-LARGE = 1 << 14  # positions of a large one
+LARGE = 1 << 14  # positions of a tile of which styles are compared more closely
+TRIED, TRIED_OF_LARGE = 2, 3  # steps of the fit after which they are
+COMPARED, COMPARED_OF_LARGE = 512, 1024  # positions that they are compared by
 UNIT_BITS = 10  # 2**UNIT_BITS units are a bit
 LEAST_SHARE = 2.0**-24  # that the coder gives every value
 
@@ -178,7 +179,9 @@ def choose_styles(model: Model, samples: NDArray[np.uint8]) -> list[tuple[int, i
     sample = take_sample(model, np.concatenate([mirrored(samples, mirror) for mirror in mirrors]))
     choices = [Choice(mirrors.index(mirror) * len(samples) + i, style)
                for i in range(len(samples)) for style, mirror in tried]  # fmt: skip
-    units = sample.part(COMPARED if prod(samples.shape[1:3]) < LARGE else COMPARED_OF_LARGE).units(choices)
+    large = prod(samples.shape[1:3]) >= LARGE
+    steps, compared = (TRIED_OF_LARGE, COMPARED_OF_LARGE) if large else (TRIED, COMPARED)
+    units = sample.part(compared).units([_described(sample, choice, STEPS[:steps]) for choice in choices])
     found = []
     for start in range(0, len(units), len(tried)):
         own = units[start : start + len(tried)]
@@ -186,19 +189,19 @@ def choose_styles(model: Model, samples: NDArray[np.uint8]) -> list[tuple[int, i
     return found
 
 
-def _fitted(sample: Sample, tile: int, style: int) -> tuple[int, ...]:
-    """Latents that code a tile of a sample in fewer bits, by natural gradient steps.
+def _described(sample: Sample, choice: Choice, steps: Sequence[int] = STEPS) -> Choice:
+    """A choice with latents that code its tile in fewer bits, by natural gradient steps.
 
     Source: Amari 1998, with the empirical Fisher information of the positions.
     """
     fitted = np.zeros(sample.model.config.latents)
-    own, fixed = sample.of_tile(tile), 2 * PRIOR * np.eye(len(fitted))
-    for share in STEPS:
+    own, fixed = sample.of_tile(choice.tile), 2 * PRIOR * np.eye(len(fitted))
+    for share in steps if len(fitted) else ():
         part = own.part(max(LEAST, len(own.level) // share))
-        gradient, weight = part.gradient(style, _rounded(fitted)), part.weight.numpy()
+        gradient, weight = part.gradient(choice.style, _rounded(fitted)), part.weight.numpy()
         fisher = (gradient.T * weight) @ gradient + fixed
         fitted = fitted - np.linalg.solve(fisher, weight @ gradient + fixed @ fitted)
-    return tuple(np.trim_zeros(_rounded(fitted), "b"))
+    return choice._replace(latents=tuple(np.trim_zeros(_rounded(fitted), "b")))
 
 
 def _rounded(latents: NDArray[np.float64]) -> list[int]:
@@ -218,7 +221,7 @@ def describe_tiles(model: Model, samples: NDArray[np.uint8], styles: Sequence[tu
     turned = [mirrored(own, mirror) for own, (_, mirror) in zip(samples, styles, strict=True)]
     sample = take_sample(model, np.stack(turned))
     without = [Choice(tile, style) for tile, (style, _) in enumerate(styles)]
-    fitted = [choice._replace(latents=_fitted(sample, choice.tile, choice.style)) for choice in without]
+    fitted = [_described(sample, choice) for choice in without]
     units = zip(sample.units(without), sample.units(fitted), strict=True)
     return [
         each._replace(latents=choice.latents) if before - after > 8 * (1 + len(choice.latents)) << UNIT_BITS else each

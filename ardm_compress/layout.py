@@ -30,6 +30,7 @@ from ardm_compress.stored import stored_size
 
 if TYPE_CHECKING:
     from ardm_compress.ardm.order import Order
+    from ardm_compress.container import Runs
 
 DESCRIBED = Limits(pixels=MAX_SIDE**2, samples=MAX_FRAMES * MAX_CHANNELS)  # nothing is decoded
 SPREAD_PERIOD = 8  # of files of sound in the spread order
@@ -59,6 +60,19 @@ def tile_steps(
     skipped = (order.levels(first) - order.levels(shape)) * order.ranks_per_level
     edges = np.maximum(0, np.array([0, *firsts, order.ranks(first)]) - skipped).tolist()
     return list(pairwise(edges))
+
+
+def call_count(runs: Runs, order: Order, first: Sequence[int]) -> int:
+    """Steps of the first tile.
+
+    Raises:
+        FormatError: the schedule does not fit it.
+    """
+    if not isinstance(runs, int):
+        return len(tile_steps(runs, order, first, first))
+    if runs >= np.count_nonzero(order.sizes(first)):
+        raise FormatError("the schedule plans as many steps as the tile has ranks, or more", section="header")
+    return runs
 
 
 def make_sound_order(period_bits: int) -> Order:
@@ -99,7 +113,7 @@ def _describe_samples(data: Data, size: int) -> dict[str, object]:
         "bit_depth": 8,
         "model": model.name,
         "model_id": header.model_id.hex(),
-        "calls": len(tile_steps(header.runs, order, header.tile, header.tile)),
+        "calls": call_count(header.runs, order, header.tile),
         "tiles": prod(header.grid),
         "sections": header.sections,
         "progressive": header.progressive,

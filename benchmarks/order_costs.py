@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from overhead import bits
 
-from ardm_compress.ardm.costs import conditional_bits
+from ardm_compress.ardm.costs import conditional_costs
 from ardm_compress.ardm.order import Order, make_order
 from ardm_compress.ardm.schedule import Plan, Schedule, plan_all, table_from_conditional
 from ardm_compress.container import PLAIN
@@ -107,7 +107,7 @@ def plans(model: Model, order: Order, shape: tuple[int, int], planning: Measured
     The shipped model has measured its own order; others are measured on the pictures ``planning``.
     """
     if order.dyadic:
-        table, ranks = conditional_bits(order, shape, model.costs)
+        table, ranks = conditional_costs(order, shape, model.costs)
     else:
         falling = np.minimum.accumulate(np.where(_upper(order), planning.table(order), np.inf), 0)  # as for the other
         sizes, ranks = order.sizes(shape), np.arange(order.ranks_per_level)

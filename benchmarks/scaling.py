@@ -154,13 +154,13 @@ def table(title: str, head: str, rows: list[tuple[str, dict[str, float]]]) -> No
 def main(most: float, jobs: int) -> None:
     """Print the tables."""
     sizes = [size for size in (0.1, 0.4, 1, 4, 10, 25, 50) if size <= most]
-    table("Pixels, at 192 calls", "megapixels", [(f"{size:g}", row(size, 192, jobs)) for size in sizes])
-    calls = [(str(budget), row(0.4, budget, jobs)) for budget in (8, 32, 96, 192, 400)]
+    table("Pixels, at 96 calls", "megapixels", [(f"{size:g}", row(size, 96, jobs)) for size in sizes])
+    calls = [(str(budget), row(0.4, budget, jobs)) for budget in (8, 32, 96, 400)]
     table("Calls, 0.4 megapixels", "calls at most", calls)
-    threads = [(str(count), row(0.4, 192, count)) for count in sorted({1, jobs})]
-    table("Threads, 0.4 megapixels, 192 calls", "threads", threads)
+    threads = [(str(count), row(0.4, 96, count)) for count in sorted({1, jobs})]
+    table("Threads, 0.4 megapixels, 96 calls", "threads", threads)
     heads = "share of the time", "billions of operations/s", "of large products", "operations a pixel", "a byte moved"
-    lines("Products of an encode, 0.4 megapixels, 192 calls, all threads together", "threads", *heads)
+    lines("Products of an encode, 0.4 megapixels, 96 calls, all threads together", "threads", *heads)
     for name, told in threads:
         reached, most = told["operations"] / told["seconds"] / 1e9 * int(name), peak_products(int(name))
         share = told["seconds"] / told["encode"] / int(name)

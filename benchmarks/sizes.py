@@ -21,7 +21,7 @@ from ardm_compress.image.files import same_image
 from ardm_compress.sound.files import is_sound as is_recording
 
 FILE = Path(__file__).with_name("sizes.csv")
-BUDGETS = {"photo-160": (8, 192), "photo-32": (192,), "voice": (16, 512)}  # of the others the usual one
+BUDGETS = {"photo-160": (8, 96), "photo-32": (96,), "voice": (16, 512)}  # of the others the usual one
 TOLERANCE = 0.001
 
 

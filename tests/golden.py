@@ -137,12 +137,15 @@ LATER = {
     f"{OLDER_PICTURE}-photo-text": f"{OLDER_PICTURE}-photo-text-wrapped",
     f"{OLDER_PICTURE}-bmp": f"{OLDER_PICTURE}-bmp-wrapped",
     f"{SOUND}-silence": f"{SOUND}-silence-short",
-    # latents are fitted, and styles of large tiles compared, by integer products
+    # schedules are planned by the decoder, and latents fitted and styles compared by integer products
     **{
-        f"{NEWEST}-{name}": f"{NEWEST}-{name}-fitted"
-        for name in ("rgb-all-calls", "rgb-8-calls", "rgb-sections", "noise")
+        f"{NEWEST}-{name}": f"{NEWEST}-{name}-planned"
+        for name in ("rgb-sections", "rgb-all-calls", "gray", "noise", "rgb-8-calls", "one-row", "rgb-1-call")
     },
-    **{f"{PICTURE}-{name}": f"{PICTURE}-{name}-fitted" for name in ("rgba-photo", "photo-text", "progressive", "bmp")},
+    **{
+        f"{PICTURE}-{name}": f"{PICTURE}-{name}-planned"
+        for name in ("rgba-photo", "gray-alpha", "progressive", "photo-text", "bmp")
+    },
 }
 for golden in (GOLDEN, GOLDEN_PICTURES, GOLDEN_SOUND):
     golden |= {LATER[name]: golden[name] for name in LATER if name in golden}

@@ -7,6 +7,7 @@ from math import prod
 
 from ardm_compress.container import (
     Header,
+    Runs,
 )
 
 
@@ -20,7 +21,7 @@ def header_of(
     style: int = 0,
     mirror: int = 0,
     latents: tuple[tuple[int, ...], ...] = (),
-    runs: tuple[int, ...] | None = None,
+    runs: Runs = None,
     model_id: bytes = b"\x01\x02\x03\x04",
 ) -> Header:
     """A header for the payloads of ``payloads_of``."""

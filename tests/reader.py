@@ -67,6 +67,12 @@ def elias_gamma(data: bytes) -> list[int]:
     return runs
 
 
+def schedule(source: Bytes) -> list[int] | int:
+    """The runs, or the number of steps of a planned schedule."""
+    length = source.leb128(0, 1 << 16)
+    return elias_gamma(source.take(length)) if length else source.leb128(1, 1 << 16)
+
+
 def read_file(data: bytes) -> dict[str, Any]:
     """All fields of the header, and the payload of every stream in file order."""
     source = Bytes(data)
@@ -93,7 +99,7 @@ def read_file(data: bytes) -> dict[str, Any]:
     if any(128 in given or given[-1:] == [0] for given in latents) or (flags & 64 and not any(latents)):
         raise RefusedError("latents that are too large, or need not be given")
     latents = [[(latent + 128) % 256 - 128 for latent in given] for given in latents]
-    runs = elias_gamma(source.take(source.leb128(1, 1 << 16))) if flags & 4 else None
+    runs = schedule(source) if flags & 4 else None
     checksums = [source.number(4) for _ in range(tiles)]
     fields = {
         "height": height, "width": width, "channels": flags % 4 + 1, "model": model, "tile": tile,

@@ -233,6 +233,37 @@ def rank_map(height: int, width: int) -> Array:
     return ranks
 
 
+def planned(model: Model, first: tuple[int, int], steps: int) -> list[int]:
+    """Section 5.6: the runs of so many steps."""
+    same, coarser = model.tensors["costs.same"], model.tensors["costs.coarser"]
+    ranks, sizes = np.unique(rank_map(*first)[rank_map(*first) >= 0], return_counts=True)
+    n, levels = len(ranks), levels_of(*first)
+    if steps >= n:
+        raise RefusedError("more steps are planned than there are ranks")
+    level, within = levels - 1 - ranks // 48, ranks % 48
+    cost = np.zeros((n, n), np.int64)  # of coding j in a step that starts at i
+    for j in range(n):
+        row, least = min(level[j], len(same) - 1), np.inf
+        for i in range(j + 1):
+            up = min(level[i] - level[j] - 1, coarser.shape[1] - 1)
+            table = same[row] if level[i] == level[j] else coarser[row, up]
+            least = min(least, float(table[within[i], within[j]]))
+            whole = int(least * 4096 + 0.5)
+            cost[i, j] = sizes[j] * (whole + (whole // 256 if i < j else 0))
+    step = cost.cumsum(1)  # of ranks i .. k
+    best = [[(int(step[0, k]), 0) for k in range(n)]]  # of 1, 2, ... steps up to k: the cost, and where the last starts
+    for count in range(1, steps):
+        before = best[-1]
+        best.append(
+            [min(((before[i - 1][0] + int(step[i, k]), i) for i in range(count, k + 1)), default=(1 << 62, 0))
+             for k in range(n)]
+        )  # fmt: skip
+    edges = [n]
+    for row in reversed(best):
+        edges.append(row[edges[-1] - 1][1])
+    return [b - a for a, b in pairwise(reversed(edges))]
+
+
 def steps_of(first: tuple[int, int], shape: tuple[int, int], runs: list[int] | None) -> list[tuple[int, int]]:
     """Sections 5.4 and 5.5."""
     occupied = sorted(set(rank_map(*first)[rank_map(*first) >= 0].tolist()))
@@ -277,7 +308,8 @@ def decode_tile(model: Model, tile: int, shape: tuple[int, int], file: dict[str,
     ranks = rank_map(*shape)
     root = [16 * pop(0, ROOT) + pop(0, ROOT) for _ in range(channels)]
     samples[0, 0] = root
-    for step in steps_of(file["tile"], shape, file["runs"]):
+    runs = planned(model, file["tile"], file["runs"]) if isinstance(file["runs"], int) else file["runs"]
+    for step in steps_of(file["tile"], shape, runs):
         for level, positions in blocks_of(ranks, step):
             section = max(0, file["sections"] - 1 - level)
             inputs = make_inputs(model, *look(model, samples, ranks, level, positions, step[0]))

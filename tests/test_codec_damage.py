@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from conftest import header_of
 
@@ -14,6 +15,7 @@ from ardm_compress.exact.model import Model
 from ardm_compress.image import array
 from ardm_compress.media import Samples
 from ardm_compress.models import find_model
+from ardm_compress.plans import planned
 
 
 def rewritten(data: bytes, payloads: dict[int, bytes] | None = None, **changes: object) -> bytes:
@@ -88,17 +90,28 @@ def test_another_number_of_channels_does_not_decode(small_files: dict[str, bytes
         refused(rewritten(small_files["whole"], channels=channels))
 
 
-def test_another_schedule_does_not_decode(small_files: dict[str, bytes]) -> None:
-    runs = header_of(small_files["whole"]).runs
+def test_another_schedule_does_not_decode(small_files: dict[str, bytes], model: Model) -> None:
+    header = header_of(small_files["whole"])
+    assert header.runs == 3
+    runs = planned(model, header.tile, 3)
     assert runs is not None
-    assert len(runs) == 3
     for other in (
         (runs[0] + 1, runs[1] - 1, *runs[2:]),  # a boundary moved by one
         (*runs[:-1], runs[-1] + 1),  # a rank too many
         (sum(runs),),
         None,
+        2,
+        4,
+        sum(runs),  # planned, and as many as ranks
     ):
         refused(rewritten(small_files["whole"], runs=other))
+
+
+def test_a_planned_schedule_may_as_well_be_given(small_files: dict[str, bytes], model: Model) -> None:
+    header = header_of(small_files["whole"])
+    given = rewritten(small_files["whole"], runs=planned(model, header.tile, 3))
+    assert len(given) > len(small_files["whole"])
+    np.testing.assert_array_equal(api.decode(given), api.decode(small_files["whole"]))
 
 
 def test_another_model_is_unsupported(

@@ -17,11 +17,11 @@ from ardm_compress import container
 from ardm_compress.container import (
     CRC_BYTES,
     DEFAULT_LIMITS,
-    EXPLICIT_SCHEDULE,
     KNOWN_FLAGS,
     MAGIC,
     MAX_SIDE,
     MODEL_ID_BYTES,
+    SCHEDULED,
     SECTIONED,
     STYLED,
     TILED,
@@ -50,7 +50,8 @@ def read_file(data: bytes) -> tuple[Header, list[bytes]]:
 
 
 crcs = st.integers(0, 2**32 - 1)
-all_runs = st.none() | st.lists(st.integers(1, 2**20), min_size=1, max_size=40).filter(lambda r: max(r) > 1).map(tuple)
+given_runs = st.lists(st.integers(1, 2**20), min_size=1, max_size=40).filter(lambda r: max(r) > 1).map(tuple)
+all_runs = st.none() | st.integers(1, 1 << 16) | given_runs
 
 
 def with_lengths(header: Header, payloads: list[bytes]) -> Header:
@@ -273,9 +274,11 @@ def test_a_header_has_only_one_form() -> None:
         "longer height": (2, "8980800007" + rest),
         "long width": (2, "098700" + rest),
         "a tile as large as the image": (2 | TILED, "0907" + "01020304" + "0907" + rest[8:]),
-        "a step per rank": (2 | EXPLICIT_SCHEDULE, "0907" + "01020304" + "01" + "ff" + rest[8:]),
-        "no steps": (2 | EXPLICIT_SCHEDULE, "0907" + "01020304" + "01" + "00" + rest[8:]),
-        "a byte too many in the schedule": (2 | EXPLICIT_SCHEDULE, "0907" + "01020304" + "02" + "4000" + rest[8:]),
+        "a step per rank": (2 | SCHEDULED, "0907" + "01020304" + "01" + "ff" + rest[8:]),
+        "no steps": (2 | SCHEDULED, "0907" + "01020304" + "01" + "00" + rest[8:]),
+        "no planned steps": (2 | SCHEDULED, "0907" + "01020304" + "0000" + rest[8:]),
+        "too many planned steps": (2 | SCHEDULED, "0907" + "01020304" + "00818004" + rest[8:]),
+        "a byte too many in the schedule": (2 | SCHEDULED, "0907" + "01020304" + "02" + "4000" + rest[8:]),
         "style 0": (2 | STYLED, "0907" + "01020304" + "00" + rest[8:]),
         "style 128": (2 | STYLED, "0907" + "01020304" + "8001" + rest[8:]),
         "one section": (2 | SECTIONED, "0907" + "01020304" + "01" + rest[8:]),
@@ -283,7 +286,8 @@ def test_a_header_has_only_one_form() -> None:
         with pytest.raises(FormatError) as caught:
             read_file(one_section(flags, body))
         assert not isinstance(caught.value, ChecksumError)
-    assert read_file(one_section(2 | EXPLICIT_SCHEDULE, "0907" + "01020304" + "01" + "40" + rest[8:]))[0].runs == (2,)
+    assert read_file(one_section(2 | SCHEDULED, "0907" + "01020304" + "01" + "40" + rest[8:]))[0].runs == (2,)
+    assert read_file(one_section(2 | SCHEDULED, "0907" + "01020304" + "00" + "03" + rest[8:]))[0].runs == 3
 
 
 @pytest.mark.parametrize("runs", [None, (1, 1, 1)])

@@ -14,7 +14,7 @@ import pytest
 import reader
 import reference
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
@@ -27,7 +27,7 @@ from ardm_compress.audio.container import SoundHeader
 from ardm_compress.container import Header, write_file
 from ardm_compress.data import spool
 from ardm_compress.entropy import SymbolEncoder
-from ardm_compress.errors import ArdmError, LimitError
+from ardm_compress.errors import ArdmError, FormatError, LimitError
 from ardm_compress.exact import mixture, tables
 from ardm_compress.exact.model import Model, load_model, save_model
 from ardm_compress.image import container as image_container
@@ -40,6 +40,7 @@ from ardm_compress.models import ModelFile, find_model
 from ardm_compress.network import config as grids
 from ardm_compress.network.config import NetworkConfig
 from ardm_compress.network.defaults import sound_network
+from ardm_compress.plans import planned
 from ardm_compress.sound import wrapper as sound_wrapper
 from ardm_compress.stored import read_stored, stored
 
@@ -252,7 +253,11 @@ def files(draw: st.DrawFn) -> bytes:
     tiles = prod(ceil(side / part) for side, part in zip(shape, tile, strict=True))
     count = tiles * sections
     checksum = st.integers(0, (1 << 32) - 1)
-    runs = draw(st.none() | st.lists(st.integers(1, 1 << 40) | st.integers(1, 9), min_size=1, max_size=12).map(tuple))
+    runs = draw(
+        st.none()
+        | st.integers(1, 1 << 16)
+        | st.lists(st.integers(1, 1 << 40) | st.integers(1, 9), min_size=1, max_size=12).map(tuple)
+    )
     header = Header(
         shape=shape, channels=draw(st.sampled_from([1, 3])), model_id=draw(st.binary(min_size=4, max_size=4)),
         tile=tile, sections=sections, progressive=sections > 1 and draw(st.booleans()), runs=runs, lengths=(),
@@ -269,7 +274,7 @@ def package_reads(data: bytes) -> dict[str, object]:
     return {
         "height": header.shape[0], "width": header.shape[1], "channels": header.channels, "model": header.model_id,
         "tile": header.tile, "sections": header.sections, "reverse": header.progressive,
-        "runs": None if header.runs is None else list(header.runs),
+        "runs": list(header.runs) if isinstance(header.runs, tuple) else header.runs,
         "style": header.style, "mirror": header.mirror, "latents": [list(given) for given in header.latents],
         "checksums": list(header.checksums), "payloads": list(payloads),
     }  # fmt: skip
@@ -414,6 +419,22 @@ PICTURES = {
 
 def test_the_second_decoder_gives_the_known_answer(decoder: reference.Model) -> None:
     assert reference.known_answer(decoder) == decoder.known_answer
+
+
+@settings(max_examples=25)
+@given(small, st.data())
+def test_plans_are_those_of_section_5(
+    decoder: reference.Model, model: Model, shape: tuple[int, int], draw: st.DataObject
+) -> None:
+    ranks = int((model.order.sizes(shape) > 0).sum())
+    steps = draw.draw(st.integers(1, ranks + 1))
+    if steps < ranks:
+        assert list(planned(model, shape, steps) or ()) == reference.planned(decoder, shape, steps)
+        return
+    with pytest.raises(reader.RefusedError):
+        reference.planned(decoder, shape, steps)
+    with pytest.raises(FormatError, match="schedule"):
+        planned(model, shape, steps)
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -77,9 +77,10 @@ def test_describe_refuses_unknown_models_and_schedules_that_do_not_fit() -> None
     with pytest.raises(UnsupportedError, match="0badcafe"):
         describe(write_file(example(model_id=bytes.fromhex("0badcafe")), [b"x"]))
     right = expected_calls((9, 7))
-    for ranks in (right - 1, right + 1):
+    for runs in ((1, right - 2), (1, right), right, right + 1):
         with pytest.raises(FormatError, match="schedule"):
-            describe(write_file(example(runs=(1, ranks - 1)), [b"x"]))
+            describe(write_file(example(runs=runs), [b"x"]))
+    assert describe(write_file(example(runs=right - 1), [b"x"]))["calls"] == right - 1
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.data())

@@ -11,25 +11,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+UNIT_BITS = 12  # costs are integers, of which 2**UNIT_BITS are a bit
+ALWAYS_LOST = 256  # a rank loses one in so many bits, and what is measured, if it is not the first of its step
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ardm_compress.ardm.order import Order
 
 
-def conditional_bits(
+def conditional_costs(
     order: Order, shape: Sequence[int], costs: Mapping[str, NDArray[np.float32]]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Expected bits of every rank of a tile given that those before another are known.
+    """Expected cost, docs/format.md section 5.6, of every rank of a tile given that those before another are known.
 
     Args:
         order: the order the costs were measured for, n ranks per level.
         shape: of the tile.
         costs: ``same`` (levels, n, n): [l, t, j] for start t <= j; ``coarser`` (levels, d, n, n): [l, d, t, j] for a
-            start at rank t of level l + 1 + d.
+            start at rank t of level l + 1 + d; bits.
 
     Returns:
-        bits (m, m) upper triangular and the m ranks that are not empty, which it is indexed by.
+        (m, m) upper triangular, integers in units of 2**-UNIT_BITS bits, which sums in any order leave exact, and the
+        m ranks that are not empty, which it is indexed by.
     """
     sizes = order.sizes(shape)
     ranks = np.flatnonzero(sizes)
@@ -40,11 +44,14 @@ def conditional_bits(
     same, coarser = costs["same"], costs["coarser"]
     row = np.minimum(level[rank], len(same) - 1)
     depth = np.clip(level[start] - level[rank] - 1, 0, coarser.shape[1] - 1)
-    bits = np.where(
+    bits: NDArray[np.float32] = np.where(
         level[start] == level[rank],
         same[row, within[start], within[rank]],
         coarser[row, depth, within[start], within[rank]],
     )
     # Knowing more cannot cost more; where it seems to, the measurement was noisy.
-    falling = np.minimum.accumulate(np.where(start <= rank, bits, np.inf), axis=0)
-    return np.where(start <= rank, falling * sizes[ranks][rank], 0.0), ranks
+    falling = np.minimum.accumulate(np.where(start <= rank, bits.astype(np.float64), np.inf), axis=0)
+    units = np.floor(np.where(start <= rank, falling, 0.0) * (1 << UNIT_BITS) + 0.5)
+    # Where the measurement finds no loss at all, noise would choose among steps.
+    units += np.floor(units / ALWAYS_LOST) * (start < rank)
+    return units * sizes[ranks][rank], ranks

@@ -18,12 +18,12 @@ class Preset(NamedTuple):
 DEFAULT: Final = 7
 PRESETS: Final = {
     1: Preset(8, 8),
-    2: Preset(16, 16),
-    3: Preset(32, 32),
-    4: Preset(64, 64),
-    5: Preset(96, 128),
-    6: Preset(128, 256),
-    7: Preset(192, 512),
-    8: Preset(256, 1024),
+    2: Preset(12, 16),
+    3: Preset(16, 32),
+    4: Preset(24, 64),
+    5: Preset(32, 128),
+    6: Preset(64, 256),
+    7: Preset(96, 512),
+    8: Preset(192, 1024),
     9: Preset(1 << 20, 2048, AUTO),  # of images all ranks, which are some hundred
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ardm_compress.bench.base import Coder
     from ardm_compress.bench.measure import LeftOut, Result
 
-IMAGES: Final = (16, 64, 192, None)  # network calls; None: all that there are
+IMAGES: Final = (16, 32, 96, None)  # network calls; None: all that there are
 SOUNDS: Final = (16, 64, 512)
 
 
@@ -47,7 +47,7 @@ def _published(_ctx: click.Context, _param: click.Parameter, values: tuple[str, 
     "--budgets",
     metavar="N,...",
     callback=_budgets,
-    help="Network calls; max is all. Default: 16,64,192,max for images and 16,64,512 for sound.",
+    help="Network calls; max is all. Default: 16,32,96,max for images and 16,64,512 for sound.",
 )
 @click.option("--files", "most", type=click.IntRange(min=1), metavar="N", help="Take N files of each DIR.")
 @click.option("--every", type=click.IntRange(min=1), default=1, metavar="N", help="Take every Nth file, by name.")

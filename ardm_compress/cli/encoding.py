@@ -56,4 +56,3 @@ def encode(files: tuple[str, ...], quiet: bool, verbose: bool, **given: Any) -> 
         find_model(how.model)  # if there is none of that name, that is said once, not of every file
     lines = told_lines(how, jobs, verbose)
     run(encode_group, how, jobs, label="encode", quiet=quiet, lines=lines, each=told_dry(how))
-

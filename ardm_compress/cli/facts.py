@@ -17,7 +17,7 @@ from ardm_compress.cli.options import FILES, MODEL, SELECTION, options
 from ardm_compress.errors import ModelError
 
 if TYPE_CHECKING:
-    from ardm_compress.image.array import PlanRow
+    from ardm_compress.plans import PlanRow
 
 
 @main.command(short_help="Describe compressed files.")

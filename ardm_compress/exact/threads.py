@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
@@ -18,7 +19,8 @@ if threads():
 
 
 @cache
-def _pool(count: int) -> ThreadPoolExecutor:
+def _pool(count: int, _process: int) -> ThreadPoolExecutor:
+    """Of a process: a forked one inherits the object, but not its threads."""
     return ThreadPoolExecutor(count, "ardm-compress", initializer=partial(torch.set_num_threads, 1))
 
 
@@ -27,4 +29,4 @@ def mapped(work: Callable[..., Result], first: Sequence[Any], *others: Sequence[
     count = threads() or torch.get_num_threads()
     if count == 1 or len(first) == 1:
         return list(map(work, first, *others))
-    return list(_pool(count).map(work, first, *others))
+    return list(_pool(count, os.getpid()).map(work, first, *others))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from ardm_compress import codec
-from ardm_compress.ardm.costs import conditional_bits
-from ardm_compress.ardm.schedule import plan_all, plan_steps, table_from_conditional
+from ardm_compress import codec, plans
 from ardm_compress.boxes import Region, box_shape, paste, region_box, scaled, shared, tile_box
 from ardm_compress.container import (
     MAX_SIDE,
@@ -26,7 +24,7 @@ from ardm_compress.container import (
 from ardm_compress.describe import choose_styles, describe_tiles
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.image.tiling import SECTIONS, TILE, check_level, tile_side
-from ardm_compress.layout import tile_steps
+from ardm_compress.layout import call_count, tile_steps
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.loading import model_of
 from ardm_compress.models import AUTO, ModelFile, candidates, find_model, model_of_file
@@ -41,19 +39,11 @@ if TYPE_CHECKING:
     from ardm_compress.data import Data
     from ardm_compress.exact.model import Model
 
-DEFAULT_BUDGET: Final = 192  # network calls
+DEFAULT_BUDGET: Final = 96  # network calls, from which more gain next to nothing
 SECTIONED_FROM: Final = 1 << 14  # positions of a tile from which its stream is cut by level
 SHARED_FROM: Final = 1 << 17  # pixels of a tile from which other processes, which take seconds to start, are worth it
 ESTIMATE_BUDGET: Final = 16  # network calls
 TRIED: Final = 192  # side of the part of an image by which a model is chosen
-
-
-class PlanRow(NamedTuple):
-    """What a budget is expected to give."""
-
-    budget: int  # network calls
-    bits_per_sample: float
-    steps_per_level: tuple[int, ...]  # coarsest level first; a step counts where it starts
 
 
 class CodedTile(NamedTuple):
@@ -111,8 +101,9 @@ def encode(
         header = replace(header, style=style, mirror=mirror)
     jobs = _jobs(jobs, limits, header.tile, samples.nbytes, tiles)
     count = Counter(progress, _calls(header, coder))
+    tile_of = _numbered(header, entry, coder)
     tasks = (
-        (_tile_of(header, entry, coder, index), samples[header.tile_box(index)], header.sections, describe,
+        (tile_of(index), samples[header.tile_box(index)], header.sections, describe,
          count.inside(jobs))
         for index in range(tiles)
     )  # fmt: skip
@@ -163,8 +154,9 @@ def decode(
     sections = max(1, header.sections - level)  # that hold it
     jobs = _jobs(jobs, limits, header.tile, samples.nbytes, len(touched))
     count = Counter(progress, _calls(header, coder) // tiles * len(touched))
+    tile_of = _numbered(header, entry, coder)
     tasks = (
-        (_tile_of(header, entry, coder, index), [payloads[index + tiles * section] for section in range(sections)],
+        (tile_of(index), [payloads[index + tiles * section] for section in range(sections)],
          header.sections, level, count.inside(jobs))
         for index in touched
     )  # fmt: skip
@@ -197,9 +189,9 @@ def salvage(
     limits.check_memory(prod(header.shape) * header.channels)
     samples = np.empty((*header.shape, header.channels), np.uint8)
     tiles, inexact = prod(header.grid), []
-    count = Counter(progress, _calls(header, coder))
+    count, tile_of = Counter(progress, _calls(header, coder)), _numbered(header, entry, coder)
     for index in range(tiles):
-        coded = _tile_of(header, entry, coder, index)
+        coded = tile_of(index)
         sources = list(_sources(payloads, index, tiles, header.progressive))
         part = codec.draw_tile(coder, coded.shape, coded.channels, coded.steps, sources, count.one, coded.description)
         samples[header.tile_box(index)] = part
@@ -212,28 +204,13 @@ def estimate(samples: NDArray[np.uint8], model: str) -> int:
     """About how many bytes the model takes for a small image: in few steps, and without telling it what it is like."""
     coder = model_of(find_model("photo" if model == AUTO else model), 2)
     shape = samples.shape[:2]
-    runs = _plan_runs(coder, (shape[0], shape[1]), ESTIMATE_BUDGET)
-    steps = tile_steps(runs, coder.order, shape, shape)
+    steps = planned_steps(coder, (shape[0], shape[1]), ESTIMATE_BUDGET)
     return sum(map(len, codec.encode_tile(coder, samples, steps, 1, ignored)))
 
 
-def plan(model: str, shape: tuple[int, int]) -> list[PlanRow]:
+def plan(model: str, shape: tuple[int, int]) -> list[plans.PlanRow]:
     """What every budget from 1 to the maximum is expected to give for an image of ``shape`` (rows, columns)."""
-    coder = model_of(find_model(model), 2)
-    tile = tile_side(shape[0], TILE), tile_side(shape[1], TILE)
-    bits, ranks = conditional_bits(coder.order, tile, coder.costs)
-    if not len(ranks):
-        return []
-    plans = plan_all(table_from_conditional(bits))
-    levels = coder.order.levels(tile)
-    samples = prod(tile) * coder.config.channels
-    root = coder.config.bit_depth * coder.config.channels
-    rows = []
-    for budget in range(1, len(ranks) + 1):
-        starts = ranks[list(plans.schedule(budget).starts)] // coder.order.ranks_per_level
-        per_level = tuple(np.bincount(starts, minlength=levels).tolist())
-        rows.append(PlanRow(budget, (plans.cost(budget) + root) / samples, per_level))
-    return rows
+    return plans.plan(model_of(find_model(model), 2), (tile_side(shape[0], TILE), tile_side(shape[1], TILE)))
 
 
 def check_kind(samples: NDArray[np.uint8]) -> None:
@@ -260,13 +237,13 @@ def new_header(coder: Model, shape: tuple[int, int], channels: int, budget: int)
     sections = SECTIONS if prod(tile) >= SECTIONED_FROM else 1
     return Header(
         shape=shape, channels=channels, model_id=coder.model_id, tile=tile, sections=sections,
-        progressive=sections > 1, runs=_plan_runs(coder, tile, budget), checksums=(), lengths=(),
+        progressive=sections > 1, runs=plans.schedule(coder, tile, budget), checksums=(), lengths=(),
     )  # fmt: skip
 
 
 def planned_steps(coder: Model, shape: tuple[int, int], budget: int) -> Steps:
     """First and stop rank of every step of a tile, of at most ``budget`` steps."""
-    return tile_steps(_plan_runs(coder, shape, budget), coder.order, shape, shape)
+    return plans.steps(coder, plans.schedule(coder, shape, budget), shape, shape)
 
 
 def _jobs(wanted: int, limits: Limits, tile: tuple[int, int], samples: int, tiles: int) -> int:
@@ -315,10 +292,16 @@ def _sources(payloads: Payloads, index: int, tiles: int, progressive: bool) -> I
             yield Partial(bytes(missing) + payload[::-1] if progressive else payload, missing)
 
 
-def _tile_of(header: Header, entry: ModelFile, coder: Model, index: int) -> CodedTile:
-    shape = box_shape(header.tile_box(index))
-    steps = tile_steps(header.runs, coder.order, header.tile, shape)
-    return CodedTile(entry, shape, header.channels, steps, header.progressive, header.description(index))
+def _numbered(header: Header, entry: ModelFile, coder: Model) -> Callable[[int], CodedTile]:
+    """What gives the tiles of a file by their numbers."""
+    runs = plans.planned(coder, header.tile, header.runs)
+
+    def tile_of(index: int) -> CodedTile:
+        shape = box_shape(header.tile_box(index))
+        steps = tile_steps(runs, coder.order, header.tile, shape)
+        return CodedTile(entry, shape, header.channels, steps, header.progressive, header.description(index))
+
+    return tile_of
 
 
 def model_of_header(header: Header) -> tuple[ModelFile, Model]:
@@ -350,14 +333,6 @@ def check_channels(channels: int, coder: Model) -> None:
         raise UnsupportedError(f"the image has {channels} channels, its model only {coder.config.channels}")
 
 
-def _plan_runs(coder: Model, tile: tuple[int, int], budget: int) -> tuple[int, ...] | None:
-    """Non-empty ranks per step; None if every rank has a step of its own."""
-    bits, ranks = conditional_bits(coder.order, tile, coder.costs)
-    if budget >= len(ranks):
-        return None
-    return tuple(stop - first for first, stop in plan_steps(table_from_conditional(bits), budget))
-
-
 def _calls(header: Header, coder: Model) -> int:
     """Network calls of a whole file."""
-    return prod(header.grid) * len(tile_steps(header.runs, coder.order, header.tile, header.tile))
+    return prod(header.grid) * call_count(header.runs, coder.order, header.tile)

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
-from ardm_compress import codec
+from ardm_compress import codec, plans
 from ardm_compress.container import PLAIN, Header, read_file, sample_checksum, write_file
 from ardm_compress.describe import choose_styles, describe_tiles
 from ardm_compress.entropy import SymbolDecoder
 from ardm_compress.errors import ArdmError
 from ardm_compress.image.array import SECTIONED_FROM, check_channels, given_budget, model_of_header, new_header
 from ardm_compress.image.tiling import TILE
-from ardm_compress.layout import tile_steps
 from ardm_compress.limits import Limits
 from ardm_compress.loading import model_of
 from ardm_compress.models import find_model
@@ -68,7 +67,7 @@ def encode_together(
     coder, shape = model_of(find_model(model), 2), (samples.shape[1], samples.shape[2])
     check_channels(samples.shape[3], coder)
     header = new_header(coder, shape, samples.shape[3], given_budget(budget))
-    steps = tile_steps(header.runs, coder.order, shape, shape)
+    steps = plans.steps(coder, header.runs, shape, shape)
     descriptions = [PLAIN] * len(samples)
     if describe:
         descriptions = describe_tiles(coder, samples, choose_styles(coder, samples))
@@ -122,7 +121,7 @@ def _decode_alike(headers: Sequence[Header], payloads: Sequence[bytes]) -> Itera
     """The samples of images whose headers differ in descriptions and checksums only; None of damaged ones."""
     header, source = headers[0], Coded(*payloads)
     _, coder = model_of_header(header)
-    steps = tile_steps(header.runs, coder.order, header.tile, header.shape)
+    steps = plans.steps(coder, header.runs, header.tile, header.shape)
     descriptions = [own.description(0) for own in headers]
     drawn = codec.draw_tiles(coder, header.shape, header.channels, steps, [source], ignored, descriptions)
     for own, samples, decoder in zip(headers, drawn, source.decoders, strict=True):

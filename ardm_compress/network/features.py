@@ -63,7 +63,6 @@ class FeatureMaker:
         bucket = torch.bucketize(scale.squeeze(1), self._thresholds, right=True)
         return Features(inputs, bucket, reference, scale)
 
-
     def gather(self, samples: Tensor, ranks: Tensor, at: Tensor, first: int, offsets: Tensor) -> Features:
         """What is known around positions of flattened samples.
 

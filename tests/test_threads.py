@@ -1,0 +1,80 @@
+"""Threads and compiled functions: where they may be, and where they may not."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+
+import numba
+import pytest
+import torch
+
+from ardm_compress import parallel
+from ardm_compress.compiling import compiled
+from ardm_compress.exact.threads import mapped
+
+
+def doubled(x: int) -> int:
+    return 2 * x
+
+
+def threads_inside(_: int) -> int:
+    return torch.get_num_threads()
+
+
+@pytest.fixture
+def three(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "_threads", 3)
+
+
+@pytest.mark.usefixtures("three")
+def test_batches_come_back_in_order_and_each_thread_has_one_of_torchs() -> None:
+    assert mapped(doubled, range(50)) == [2 * x for x in range(50)]
+    assert mapped(lambda a, b: a - b, [5, 6], [1, 9]) == [4, -3]
+    assert mapped(threads_inside, range(8)) == [1] * 8
+
+
+@pytest.mark.usefixtures("three")
+def test_an_error_in_a_thread_is_the_callers() -> None:
+    def fails(x: int) -> int:
+        raise MemoryError if x == 7 else ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        mapped(fails, range(9))
+    assert mapped(doubled, range(9)) == [2 * x for x in range(9)]
+
+
+def forked(answers: multiprocessing.Queue[list[int]]) -> None:
+    answers.put(mapped(doubled, range(9)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are not forked there")
+@pytest.mark.usefixtures("three")
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    mapped(doubled, range(9))
+    context = multiprocessing.get_context("fork")
+    answers: multiprocessing.Queue[list[int]] = context.Queue()
+    child = context.Process(target=forked, args=(answers,))
+    child.start()
+    try:
+        assert answers.get(timeout=60) == [2 * x for x in range(9)]
+    finally:
+        child.kill()
+
+
+@pytest.mark.parametrize(("told", "count"), [(None, 5), ("2", 2), ("2,1", 5), ("", 5)])
+def test_the_environment_has_the_last_word(monkeypatch: pytest.MonkeyPatch, told: str | None, count: int) -> None:
+    monkeypatch.setattr(parallel, "_threads", 0)
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    if told is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", told)
+    parallel.use_processors(5)
+    assert parallel.threads() == count
+    assert torch.get_num_threads() == 1
+
+
+def test_compiled_functions_need_no_place_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numba.core.caching.CacheImpl, "_locator_classes", [])
+    with pytest.raises(RuntimeError, match="cannot cache"):
+        numba.njit(cache=True)(doubled)
+    assert compiled(doubled)(21) == 42
