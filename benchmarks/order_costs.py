@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from overhead import bits
 
-from ardm_compress.ardm.costs import conditional_costs
+from ardm_compress.ardm.costs import conditional_costs, whole_units
 from ardm_compress.ardm.order import Order, make_order
 from ardm_compress.ardm.schedule import Plan, Schedule, plan_all, table_from_conditional
 from ardm_compress.container import PLAIN
@@ -109,9 +109,8 @@ def plans(model: Model, order: Order, shape: tuple[int, int], planning: Measured
     if order.dyadic:
         table, ranks = conditional_costs(order, shape, model.costs)
     else:
-        falling = np.minimum.accumulate(np.where(_upper(order), planning.table(order), np.inf), 0)  # as for the other
-        sizes, ranks = order.sizes(shape), np.arange(order.ranks_per_level)
-        table = np.where(_upper(order), falling, 0) * sizes
+        ranks = np.arange(order.ranks_per_level)
+        table = whole_units(planning.table(order)) * order.sizes(shape)
     return plan_all(table_from_conditional(table)), ranks
 
 
@@ -145,7 +144,3 @@ def even_positions(sizes: NDArray[np.int64], budget: int) -> Schedule:
 def order_of(name: str) -> Order:
     """An order of images."""
     return make_order(name, axes=2, period=PERIOD)
-
-
-def _upper(order: Order) -> NDArray[np.bool_]:
-    return np.triu(np.ones((order.ranks_per_level,) * 2, np.bool_))

@@ -7,7 +7,7 @@ step that codes it started at another rank of the same level (``same``), or 1, 2
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,9 +49,15 @@ def conditional_costs(
         same[row, within[start], within[rank]],
         coarser[row, depth, within[start], within[rank]],
     )
+    return whole_units(bits) * sizes[ranks], ranks
+
+
+def whole_units(bits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Measured bits [start, rank], (m, m), of which those below the diagonal are not read, as integer costs."""
+    start, rank = np.indices(bits.shape)
     # Knowing more cannot cost more; where it seems to, the measurement was noisy.
     falling = np.minimum.accumulate(np.where(start <= rank, bits.astype(np.float64), np.inf), axis=0)
     units = np.floor(np.where(start <= rank, falling, 0.0) * (1 << UNIT_BITS) + 0.5)
     # Where the measurement finds no loss at all, noise would choose among steps.
-    units += np.floor(units / ALWAYS_LOST) * (start < rank)
-    return units * sizes[ranks][rank], ranks
+    found: NDArray[np.float64] = units + np.floor(units / ALWAYS_LOST) * (start < rank)
+    return found
