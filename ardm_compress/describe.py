@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from ardm_compress.container import LARGEST_LATENT, PLAIN, Description
 from ardm_compress.exact.mixture import boundaries
+from ardm_compress.exact.threads import mapped
 from ardm_compress.network.config import INPUT_STEP
 from ardm_compress.network.features import Features
 from ardm_compress.network.styles import COSITED
@@ -181,7 +183,8 @@ def choose_styles(model: Model, samples: NDArray[np.uint8]) -> list[tuple[int, i
                for i in range(len(samples)) for style, mirror in tried]  # fmt: skip
     large = prod(samples.shape[1:3]) >= LARGE
     steps, compared = (TRIED_OF_LARGE, COMPARED_OF_LARGE) if large else (TRIED, COMPARED)
-    units = sample.part(compared).units([_described(sample, choice, STEPS[:steps]) for choice in choices])
+    described = mapped(partial(_described, sample, steps=STEPS[:steps]), choices)
+    units = sample.part(compared).units(described)
     found = []
     for start in range(0, len(units), len(tried)):
         own = units[start : start + len(tried)]
@@ -221,7 +224,7 @@ def describe_tiles(model: Model, samples: NDArray[np.uint8], styles: Sequence[tu
     turned = [mirrored(own, mirror) for own, (_, mirror) in zip(samples, styles, strict=True)]
     sample = take_sample(model, np.stack(turned))
     without = [Choice(tile, style) for tile, (style, _) in enumerate(styles)]
-    fitted = [_described(sample, choice) for choice in without]
+    fitted = mapped(partial(_described, sample), without)
     units = zip(sample.units(without), sample.units(fitted), strict=True)
     return [
         each._replace(latents=choice.latents) if before - after > 8 * (1 + len(choice.latents)) << UNIT_BITS else each

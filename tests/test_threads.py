@@ -35,6 +35,14 @@ def test_batches_come_back_in_order_and_each_thread_has_one_of_torchs() -> None:
 
 
 @pytest.mark.usefixtures("three")
+def test_threads_do_not_wait_for_others_of_their_pool() -> None:
+    def several(x: int) -> list[int]:
+        return mapped(doubled, range(x, x + 3))
+
+    assert mapped(several, range(9)) == [[2 * x, 2 * x + 2, 2 * x + 4] for x in range(9)]
+
+
+@pytest.mark.usefixtures("three")
 def test_an_error_in_a_thread_is_the_callers() -> None:
     def fails(x: int) -> int:
         raise MemoryError if x == 7 else ZeroDivisionError

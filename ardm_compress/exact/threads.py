@@ -1,11 +1,12 @@
-"""Batches of positions by threads, of which torch's operations take one each. Imports torch."""
+"""Batches of positions, or tiles, by threads, of which torch's operations take one each. Imports torch."""
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import cache
 from typing import Any, TypeVar
 
 import torch
@@ -14,19 +15,26 @@ from ardm_compress.parallel import threads
 
 Result = TypeVar("Result")
 
+_here = threading.local()  # whether this thread is one of a pool
+
 if threads():
     torch.set_num_threads(1)
+
+
+def _begin() -> None:
+    torch.set_num_threads(1)
+    _here.pooled = True
 
 
 @cache
 def _pool(count: int, _process: int) -> ThreadPoolExecutor:
     """Of a process: a forked one inherits the object, but not its threads."""
-    return ThreadPoolExecutor(count, "ardm-compress", initializer=partial(torch.set_num_threads, 1))
+    return ThreadPoolExecutor(count, "ardm-compress", initializer=_begin)
 
 
 def mapped(work: Callable[..., Result], first: Sequence[Any], *others: Sequence[Any]) -> list[Result]:
-    """What ``work`` makes of the batches, in their order."""
-    count = threads() or torch.get_num_threads()
+    """What ``work`` makes of the batches, in their order; by this thread alone if it is one of several."""
+    count = 1 if getattr(_here, "pooled", False) else threads() or torch.get_num_threads()
     if count == 1 or len(first) == 1:
         return list(map(work, first, *others))
     return list(_pool(count, os.getpid()).map(work, first, *others))
