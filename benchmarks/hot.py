@@ -19,7 +19,7 @@ from corpus import corpus, integers, voice, wav
 
 from ardm_compress import api
 from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
-from ardm_compress.exact.mixture import boundaries, cumulative, frequencies
+from ardm_compress.exact.mixture import Children
 from ardm_compress.exact.model import load_model
 from ardm_compress.exact.products import IntegerLinear
 from ardm_compress.exact.products import Path as Products
@@ -35,10 +35,12 @@ def model() -> Any:
 
 
 @pytest.fixture(scope="module")
-def around(model: Any) -> tuple[torch.Tensor, torch.Tensor]:
+def around(model: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, int, torch.Tensor]:
+    """Windows side by side, half of their positions known."""
     window = len(model.config.offsets)
-    values = torch.from_numpy(integers(ROWS * window * 3).reshape(ROWS, window, 3) + 128).to(torch.uint8)
-    return values, torch.from_numpy(integers(ROWS * window).reshape(ROWS, window) > 0)
+    samples = torch.from_numpy(integers(ROWS * window * 3).reshape(-1, 3) + 128).to(torch.uint8)
+    ranks = torch.from_numpy((integers(ROWS * window) > 0).astype(np.int32))
+    return samples, ranks, torch.arange(ROWS) * window, 1, torch.arange(window)
 
 
 @pytest.mark.parametrize("path", list(Products), ids=lambda path: path.value)
@@ -48,21 +50,25 @@ def test_products(benchmark: Any, path: Products) -> None:
     benchmark(layer, torch.from_numpy(integers(ROWS * 192).reshape(ROWS, 192)).float())
 
 
-def test_features(benchmark: Any, model: Any, around: tuple[torch.Tensor, torch.Tensor]) -> None:
-    benchmark(model.features, *around)
+def test_features(benchmark: Any, model: Any, around: tuple[Any, ...]) -> None:
+    benchmark(model.features.gather, *around)
 
 
-def test_hidden(benchmark: Any, model: Any, around: tuple[torch.Tensor, torch.Tensor]) -> None:
-    features, picture = model.features(*around), model.network.described(0, (0,))
+def test_hidden(benchmark: Any, model: Any, around: tuple[Any, ...]) -> None:
+    features, picture = model.features.gather(*around), model.network.described(0, (0,))
     benchmark(model.network.hidden, features, 0, picture)
 
 
-def test_frequencies(benchmark: Any, model: Any, around: tuple[torch.Tensor, torch.Tensor]) -> None:
-    features = model.features(*around)
+def test_frequencies(benchmark: Any, model: Any, around: tuple[Any, ...]) -> None:
+    features = model.features.gather(*around)
     hidden = model.network.hidden(features, 0, model.network.described(0, (0,)))
     parameters = model.network.start(hidden, features.scale).parameters(features.reference[:, 0])
-    edges = boundaries(torch.arange(0, 257, 16).unsqueeze(0), 256)
-    benchmark(lambda: frequencies(cumulative(parameters, edges, model.network.nodes)))
+    benchmark(model.network.frequencies, parameters, Children(torch.zeros(1, dtype=torch.int64), 16, 16, 256))
+
+
+def test_gradient(benchmark: Any, model: Any, around: tuple[Any, ...]) -> None:
+    features, level = model.features.gather(*around), torch.zeros(ROWS, dtype=torch.int64)
+    benchmark(model.picture_gradient, features, level, model.network.described(0, (0,)), around[0][:ROWS], 3)
 
 
 @pytest.fixture(scope="module")
