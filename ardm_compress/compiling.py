@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numba
@@ -14,7 +15,14 @@ def compiled(function: Function) -> Function:
     """A function as machine code, kept for the next process where there is a place for that."""
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     try:
-        made: Function = numba.njit(cache=True, **options)(function)
+        made: Any = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # neither the package's folder nor the user's can be written to
-        made = numba.njit(**options)(function)
-    return made
+        return numba.njit(**options)(function)  # type: ignore[no-any-return]
+    save = made._cache.save_overload
+
+    def saved(*arguments: Any) -> None:
+        with suppress(OSError):  # there is no room, or the folder is gone
+            save(*arguments)
+
+    made._cache.save_overload = saved
+    return made  # type: ignore[no-any-return]

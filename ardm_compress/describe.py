@@ -29,6 +29,7 @@ from ardm_compress.tile import BATCH, Tiles, groups, mirrored, replicated
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ardm_compress.exact.gradient import PictureGradient
     from ardm_compress.exact.model import Model
 
 LEVELS = 3  # the finest, from which positions are sampled
@@ -92,7 +93,7 @@ class Sample:
         for batch in torch.split(torch.arange(len(choices) * count), BATCH):
             choice, at = batch // count, batch % count
             rows = first[choice] + at
-            features = Features(*(each.index_select(0, rows) for each in self.features))
+            features = Features(*(each.index_select(0, rows).to(network.device) for each in self.features))
             hidden = network.hidden(features, self.level[at], pictures[choice])
             units.append(self._units(hidden, features, self.target[rows]))
         weight = (self.weight * (1 << UNIT_BITS)).round().to(torch.int64)
@@ -107,16 +108,10 @@ class Sample:
             value = target[:, channel].to(torch.int64)
             edges = torch.stack([value, value + 1, torch.zeros_like(value), torch.full_like(value, values)], 1)
             parameters = mixtures.parameters(features.reference[:, channel])
-            cdf = network.cumulative(parameters, boundaries(edges, values)).to(torch.float64)
+            cdf = network.cumulative(parameters, boundaries(edges, values).to(network.device)).cpu().to(torch.float64)
             total += _units_of((cdf[:, 1] - cdf[:, 0]) / (cdf[:, 3] - cdf[:, 2]))
-            mixtures.observe(value)
+            mixtures.observe(value.to(network.device))
         return total
-
-    def gradient(self, style: int, latents: Sequence[int]) -> NDArray[np.float64]:
-        """Gradients (n, the model's latents) of what each of a single tile's positions takes, in nats."""
-        features = Features(*(each.cpu() for each in self.features))
-        picture = self.model.network.described(style, latents).cpu()
-        return self.model.picture_gradient(features, self.level, picture, self.target, self.channels)
 
 
 def _units_of(share: Tensor) -> Tensor:
@@ -150,7 +145,7 @@ def take_sample(model: Model, samples: NDArray[np.uint8]) -> Sample:
         by_tile = [part.view(len(tiles), -1, *part.shape[1:]) for part in parts]
         return torch.cat(by_tile, 1).flatten(0, 1)
 
-    inputs = Features(*(joined(parts) for parts in zip(*features, strict=True)))
+    inputs = Features(*(joined(parts).cpu() for parts in zip(*features, strict=True)))
     return Sample(model, inputs, joined(targets), torch.cat(levels), torch.cat(weights).double(), samples.shape[-1])
 
 
@@ -183,8 +178,7 @@ def choose_styles(model: Model, samples: NDArray[np.uint8]) -> list[tuple[int, i
                for i in range(len(samples)) for style, mirror in tried]  # fmt: skip
     large = prod(samples.shape[1:3]) >= LARGE
     steps, compared = (TRIED_OF_LARGE, COMPARED_OF_LARGE) if large else (TRIED, COMPARED)
-    described = mapped(partial(_described, sample, steps=STEPS[:steps]), choices)
-    units = sample.part(compared).units(described)
+    units = sample.part(compared).units(_all_described(sample, choices, STEPS[:steps]))
     found = []
     for start in range(0, len(units), len(tried)):
         own = units[start : start + len(tried)]
@@ -192,24 +186,33 @@ def choose_styles(model: Model, samples: NDArray[np.uint8]) -> list[tuple[int, i
     return found
 
 
-def _described(sample: Sample, choice: Choice, steps: Sequence[int] = STEPS) -> Choice:
-    """A choice with latents that code its tile in fewer bits, by natural gradient steps.
+def _all_described(sample: Sample, choices: Sequence[Choice], steps: Sequence[int]) -> Sequence[Choice]:
+    """Choices with latents that code their tiles in fewer bits."""
+    if not sample.model.config.latents:
+        return choices
+    gradient = sample.model.picture_gradient  # made here once, not by every thread
+    return mapped(partial(_described, sample, gradient, steps), choices)
+
+
+def _described(sample: Sample, gradient_of: PictureGradient, steps: Sequence[int], choice: Choice) -> Choice:
+    """By natural gradient steps; torch multiplies, since NumPy takes all processors for it, in every thread.
 
     Source: Amari 1998, with the empirical Fisher information of the positions.
     """
-    fitted = np.zeros(sample.model.config.latents)
-    own, fixed = sample.of_tile(choice.tile), 2 * PRIOR * np.eye(len(fitted))
-    for share in steps if len(fitted) else ():
+    fitted = torch.zeros(sample.model.config.latents, dtype=torch.float64)
+    own, fixed = sample.of_tile(choice.tile), 2 * PRIOR * torch.eye(len(fitted), dtype=torch.float64)
+    for share in steps:
         part = own.part(max(LEAST, len(own.level) // share))
-        gradient, weight = part.gradient(choice.style, _rounded(fitted)), part.weight.numpy()
-        fisher = (gradient.T * weight) @ gradient + fixed
-        fitted = fitted - np.linalg.solve(fisher, weight @ gradient + fixed @ fitted)
+        picture = sample.model.network.described(choice.style, _rounded(fitted)).cpu()
+        gradient = gradient_of(part.features, part.level, picture, part.target, part.channels)
+        fisher = (gradient.T * part.weight) @ gradient + fixed
+        fitted = fitted - torch.linalg.solve(fisher, part.weight @ gradient + fixed @ fitted)
     return choice._replace(latents=tuple(np.trim_zeros(_rounded(fitted), "b")))
 
 
-def _rounded(latents: NDArray[np.float64]) -> list[int]:
+def _rounded(latents: Tensor) -> list[int]:
     """As a file gives them."""
-    found: list[int] = np.rint(latents * INPUT_STEP).clip(-LARGEST_LATENT, LARGEST_LATENT).astype(np.int64).tolist()
+    found: list[int] = (latents * INPUT_STEP).round().clamp(-LARGEST_LATENT, LARGEST_LATENT).to(torch.int64).tolist()
     return found
 
 
@@ -224,7 +227,7 @@ def describe_tiles(model: Model, samples: NDArray[np.uint8], styles: Sequence[tu
     turned = [mirrored(own, mirror) for own, (_, mirror) in zip(samples, styles, strict=True)]
     sample = take_sample(model, np.stack(turned))
     without = [Choice(tile, style) for tile, (style, _) in enumerate(styles)]
-    fitted = mapped(partial(_described, sample), without)
+    fitted = _all_described(sample, without, STEPS)
     units = zip(sample.units(without), sample.units(fitted), strict=True)
     return [
         each._replace(latents=choice.latents) if before - after > 8 * (1 + len(choice.latents)) << UNIT_BITS else each

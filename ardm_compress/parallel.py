@@ -43,7 +43,7 @@ def use_processors(count: int) -> None:
     """
     global _threads
     told = os.environ.get(THREADS, "")
-    _threads = int(told) if told.isdecimal() else count
+    _threads = max(1, int(told)) if told.isdecimal() else count
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
 

@@ -11,13 +11,18 @@ import numpy as np
 
 from ardm_compress.ardm.costs import UNIT_BITS, conditional_costs
 from ardm_compress.ardm.schedule import plan_all, plan_steps, table_from_conditional
+from ardm_compress.errors import ModelError
 from ardm_compress.layout import call_count, tile_steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from ardm_compress.container import Runs
     from ardm_compress.exact.model import Model
+
+LARGEST = 256.0  # bits of a position
 
 
 class PlanRow(NamedTuple):
@@ -49,21 +54,28 @@ def steps(model: Model, runs: Runs, first: Sequence[int], shape: Sequence[int]) 
 
 
 def planned(model: Model, first: Sequence[int], runs: Runs) -> tuple[int, ...] | None:
-    """Non-empty ranks of each step of a first tile, if not one, where the header gives only how many steps there are.
+    """Non-empty ranks of each step of a first tile, None if each is one: as given, or planned for so many steps.
 
     Raises:
-        FormatError: these are not fewer than the ranks.
+        FormatError: these are not fewer than the ranks; ModelError: the model has no costs to plan by.
     """
     if not isinstance(runs, int):
         return runs
     call_count(runs, model.order, first)
-    costs, _ = conditional_costs(model.order, first, model.costs)
+    costs, _ = _costs(model, first)
     return tuple(stop - start for start, stop in plan_steps(table_from_conditional(costs), runs))
+
+
+def _costs(model: Model, tile: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    tables = [model.costs.get(name, np.full(1, np.nan)) for name in ("same", "coarser")]
+    if not all(np.isfinite(table).all() and table.min() >= 0 and table.max() < LARGEST for table in tables):
+        raise ModelError("the model has no costs that a schedule could be planned by; train it anew")
+    return conditional_costs(model.order, tile, model.costs)
 
 
 def plan(model: Model, tile: Sequence[int]) -> list[PlanRow]:
     """What every budget from 1 to the maximum is expected to give for a tile."""
-    costs, ranks = conditional_costs(model.order, tile, model.costs)
+    costs, ranks = _costs(model, tile)
     if not len(ranks):
         return []
     plans, channels = plan_all(table_from_conditional(costs)), model.config.channels

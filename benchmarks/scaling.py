@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -60,15 +61,16 @@ class Products:
         """Count and time all from now on."""
         from ardm_compress.exact.products import IntegerLinear
 
-        product = IntegerLinear.sums
+        product, lock = IntegerLinear.sums, threading.Lock()
 
         def timed(layer: IntegerLinear, x: torch.Tensor) -> torch.Tensor:
             start = time.perf_counter()
             result = product(layer, x)
-            self.seconds += time.perf_counter() - start
-            rows, inputs = x.shape
-            self.operations += 2 * rows * inputs * layer.outputs
-            self.moved += rows * inputs + inputs * layer.outputs + 4 * rows * layer.outputs  # 8 bits in, 32 out
+            seconds, (rows, inputs) = time.perf_counter() - start, x.shape  # with padding
+            with lock:
+                self.seconds += seconds
+                self.operations += 2 * rows * inputs * layer.outputs
+                self.moved += rows * inputs + inputs * layer.outputs + 4 * rows * layer.outputs  # 8 bits in, 32 out
             return result
 
         IntegerLinear.sums = timed  # type: ignore[method-assign]

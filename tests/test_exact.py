@@ -14,16 +14,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from intervals import edges
 from numpy.typing import NDArray
 from restoring import restore
 from safetensors.torch import load, save
 from torch import Tensor
 from torch.nn import functional as F
 
+from ardm_compress import parallel
 from ardm_compress.ardm.order import COARSER, make_order
 from ardm_compress.ardm.upscaling import Upscaling
 from ardm_compress.audio.features import SUMMARY
 from ardm_compress.errors import ModelError
+from ardm_compress.exact import fused
 from ardm_compress.exact import tables as grid
 from ardm_compress.exact.export import export
 from ardm_compress.exact.fused import FusedNetwork, exact_features, exact_network
@@ -185,8 +188,11 @@ def test_sums_that_float32_might_round_are_refused(path: Path) -> None:
 # Networks
 
 
+@pytest.mark.parametrize("part", [29, 1 << 11])  # positions that a thread takes; the last part is short
 @both_kinds
-def test_every_path_gives_the_same_integers(config: NetworkConfig) -> None:
+def test_every_path_gives_the_same_integers(config: NetworkConfig, part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused, "PART", part)
+    monkeypatch.setattr(parallel, "_threads", 3)
     tensors = export(random_network(config))
     features, target = random_features(config, 150)
     for level in range(config.levels + 1):  # the last two share their embedding
@@ -470,8 +476,8 @@ def test_frequencies_are_proper_at_every_stage(parameters: Parameters, bit_depth
     upscaling = Upscaling(1 << bit_depth, BRANCHING)
     parent = np.array([value >> 16 - bit_depth])
     for stage in range(1, upscaling.stages() + 1):
-        edges = torch.from_numpy(upscaling.edges(stage, parent // upscaling.width(stage - 1)))
-        cdf = cumulative(parameters, boundaries(edges, upscaling.values), NODES)
+        bounds = torch.from_numpy(edges(upscaling, stage, parent // upscaling.width(stage - 1)))
+        cdf = cumulative(parameters, boundaries(bounds, upscaling.values), NODES)
         assert (cdf.diff() >= 0).all()
         assert cdf.min() >= 0
         assert_proper(frequencies(cdf).numpy())

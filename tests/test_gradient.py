@@ -12,6 +12,7 @@ from restoring import restore
 from test_exact import CPU, IMAGE, random_features, random_network, some
 
 from ardm_compress.describe import Sample, take_sample
+from ardm_compress.exact import fused
 from ardm_compress.exact.export import export
 from ardm_compress.exact.fused import FusedNetwork
 from ardm_compress.exact.gradient import PictureGradient
@@ -41,6 +42,18 @@ def by_float(
     return found
 
 
+def by_integers(
+    sample: Sample, style: int, latents: tuple[int, ...], model: Model | None = None
+) -> NDArray[np.float64]:
+    """Gradients of a sample of one tile."""
+    model = model or sample.model
+    picture = model.network.described(style, latents)
+    found: NDArray[np.float64] = model.picture_gradient(
+        sample.features, sample.level, picture, sample.target, sample.channels
+    ).numpy()
+    return found
+
+
 @pytest.fixture(scope="module")
 def sample(model: Model, photo: Samples) -> Sample:
     return take_sample(model, photo[None])
@@ -48,7 +61,7 @@ def sample(model: Model, photo: Samples) -> Sample:
 
 @pytest.mark.parametrize(("channels", "likeness"), [(1, 0.98), (2, 0.95), (3, 0.95)])
 def test_gradients_are_those_of_the_float_network(sample: Sample, channels: int, likeness: float) -> None:
-    found = replace(sample, channels=channels).gradient(2, LATENTS)
+    found = by_integers(replace(sample, channels=channels), 2, LATENTS)
     network = restore(sample.model.config, sample.model.tensors).double().eval()
     wanted = by_float(network, sample.features, sample.level, 2, sample.target, channels)
     assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > likeness
@@ -68,17 +81,22 @@ def test_every_kind_of_network_has_a_way_back(changes: dict[str, bool], likeness
     known, level = torch.from_numpy(target), torch.ones(400, dtype=torch.int64)
     network = FusedNetwork(config, tensors, Path.INT8, CPU)
     picture = network.described(1, LATENTS)
-    found = PictureGradient(network, tensors)(features, level, picture, known, 3)
+    found = PictureGradient(network, tensors)(features, level, picture, known, 3).numpy()
     wanted = by_float(restore(config, tensors).double().eval(), features, level, 1, known, 3)
     usual = np.abs(wanted).max(1) < np.quantile(np.abs(wanted).max(1), 0.9)  # of the wildest, 8 bits tell little
     assert np.corrcoef(found[usual].ravel(), wanted[usual].ravel())[0, 1] > likeness
 
 
-def test_every_path_and_every_split_gives_the_same_gradients(sample: Sample) -> None:
-    whole = sample.gradient(1, LATENTS)
+@pytest.mark.parametrize("part", [40, 1 << 11])
+def test_every_path_and_every_split_gives_the_same_gradients(
+    sample: Sample, part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = by_integers(sample, 1, LATENTS)
+    monkeypatch.setattr(fused, "PART", part)
     for path in Path:
-        other = replace(sample, model=load_model(find_model("photo"), path=path))
-        np.testing.assert_array_equal(other.gradient(1, LATENTS), whole)
+        np.testing.assert_array_equal(
+            by_integers(sample, 1, LATENTS, load_model(find_model("photo"), path=path)), whole
+        )
     half = slice(0, len(whole) // 2)
-    part = replace(sample, features=some(sample.features, half), target=sample.target[half], level=sample.level[half])
-    np.testing.assert_array_equal(part.gradient(1, LATENTS), whole[half])
+    first = replace(sample, features=some(sample.features, half), target=sample.target[half], level=sample.level[half])
+    np.testing.assert_allclose(by_integers(first, 1, LATENTS), whole[half], rtol=1e-12)

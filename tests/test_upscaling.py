@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from intervals import edges
 
 from ardm_compress.ardm.upscaling import Upscaling
 
@@ -50,20 +51,20 @@ def test_branching_of_at_least_the_values_is_one_stage(branching: int) -> None:
     upscaling = Upscaling(8, branching)
     assert upscaling.stages() == 1
     assert upscaling.digits(np.arange(8)).tolist() == [list(range(8))]
-    assert upscaling.edges(1, np.array([0])).tolist() == [list(range(9))]
+    assert edges(upscaling, 1, np.array([0])).tolist() == [list(range(9))]
 
 
 def test_edges_are_in_finest_values() -> None:
     upscaling = Upscaling(2**5, 16)
-    assert upscaling.edges(1, np.array([0])).tolist() == [[0, 16, 32]]
-    assert upscaling.edges(2, np.array([1, 0])).tolist() == [list(range(16, 33)), list(range(17))]
+    assert edges(upscaling, 1, np.array([0])).tolist() == [[0, 16, 32]]
+    assert edges(upscaling, 2, np.array([1, 0])).tolist() == [list(range(16, 33)), list(range(17))]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.uint64])
 def test_integers_of_any_width_give_int64(dtype: type[np.integer[Any]]) -> None:
     # 200 * 256 wraps in uint8, and NumPy makes float64 of uint64 with int64.
     upscaling = Upscaling(65536, 256)
-    first_edges = upscaling.edges(2, np.array([200], dtype))[:, :2]
+    first_edges = edges(upscaling, 2, np.array([200], dtype))[:, :2]
     value = upscaling.value(np.array([[200], [2]], dtype))
     assert first_edges.dtype == value.dtype == np.int64
     assert first_edges.tolist() == [[51200, 51201]]
@@ -74,10 +75,10 @@ def test_integers_of_any_width_give_int64(dtype: type[np.integer[Any]]) -> None:
 def test_every_value_lies_between_the_edges_of_its_digit(upscaling: Upscaling) -> None:
     x = np.arange(upscaling.values)
     for stage, digit in enumerate(upscaling.digits(x), start=1):
-        edges = upscaling.edges(stage, x // upscaling.width(stage - 1))
-        assert edges.shape == (upscaling.values, upscaling.children(stage) + 1)
-        assert (edges[x, digit] <= x).all()
-        assert (x < edges[x, digit + 1]).all()
+        bounds = edges(upscaling, stage, x // upscaling.width(stage - 1))
+        assert bounds.shape == (upscaling.values, upscaling.children(stage) + 1)
+        assert (bounds[x, digit] <= x).all()
+        assert (x < bounds[x, digit + 1]).all()
 
 
 @settings(max_examples=50)
@@ -102,7 +103,7 @@ def test_a_cdf_at_the_edges_gives_the_distribution_of_the_paper(upscaling: Upsca
     cdf = np.concatenate([[0.0], np.cumsum(finest)])
     for stage in range(1, upscaling.stages() + 1):
         parents = np.arange(upscaling.intervals(stage - 1))
-        mass = np.diff(cdf[upscaling.edges(stage, parents)], axis=1)
+        mass = np.diff(cdf[edges(upscaling, stage, parents)], axis=1)
         theta = upscaling.distribution(stage, np.eye(len(parents)), finest)
         children = parents[:, None] * upscaling.children(stage) + np.arange(upscaling.children(stage))
         by_edges = mass / mass.sum(axis=1, keepdims=True)
@@ -171,4 +172,4 @@ def test_stages_outside_the_upscaling_are_refused() -> None:
             with pytest.raises(ValueError, match=r"stage must be in 1\.\.2"):
                 call(outside)
         with pytest.raises(ValueError, match=r"stage must be in 1\.\.2"):
-            upscaling.edges(outside, np.array([0]))
+            edges(upscaling, outside, np.array([0]))

@@ -47,7 +47,7 @@ class Schedule:
 class Plan:
     """The cheapest schedule of every budget 1..b of n ranks; made by :func:`plan_all`.
 
-    ``least[b - 1, k]`` and ``last[b - 1, k]`` answer "ranks 0..k in exactly b steps": the expected bits, and the first
+    ``least[b - 1, k]`` and ``last[b - 1, k]`` answer "ranks 0..k in exactly b steps": the expected cost, and the first
     rank of the last of those steps. Entries with ``k < b - 1`` have no answer: inf and 0.
     """
 
@@ -56,11 +56,11 @@ class Plan:
 
     @property
     def costs(self) -> NDArray[np.float64]:
-        """Expected bits of every budget, shape (budgets,); entry i is that of budget i + 1."""
+        """Expected cost of every budget, in the table's unit, shape (budgets,); entry i is that of budget i + 1."""
         return self.least[:, -1]
 
     def cost(self, budget: int) -> float:
-        """Expected bits of the cheapest schedule of exactly ``budget`` steps.
+        """Expected cost of the cheapest schedule of exactly ``budget`` steps.
 
         Raises:
             ValueError: budget outside 1..budgets.
@@ -161,7 +161,8 @@ def table_from_conditional(bits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Cost table from what each rank costs at every amount of knowledge: the ranks of one call are independent.
 
     Args:
-        bits: (n, n); bits[t, j] is the expected bits of rank j given ranks < t. Entries with j < t are not read.
+        bits: (n, n), in any unit; bits[t, j] is the expected cost of rank j given ranks < t. Entries with j < t
+            are not read.
 
     Returns:
         (n, n) upper triangular; entry [t, k] is the sum of bits[t, t..k].

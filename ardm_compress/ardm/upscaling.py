@@ -100,23 +100,6 @@ class Upscaling:
         widths = np.array([self.width(s) for s in self._coded()], np.int64)
         return np.tensordot(widths, digits.astype(np.int64), axes=1)
 
-    def edges(self, stage: int, parent: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-        """Boundaries of the child intervals, where a coder evaluates the CDF of the finest values.
-
-        Args:
-            stage: of the children, 1..S.
-            parent: (n,) interval at ``stage - 1``, each in 0..intervals(stage - 1) - 1; that of x is
-                ``x // width(stage - 1)``.
-
-        Returns:
-            (n, children(stage) + 1), in units of finest values: child c holds edges[:, c] <= x < edges[:, c + 1].
-
-        Raises:
-            ValueError: stage outside 1..S.
-        """
-        offsets = np.arange(self.children(stage) + 1, dtype=np.int64) * self.width(stage)
-        return parent.astype(np.int64)[:, None] * self.width(stage - 1) + offsets
-
     def transition(self, stage: int) -> NDArray[np.float64]:
         """The paper's P^(s), ``x^(s-1) = P^(s) x^(s)`` for one-hot columns; for tests and small alphabets.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import sys
+import os
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, NamedTuple
 
@@ -13,6 +13,7 @@ from ardm_compress.errors import ArdmError
 from ardm_compress.models import find_model, manifest
 from ardm_compress.parallel import use_processors
 
+TRIMMED: Final = "MALLOC_TRIM_THRESHOLD_"
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 KEPT: Final = 1 << 25  # bytes that glibc's allocator may keep, the most that it takes
 MODELS: Final = ("photo", "sound")  # are loaded, which tests them, before the first task; others when they are needed
@@ -56,8 +57,8 @@ def _unfit(expected: Installed) -> str:
 
 
 def _keep_freed_memory() -> None:
-    """Undo what Dask sets for glibc: to give back whatever is freed makes tensors a quarter slower."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    """Undo what Dask's nanny sets for glibc: to give back whatever is freed makes tensors a quarter slower."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if TRIMMED in os.environ else None
     if mallopt:
         for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
             mallopt(option, KEPT)

@@ -17,6 +17,7 @@ from ardm_compress.exact.kernels import HALF_KNEE, KNEE, LARGEST, STREAM_UNIT
 from ardm_compress.network.config import SAMPLE_BITS
 from ardm_compress.network.model import LOG_FLOOR
 
+CONSTANTS = 0x8BF5520B  # as in ``kernels``
 LOGIT, OFFSET, OCTAVE, COUPLING, SAMPLE = (
     1.0 / (1 << bits) for bits in (grid.LOGIT_BITS, grid.OFFSET_BITS, grid.OCTAVE_BITS, grid.COUPLING_BITS, SAMPLE_BITS)
 )
@@ -70,6 +71,16 @@ def unstated(product: Any, scale: Any, stream: Any, floor: float, top: float, gr
 
 
 @compiled
+def _within(x: Any, limit: int) -> Any:
+    return min(max(np.float64(x), -float(limit)), float(limit))
+
+
+@compiled
+def _is_within(x: Any, limit: int) -> float:
+    return 1.0 if abs(x) < limit else 0.0
+
+
+@compiled
 def through_heads(
     outer: Any, inner: Any, innovations: Any, reference: Any, scale: Any, target: Any, channels: int, top: float,
     gain: float, smooth: bool, outer_weights: Any, outer_multipliers: Any, inner_multipliers: Any, pull: Any,
@@ -107,7 +118,7 @@ def through_heads(
             local = scale[i, c] * SAMPLE
             centre = reference[i, c] * SAMPLE
             for j in range(c):
-                centre += outer[i, c, 3 * k + j] * COUPLING * innovations[i, j]
+                centre += _within(outer[i, c, 3 * k + j], grid.COUPLING_LIMIT) * COUPLING * innovations[i, j]
             likeliest = np.float64(outer[i, c, 0])
             for j in range(1, k):
                 likeliest = max(likeliest, np.float64(outer[i, c, j]))
@@ -115,8 +126,8 @@ def through_heads(
             for j in range(k):
                 share[j] = math.exp((outer[i, c, j] - likeliest) * LOGIT)
                 total += share[j]
-                mean[j] = centre + outer[i, c, k + j] * OFFSET * local
-                wide[j] = 2.0 ** -(outer[i, c, 2 * k + j] * OCTAVE) / local
+                mean[j] = centre + _within(outer[i, c, k + j], grid.OFFSET_LIMIT) * OFFSET * local
+                wide[j] = 2.0 ** -(_within(outer[i, c, 2 * k + j], grid.OCTAVE_LIMIT) * OCTAVE) / local
             value = target[i, c]
             expected, mass = 0.0, math.exp(LOG_FLOOR)
             for j in range(k):
@@ -145,11 +156,14 @@ def through_heads(
                 by_logit = share[j] * certain - found[j] - share[j] * (mean[j] - expected) * by_innovation[c]
                 moved += by_mean
                 out[j] = by_logit * LOGIT
-                out[k + j] = by_mean * local * OFFSET
-                out[2 * k + j] = found[j] * out[2 * k + j] * wide[j] * LN2 * OCTAVE
+                out[2 * k + j] *= (
+                    found[j] * wide[j] * LN2 * OCTAVE * _is_within(outer[i, c, 2 * k + j], grid.OCTAVE_LIMIT)
+                )
+                out[k + j] = by_mean * local * OFFSET * _is_within(outer[i, c, k + j], grid.OFFSET_LIMIT)
             for j in range(c):
-                out[3 * k + j] = moved * innovations[i, j] * COUPLING
-                by_innovation[j] += moved * outer[i, c, 3 * k + j] * COUPLING
+                coupling = outer[i, c, 3 * k + j]
+                out[3 * k + j] = moved * innovations[i, j] * COUPLING * _is_within(coupling, grid.COUPLING_LIMIT)
+                by_innovation[j] += moved * _within(coupling, grid.COUPLING_LIMIT) * COUPLING
             for u in range(units):
                 back[u] = 0
             for o in range(3 * k + c):

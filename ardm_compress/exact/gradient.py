@@ -71,12 +71,10 @@ class PictureGradient:
                 self._pull[c, j] = weight(f"heads.{c}.inner")[:, config.hidden + 2 * j + 1]
         states = torch.cat([weight(f"heads.{c}.inner")[:, : config.hidden] for c in range(count)])
         self._heads = _Back(states, np.ones(count * units, np.float32), path)
-        self._latents = tensors["latent"].to(torch.float64).numpy() * network.first.multiplier
+        self._latents = tensors["latent"].to(torch.float64) * torch.from_numpy(network.first.multiplier)
 
-    def __call__(
-        self, features: Features, level: Tensor, picture: Tensor, target: Tensor, channels: int
-    ) -> NDArray[np.float64]:
-        """Gradients (n, latents) of the nats of n positions of a picture, which latents of 1 would add INPUT_STEP to.
+    def __call__(self, features: Features, level: Tensor, picture: Tensor, target: Tensor, channels: int) -> Tensor:
+        """Gradients (n, latents), float64, of nats of n positions of a picture; files hold latents times INPUT_STEP.
 
         Args:
             features: of the positions.
@@ -100,8 +98,7 @@ class PictureGradient:
             behind = np.empty_like(outputs[-1])
             backward.unbent(*contract_back(gradient), outputs.pop(), config.smooth, behind)
             self._unstate(expand_back(behind), streams.pop(), gradient)
-        found: NDArray[np.float64] = gradient.astype(np.float64) @ self._latents.T
-        return found
+        return torch.from_numpy(gradient).to(torch.float64) @ self._latents.T
 
     def _unstate(
         self, product: tuple[NDArray[Any], NDArray[np.float32]], stream: NDArray[np.float32], out: NDArray[np.float32]
@@ -126,7 +123,7 @@ class PictureGradient:
             inside_sums, outside_sums = (np.concatenate(parts) for parts in zip(*coded.sums, strict=True))
             backward.rescaled(inside_sums, inside.bias, inside.multiplier, inner[:, c])
             backward.rescaled(outside_sums, outside.bias, outside.multiplier, outer[:, c, : len(outside.bias)])
-            coded.observe(target[:, c])
+            coded.observe(target[:, c].to(torch.int64))
         innovations = coded.innovations / (1 << grid.VALUE_BITS)
         gradient, scale = np.empty_like(inner), features.scale.expand(-1, config.channels).contiguous()
         backward.through_heads(

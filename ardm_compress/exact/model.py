@@ -68,12 +68,13 @@ def known_answer(network: ExactNetwork, features: FeatureMaker) -> int:
     noise = np.frombuffer(hashlib.shake_256(b"ardm-compress").digest(2 * count), "<u2").astype(np.int64)
     samples, mask = noise[: -n * window].reshape(n, window + 1, config.channels), noise[-n * window :]
     smooth = torch.from_numpy((samples % 64 * top // 256 + samples[:, :1] * top // (1 << 17)) % top)
+    coded = smooth.to(torch.uint8) if top <= 1 << 8 else smooth  # as samples of tiles come
     unknown = torch.ones(n, window + 1, dtype=torch.int32)
     unknown[:, 1:] = torch.from_numpy(mask.reshape(n, window) % 7 >= np.arange(n)[:, None] % 8)
     at, neighbours = torch.arange(n) * (window + 1), torch.arange(1, window + 1)
     children, check = Children(torch.zeros(1, dtype=torch.int64, device=network.device), top // 16, 16, top), 0
     for level in range(config.levels):
-        context = features.gather(smooth.flatten(0, 1), unknown.flatten(), at, 1, neighbours)
+        context = features.gather(coded.flatten(0, 1), unknown.flatten(), at, 1, neighbours)
         latents = [(37 * level + 101 * k) % 255 - 127 for k in range(config.latents)]
         picture = network.described(level % config.styles, latents)
         channels = network.start(network.hidden(context, level, picture), context.scale)

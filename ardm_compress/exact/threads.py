@@ -23,13 +23,18 @@ if threads():
 
 def _begin() -> None:
     torch.set_num_threads(1)
+    torch.get_num_threads()  # a thread takes what was set last, by any, when it first asks
     _here.pooled = True
 
 
 @cache
 def _pool(count: int, _process: int) -> ThreadPoolExecutor:
     """Of a process: a forked one inherits the object, but not its threads."""
-    return ThreadPoolExecutor(count, "ardm-compress", initializer=_begin)
+    before, all_there = torch.get_num_threads(), threading.Barrier(count)
+    pool = ThreadPoolExecutor(count, "ardm-compress", initializer=_begin)
+    list(pool.map(lambda _: all_there.wait(), range(count)))
+    torch.set_num_threads(before)  # what a thread is told becomes that of all threads to come
+    return pool
 
 
 def mapped(work: Callable[..., Result], first: Sequence[Any], *others: Sequence[Any]) -> list[Result]:

@@ -131,7 +131,7 @@ def _slot(keys: Any, key: int) -> int:
 def _number(value: int, size: int, contexts: Any, chosen: int, mixer: Any, slots: Any, odds: Any) -> int:
     """A number of ``size`` bits; ``chosen`` picks the weights. ``value`` matters when encoding only.
 
-    Contexts are numbers below 2**51 that tell apart all there are, whichever of them they are.
+    Contexts are numbers below 2**52 that tell apart all there are, whichever of them they are.
     """
     state, data, decoding, keys, chances, seen, weights = mixer
     node = 1
