@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from ardm_compress.exact.model import Model
 
 LEVELS = 3  # the finest, from which positions are sampled
-EVERY = 9  # of so many ranks one is sampled; odd, because ranks beside and below known positions take turns
-EVERY_OF_SMALL = {1 << 11: 1, 1 << 13: 3}  # the same for tiles of fewer positions than the key
-SAMPLED = 128  # positions of each of these ranks
+EVERY = 3  # of so many ranks one is sampled; odd, because ranks beside and below known positions take turns
+FEW = 1 << 11  # positions of a tile below which all ranks are
+SAMPLED, SAMPLED_OF_LARGER = 128, 64  # positions of a rank: few of many ranks, which lie differently in coarse colour
+LARGER = 1 << 13  # positions of a tile from which it is the latter
 SMALLEST = 64  # positions of a tile worth describing
 STEPS = (8, 4, 2, 1, 1)  # of the fit: each by one of so many positions, as the way there need not be exact
 LEAST = 64  # positions of a step
@@ -43,7 +44,7 @@ PRIOR = 4.0  # nats at a latent of 1
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 LARGE = 1 << 14  # positions of a tile of which styles are compared more closely
 TRIED, TRIED_OF_LARGE = 2, 3  # steps of the fit after which they are
-COMPARED, COMPARED_OF_LARGE = 512, 1024  # positions that they are compared by
+COMPARED = 512  # positions that they are compared by in smaller ones, in large ones all of the sample
 UNIT_BITS = 10  # 2**UNIT_BITS units are a bit
 LEAST_SHARE = 2.0**-24  # that the coder gives every value
 
@@ -131,11 +132,12 @@ def take_sample(model: Model, samples: NDArray[np.uint8]) -> Sample:
     """Sample positions of tiles (tiles, rows, columns, channels)."""
     tiles, order = Tiles(model, replicated(model, samples), [PLAIN] * len(samples)), model.order
     ranks, each = order.ranks(tiles.shape), order.ranks_per_level
-    every = next((every for size, every in EVERY_OF_SMALL.items() if prod(tiles.shape) < size), EVERY)
+    every = 1 if prod(tiles.shape) < FEW else EVERY
+    sampled = SAMPLED if prod(tiles.shape) < LARGER else SAMPLED_OF_LARGER
     features, targets, levels, weights = [], [], [], []
     for rank in range(max(0, ranks - LEVELS * each) + every // 2, ranks, every):
         for group in groups(order, tiles.shape, rank, rank + 1):
-            positions = group.positions[_spread(len(group.positions), SAMPLED)]
+            positions = group.positions[_spread(len(group.positions), sampled)]
             features.append(tiles.features(group, positions))
             targets.append(torch.from_numpy(tiles.read(group, positions)))
             levels.append(torch.full((len(positions),), min(group.level, model.config.levels - 1)))
@@ -177,8 +179,8 @@ def choose_styles(model: Model, samples: NDArray[np.uint8]) -> list[tuple[int, i
     choices = [Choice(mirrors.index(mirror) * len(samples) + i, style)
                for i in range(len(samples)) for style, mirror in tried]  # fmt: skip
     large = prod(samples.shape[1:3]) >= LARGE
-    steps, compared = (TRIED_OF_LARGE, COMPARED_OF_LARGE) if large else (TRIED, COMPARED)
-    units = sample.part(compared).units(_all_described(sample, choices, STEPS[:steps]))
+    described = _all_described(sample, choices, STEPS[: TRIED_OF_LARGE if large else TRIED])
+    units = (sample if large else sample.part(COMPARED)).units(described)
     found = []
     for start in range(0, len(units), len(tried)):
         own = units[start : start + len(tried)]
