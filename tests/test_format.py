@@ -437,6 +437,14 @@ def test_plans_are_those_of_section_5(
         planned(model, shape, steps)
 
 
+@pytest.mark.parametrize("shape", [(1, 3000), (2, 900)])  # more levels than a model has costs of
+@pytest.mark.parametrize("steps", [1, 5])
+def test_plans_of_long_tiles_are_those_of_section_5(
+    decoder: reference.Model, model: Model, shape: tuple[int, int], steps: int
+) -> None:
+    assert list(planned(model, shape, steps) or ()) == reference.planned(decoder, shape, steps)
+
+
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("budget", [1, 6, 1000])
 def test_the_second_decoder_decodes(decoder: reference.Model, name: str, budget: int) -> None:
