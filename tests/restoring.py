@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ardm_compress.exact.export import STREAM, _head_steps
+from ardm_compress.exact.export import STREAM, head_steps
 from ardm_compress.network.config import INPUT_STEP, NetworkConfig
 from ardm_compress.network.model import Network
 
@@ -31,6 +31,6 @@ def restore(config: NetworkConfig, tensors: Mapping[str, Tensor]) -> Network:
         layer(f"blocks.{i}.contract", STREAM)
     for channel in range(config.channels):
         layer(f"heads.{channel}.inner", INPUT_STEP)
-        layer(f"heads.{channel}.outer", _head_steps(config.mixture, channel))
+        layer(f"heads.{channel}.outer", head_steps(config.mixture, channel))
     network.load_state_dict(state)
     return network

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-UNIT_BITS = 12  # costs are integers, of which 2**UNIT_BITS are a bit
-ALWAYS_LOST = 256  # a rank loses one in so many bits, and what is measured, if it is not the first of its step
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ardm_compress.ardm.order import Order
+
+UNIT_BITS = 12  # costs are integers, of which 2**UNIT_BITS are a bit
+ALWAYS_LOST = 256  # a rank loses one in so many bits, and what is measured, if it is not the first of its step
 
 
 def conditional_costs(

@@ -14,7 +14,7 @@ from ardm_compress.audio.spectrum import FIRST_GAIN, GAINS, LARGEST, Spectrum
 from ardm_compress.audio.stretches import Stretch, quiet_frames
 from ardm_compress.audio.wave import Analysis, linked, unlinked
 from ardm_compress.errors import FormatError
-from ardm_compress.exact.mixture import Parameters, boundaries, cumulative, frequencies
+from ardm_compress.exact.mixture import Children, Parameters, cumulative, frequencies
 from ardm_compress.exact.tables import NODE_BITS, STEP_BITS, VALUE_BITS
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ def _code(
     parameters = Parameters(weights, means, torch.from_numpy(unit / scales))
     wanted, found = values + ZERO, np.zeros(count, np.int64)
     for step, children in ((CHILDREN, VALUES // CHILDREN), (1, CHILDREN)):
-        edges = torch.from_numpy((found[:, None] * CHILDREN + np.arange(children + 1)) * step)
-        rows = frequencies(cumulative(parameters, boundaries(edges, VALUES), nodes)).numpy()
+        intervals = Children(torch.from_numpy(found * (CHILDREN * step)), step, children, VALUES)
+        rows = frequencies(cumulative(parameters, intervals.boundaries(), nodes)).numpy()
         found = found * CHILDREN + symbols.digits(wanted // step % children, rows)
     return found - ZERO
 

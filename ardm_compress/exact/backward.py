@@ -42,13 +42,17 @@ def quantised(gradient: Any, factor: Any, out: Any) -> None:
 
 
 @compiled
+def _slope(x: Any, smooth: bool) -> Any:
+    """Of the nonlinearity."""
+    return (x + x + KNEE) * HALF_KNEE if smooth and abs(x) < KNEE else f32(0 < x < LARGEST)
+
+
+@compiled
 def unbent(product: Any, scale: Any, outputs: Any, smooth: bool, gradient: Any) -> None:
     """Gradients (n, m) before the nonlinearity, whose inputs were ``outputs``, of those behind it."""
     for i in range(outputs.shape[0]):
         for j in range(outputs.shape[1]):
-            x = outputs[i, j]
-            slope = (x + x + KNEE) * HALF_KNEE if smooth and abs(x) < KNEE else f32(0 < x < LARGEST)
-            gradient[i, j] = f32(product[i, j]) * scale[i] * slope
+            gradient[i, j] = f32(product[i, j]) * scale[i] * _slope(outputs[i, j], smooth)
 
 
 @compiled
@@ -171,11 +175,7 @@ def through_heads(
                 for u in range(units):
                     back[u] += step * outer_weights[c, o, u]
             for u in range(units):
-                x = np.float64(inner[i, c, u])
-                slope = 1.0 if 0 < x < LARGEST else 0.0
-                if smooth and abs(x) < KNEE:
-                    slope = (x + x + KNEE) * HALF_KNEE
-                back[u] *= slope * inner_multipliers[c, u]
+                back[u] *= np.float64(_slope(inner[i, c, u], smooth)) * inner_multipliers[c, u]
                 gradient[i, c, u] = back[u]
             for j in range(c):
                 column = 0.0

@@ -27,7 +27,7 @@ def _layer(name: str, layer: nn.Module, output_step: Tensor | float) -> dict[str
     }
 
 
-def _head_steps(mixture: int, channel: int) -> Tensor:
+def head_steps(mixture: int, channel: int) -> Tensor:
     """Integers per unit of each of a head's outputs."""
     bits = [grid.LOGIT_BITS] * mixture + [grid.OFFSET_BITS] * mixture + [grid.OCTAVE_BITS] * mixture
     return torch.tensor([float(1 << b) for b in bits + [grid.COUPLING_BITS] * channel])
@@ -49,7 +49,7 @@ def export(network: Network) -> dict[str, Tensor]:
     for channel, head in enumerate(network.heads):
         assert isinstance(head, Head)
         tensors |= _layer(f"heads.{channel}.inner", head.inner, INPUT_STEP)
-        tensors |= _layer(f"heads.{channel}.outer", head.outer, _head_steps(config.mixture, channel))
+        tensors |= _layer(f"heads.{channel}.outer", head.outer, head_steps(config.mixture, channel))
     tensors["tables.logistic_nodes"] = torch.from_numpy(grid.logistic_nodes())
     tensors["tables.mixture_weights"] = torch.from_numpy(grid.mixture_weights())
     tensors["tables.inverse_scales"] = torch.from_numpy(grid.inverse_scales())

@@ -132,7 +132,7 @@ class ExactNetwork:
 
     def frequencies(self, parameters: Parameters, children: Children) -> NDArray[np.float32]:
         """Frequencies (n, children) of n mixtures; see ``mixture.frequencies``."""
-        cdf = mixture.cumulative(parameters, children.boundaries(), self.nodes)
+        cdf = self.cumulative(parameters, children.boundaries())
         rows: NDArray[np.float32] = mixture.frequencies(cdf).cpu().numpy()
         return rows
 
