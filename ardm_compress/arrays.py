@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ardm_compress import reading
-from ardm_compress.container import MAX_SIDE
+from ardm_compress.codec.picture import encode_picture
+from ardm_compress.container.image import MAX_SIDE
 from ardm_compress.errors import LimitError, UnsupportedError
-from ardm_compress.image import png
-from ardm_compress.image.chunks import write_chunks
-from ardm_compress.image.codec import encode_picture
-from ardm_compress.image.methods import Settings
-from ardm_compress.image.picture import MOST_CHANNELS, PNG, Picture, Wrapper
+from ardm_compress.formats import png
+from ardm_compress.formats.image_chunks import write_chunks
+from ardm_compress.formats.pcm import UNSIGNED, pack
+from ardm_compress.formats.picture import MOST_CHANNELS, PNG, Picture, Wrapper
+from ardm_compress.formats.sound_chunks import shortest_head
+from ardm_compress.formats.sounds import MOST_CHANNELS as MOST_SOUND_CHANNELS
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.methods.choice import Settings
 from ardm_compress.reading.base import OWN_AXIS, check_jobs
 from ardm_compress.reading.sound import MARK
-from ardm_compress.sound.chunks import shortest_head
-from ardm_compress.sound.files import MOST_CHANNELS as MOST_SOUND_CHANNELS
-from ardm_compress.sound.pcm import UNSIGNED, pack
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -70,7 +70,7 @@ def encode(
         settings = Settings(budget, model or "photo")
         return encode_picture(_picture(samples), settings, jobs=jobs, limits=limits, progress=progress)
     file = _wave(samples, rate)
-    from ardm_compress.api import encode_sound
+    from ardm_compress.codec.api import encode_sound
 
     return encode_sound(file, budget=budget, model=model or "sound", limits=limits, progress=progress)
 

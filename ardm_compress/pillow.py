@@ -18,23 +18,23 @@ from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from ardm_compress.audio.container import is_sound, is_stored
-from ardm_compress.container import MAGIC, MAX_SIDE
-from ardm_compress.data import Joined, OnDisk, Stream
+from ardm_compress.codec.picture import decode_image, encode_picture, salvage_image, wrapper_of
+from ardm_compress.container.image import MAGIC, MAX_SIDE
+from ardm_compress.container.sound import is_sound, is_stored
+from ardm_compress.container.stored import read_stored, stored_size
 from ardm_compress.errors import ArdmError, FormatError, UnsupportedError
-from ardm_compress.image import png
-from ardm_compress.image.chunks import read_chunks
-from ardm_compress.image.codec import decode_image, encode_picture, salvage_image, wrapper_of
-from ardm_compress.image.files import plugins, write_picture
-from ardm_compress.image.methods import Settings
-from ardm_compress.image.picture import PNG, WEBP, Wrapper
+from ardm_compress.files.data import Joined, OnDisk, Stream
+from ardm_compress.formats import png
+from ardm_compress.formats.image_chunks import read_chunks
+from ardm_compress.formats.images import plugins, write_picture
+from ardm_compress.formats.picture import PNG, WEBP, Wrapper
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.methods.choice import Settings
 from ardm_compress.reading.base import check_jobs
 from ardm_compress.reading.image import image_sides
-from ardm_compress.stored import read_stored, stored_size
 
 if TYPE_CHECKING:
-    from ardm_compress.data import Data
+    from ardm_compress.files.data import Data
 
 FORMAT: Final = "ARDM"
 MODES: Final = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # that PNG files hold without loss

@@ -17,14 +17,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from corpus import corpus, integers, voice, wav
 
-from ardm_compress import api
-from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
-from ardm_compress.exact.mixture import Children
-from ardm_compress.exact.model import load_model
-from ardm_compress.exact.products import IntegerLinear
-from ardm_compress.exact.products import Path as Products
-from ardm_compress.image import contexts
-from ardm_compress.models import find_model
+from ardm_compress.codec import api
+from ardm_compress.coding.ans import SymbolDecoder, SymbolEncoder
+from ardm_compress.inference.mixture import Children
+from ardm_compress.inference.model import load_model
+from ardm_compress.inference.products import IntegerLinear
+from ardm_compress.inference.products import Path as Products
+from ardm_compress.inference.registry import find_model
+from ardm_compress.methods import contexts
 
 ROWS = 4096  # positions
 

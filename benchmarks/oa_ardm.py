@@ -30,8 +30,8 @@ from oa.training import PICTURES, TARGETS, Trainer, read_weights, write_weights
 from photographs import images
 
 from ardm_compress.ardm.schedule import even_schedule, plan_all
-from ardm_compress.media import write_image
-from ardm_compress.network.data import held_out
+from ardm_compress.formats.media import write_image
+from ardm_compress.training.data import held_out
 
 WEIGHTS = Path(__file__).parent / "oa" / "weights.safetensors"
 BUDGETS = (8, 16, 20, 32, 50, 64, 128, 256, DIMENSIONS)

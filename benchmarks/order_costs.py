@@ -16,9 +16,9 @@ from overhead import bits
 from ardm_compress.ardm.costs import conditional_costs, whole_units
 from ardm_compress.ardm.order import Order, make_order
 from ardm_compress.ardm.schedule import Plan, Schedule, plan_all, table_from_conditional
-from ardm_compress.container import PLAIN
-from ardm_compress.exact.model import Model
-from ardm_compress.tile import Group, Tiles
+from ardm_compress.coding.tile import Group, Tiles
+from ardm_compress.container.image import PLAIN
+from ardm_compress.inference.model import Model
 
 ORDERS = ("spread", "random", "raster", "block")
 PERIOD = 8

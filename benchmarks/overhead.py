@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardm_compress import api, tile
-from ardm_compress.exact import tables as grid
-from ardm_compress.exact.fused import FusedChannels
-from ardm_compress.exact.mixture import Parameters
-from ardm_compress.image.array import DEFAULT_BUDGET, encode
-from ardm_compress.media import read_image
+from ardm_compress.codec import api
+from ardm_compress.codec.array import DEFAULT_BUDGET, encode
+from ardm_compress.coding import tile
+from ardm_compress.formats.media import read_image
+from ardm_compress.inference import tables as grid
+from ardm_compress.inference.fused import FusedChannels
+from ardm_compress.inference.mixture import Parameters
 
 
 def bits(parameters: Parameters, samples: Tensor) -> Tensor:

@@ -23,10 +23,10 @@ from order_costs import ORDERS, Measured, order_of, plans, schedules
 from photographs import images, middles
 
 from ardm_compress.bench.machine import machine
-from ardm_compress.codec import decode_tile, encode_tile
-from ardm_compress.exact.model import Model, load_model
-from ardm_compress.models import find_model
-from ardm_compress.network.data import held_out
+from ardm_compress.coding.loop import decode_tile, encode_tile
+from ardm_compress.inference.model import Model, load_model
+from ardm_compress.inference.registry import find_model
+from ardm_compress.training.data import held_out
 
 SIDE = 512
 BUDGETS = (8, 16, 20, 32, 64, 128, 1 << 20)

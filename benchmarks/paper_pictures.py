@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ardm_compress import api
-from ardm_compress.media import read_image, write_image
+from ardm_compress.codec import api
+from ardm_compress.formats.media import read_image, write_image
 
 SIDE = 144
 LEFT, TOP = 250, 150  # of the part of IMAGE

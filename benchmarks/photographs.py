@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ardm_compress.media import read_image
-from ardm_compress.network.data import IMAGE_SUFFIXES
+from ardm_compress.formats.media import read_image
+from ardm_compress.training.data import IMAGE_SUFFIXES
 
 
 def images(folder: Path) -> list[Path]:

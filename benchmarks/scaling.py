@@ -59,7 +59,7 @@ class Products:
 
     def watch(self) -> None:
         """Count and time all from now on."""
-        from ardm_compress.exact.products import IntegerLinear
+        from ardm_compress.inference.products import IntegerLinear
 
         product, lock = IntegerLinear.sums, threading.Lock()
 
@@ -80,7 +80,7 @@ def child(pixels: int, budget: int, jobs: int) -> None:
     """Code an image and print what it took, as JSON."""
     import torch
 
-    from ardm_compress import api
+    from ardm_compress.codec import api
 
     torch.set_num_threads(jobs)
     image = picture(pixels / 1e6)

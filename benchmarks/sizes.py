@@ -15,10 +15,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from corpus import corpus
 
-from ardm_compress import api
-from ardm_compress.audio.container import is_sound
-from ardm_compress.image.files import same_image
-from ardm_compress.sound.files import is_sound as is_recording
+from ardm_compress.codec import api
+from ardm_compress.container.sound import is_sound
+from ardm_compress.formats.images import same_image
+from ardm_compress.formats.sounds import is_sound as is_recording
 
 FILE = Path(__file__).with_name("sizes.csv")
 BUDGETS = {"photo-160": (8, 96), "photo-32": (96,), "voice": (16, 512)}  # of the others the usual one

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ardm_compress import api
-from ardm_compress.image.files import same_image
+from ardm_compress.codec import api
+from ardm_compress.formats.images import same_image
 
 ALONE = 10  # files measured one at a time
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ardm_compress.ardm.upscaling import Upscaling
-from ardm_compress.network.muon import Muon
+from ardm_compress.training.muon import Muon
 
 VALUES = 1 << 16
 RATE = 16000

@@ -19,8 +19,8 @@ from photographs import images, middles
 from upscaling import HEADINGS, Batch, Net, batch_of, measure, randomly_done, row, train
 
 from ardm_compress.ardm.upscaling import Upscaling
-from ardm_compress.network.config import NetworkConfig
-from ardm_compress.network.data import held_out
+from ardm_compress.inference.config import NetworkConfig
+from ardm_compress.training.data import held_out
 
 VALUES = 1 << 8
 SIDE = 256  # of the middle of a file, which is used

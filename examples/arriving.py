@@ -12,8 +12,8 @@ import click
 import numpy as np
 from PIL import Image
 
-from ardm_compress.api import encode_image, salvage_image
-from ardm_compress.layout import describe
+from ardm_compress.codec.api import encode_image, salvage_image
+from ardm_compress.container.layout import describe
 
 PHOTO = Path(__file__).with_name("photo.png")
 

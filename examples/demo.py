@@ -18,8 +18,8 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from ardm_compress import api
-from ardm_compress.media import read_image
+from ardm_compress.codec import api
+from ardm_compress.formats.media import read_image
 
 PHOTO = Path(__file__).with_name("photo.png")
 

@@ -11,7 +11,7 @@ import click
 import numpy as np
 import zarr
 
-from ardm_compress.media import read_image
+from ardm_compress.formats.media import read_image
 from ardm_compress.numcodecs import Ardm
 
 PHOTO = Path(__file__).with_name("photo.png")

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import get_worker
 
-from ardm_compress import loading
 from ardm_compress.batch.run import encode_group
-from ardm_compress.exact import model
+from ardm_compress.inference import loading, model
 
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Job

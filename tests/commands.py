@@ -8,7 +8,7 @@ import numpy as np
 from click.testing import CliRunner, Result
 
 from ardm_compress.cli import main
-from ardm_compress.media import Samples
+from ardm_compress.formats.media import Samples
 
 
 def smooth(channels: int) -> Samples:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from ardm_compress.container import Header, read_file
-from ardm_compress.media import Samples, read_image
-from ardm_compress.models import find_model
+from ardm_compress.container.image import Header, read_file
+from ardm_compress.formats.media import Samples, read_image
+from ardm_compress.inference.registry import find_model
 
 if TYPE_CHECKING:
-    from ardm_compress.exact.model import Model
+    from ardm_compress.inference.model import Model
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: two threads on a busy machine take minutes
 
@@ -35,7 +35,7 @@ def photo() -> Samples:
 @pytest.fixture(scope="session")
 def model() -> Model:
     """The model that files are made with by default."""
-    from ardm_compress.exact.model import load_model  # here, so that tests without the model start fast
+    from ardm_compress.inference.model import load_model  # here, so that tests without the model start fast
 
     return load_model(find_model("photo"))
 
@@ -43,7 +43,7 @@ def model() -> Model:
 @pytest.fixture(scope="session")
 def sound_model() -> Model:
     """The model that files of sound are made with by default."""
-    from ardm_compress.exact.model import load_model
+    from ardm_compress.inference.model import load_model
 
     return load_model(find_model("sound"))
 

@@ -20,17 +20,17 @@ import numpy as np
 import pytest
 from pictures import TEXT, png_file
 
-from ardm_compress import api
-from ardm_compress.audio import container as sound_container
-from ardm_compress.audio.container import is_sound, is_stored
-from ardm_compress.container import CRC_BYTES, read_header
+from ardm_compress.codec import api, array
+from ardm_compress.codec import picture as codec
+from ardm_compress.codec.picture import encode_picture
+from ardm_compress.container import sound as sound_container
+from ardm_compress.container.image import CRC_BYTES, read_header
+from ardm_compress.container.picture import START, is_picture, is_wrapped, read_wrapped, write_wrapped
+from ardm_compress.container.picture import read_header as read_picture_header
+from ardm_compress.container.sound import is_sound, is_stored
 from ardm_compress.errors import ArdmError
-from ardm_compress.image import array, codec
-from ardm_compress.image.codec import encode_picture
-from ardm_compress.image.container import START, is_picture, is_wrapped, read_wrapped, write_wrapped
-from ardm_compress.image.container import read_header as read_picture_header
-from ardm_compress.image.files import read_picture
-from ardm_compress.image.picture import Picture, Wrapper, write_wrapper
+from ardm_compress.formats.images import read_picture
+from ardm_compress.formats.picture import Picture, Wrapper, write_wrapper
 from ardm_compress.limits import Limits
 
 FOLDER = Path(__file__).with_name("golden")

@@ -21,7 +21,7 @@ from pathlib import Path
 import click
 from sounds import wave
 
-from ardm_compress import api
+from ardm_compress.codec import api
 
 SIZE = 1 << 21
 LIMIT = SIZE // 2  # bytes of a file

@@ -14,7 +14,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import atheris
 
-COMPILED = ["ardm_compress.exact.kernels", "ardm_compress.exact.backward", "ardm_compress.image.mixing"]  # by Numba
+COMPILED = [  # by Numba
+    "ardm_compress.inference.kernels",
+    "ardm_compress.inference.backward",
+    "ardm_compress.methods.mixing",
+]
 
 with atheris.instrument_imports(include=["ardm_compress"], exclude=COMPILED):
     from targets import TARGETS, seeds

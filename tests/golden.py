@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pictures import TEXT, bmp_file, chunk, png_file
 from sounds import LIST, wave
 
-from ardm_compress.media import read_image
+from ardm_compress.formats.media import read_image
 
 FOLDER = Path(__file__).with_name("golden")
 PHOTO = Path(__file__).parents[1] / "examples" / "photo.png"
@@ -153,8 +153,8 @@ for golden in (GOLDEN, GOLDEN_PICTURES, GOLDEN_SOUND):
 
 def encoded(name: str) -> bytes:
     """What the encoder makes today of a golden file's source."""
-    from ardm_compress import api
-    from ardm_compress.audio import files
+    from ardm_compress.codec import api
+    from ardm_compress.codec import sound as files
 
     if name in GOLDEN_PICTURES:
         return api.encode_image(GOLDEN_PICTURES[name])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
-from ardm_compress.container import (
+from ardm_compress.container.image import (
     Header,
     Runs,
 )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ardm_compress.image.png import SIGNATURE
+from ardm_compress.formats.png import SIGNATURE
 
 
 def chunk(name: bytes, body: bytes) -> bytes:

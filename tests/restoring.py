@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ardm_compress.exact.export import STREAM, head_steps
-from ardm_compress.network.config import INPUT_STEP, NetworkConfig
-from ardm_compress.network.model import Network
+from ardm_compress.inference.config import INPUT_STEP, NetworkConfig
+from ardm_compress.inference.export import STREAM, head_steps
+from ardm_compress.training.model import Network
 
 
 def restore(config: NetworkConfig, tensors: Mapping[str, Tensor]) -> Network:

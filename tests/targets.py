@@ -18,21 +18,22 @@ from pictures import TEXT, png_file
 from PIL import Image
 from sounds import LIST, wave
 
-from ardm_compress import api, models
 from ardm_compress.ardm.order import make_order
-from ardm_compress.audio import container as sound_container
+from ardm_compress.codec import api
+from ardm_compress.container import picture as picture_container
+from ardm_compress.container import sound as sound_container
+from ardm_compress.container.layout import describe
 from ardm_compress.errors import ArdmError
-from ardm_compress.exact.export import export
-from ardm_compress.exact.model import save_model
-from ardm_compress.image import container as picture_container
-from ardm_compress.image import methods, picture
-from ardm_compress.image.files import read_picture, write_picture
-from ardm_compress.layout import describe
+from ardm_compress.formats import picture, sound_wrapper
+from ardm_compress.formats.images import read_picture, write_picture
+from ardm_compress.formats.sounds import read_sound, write_sound
+from ardm_compress.inference import registry as models
+from ardm_compress.inference.config import NetworkConfig
+from ardm_compress.inference.export import export
+from ardm_compress.inference.model import save_model
 from ardm_compress.limits import Limits
-from ardm_compress.network.config import NetworkConfig
-from ardm_compress.network.model import Network
-from ardm_compress.sound import wrapper as sound_wrapper
-from ardm_compress.sound.files import read_sound, write_sound
+from ardm_compress.methods import choice as methods
+from ardm_compress.training.model import Network
 
 SMALL = Limits(pixels=1 << 10)
 TINY = NetworkConfig(axes=2, channels=3, bit_depth=8, radius_sq=4, hidden=16, expand=16, blocks=1, head=16, mixture=2,

@@ -30,7 +30,7 @@ from ardm_compress.bench.report import FORMATS
 from ardm_compress.bench.samples import check_image, check_sound, colours
 from ardm_compress.bench.totals import AS_FOUND, Refusal, Report, grouped, reported
 from ardm_compress.errors import ChecksumError, FormatError, UnsupportedError
-from ardm_compress.media import write_image
+from ardm_compress.formats.media import write_image
 
 MACHINE = {"processor": "a fast one"}
 BOTH = (IMAGE, SOUND)

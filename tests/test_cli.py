@@ -14,9 +14,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from sounds import LIST, wave
 
-from ardm_compress.image import codec
-from ardm_compress.media import read_image, write_image
-from ardm_compress.sound.files import read_sound
+from ardm_compress.codec import picture as codec
+from ardm_compress.formats.media import read_image, write_image
+from ardm_compress.formats.sounds import read_sound
 
 
 @pytest.fixture(scope="module")

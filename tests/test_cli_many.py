@@ -28,8 +28,8 @@ from ardm_compress.batch.presets import DEFAULT, PRESETS
 from ardm_compress.batch.settings import Encoding, Outcome
 from ardm_compress.cli import main
 from ardm_compress.errors import LimitError, OptionError
-from ardm_compress.media import read_image, write_image
-from ardm_compress.parallel import DIED
+from ardm_compress.formats.media import read_image, write_image
+from ardm_compress.tasks.processes import DIED
 
 FAST = ("--budget", "2", "-j", "1")
 
@@ -175,7 +175,7 @@ def test_messages_name_options_of_the_command_line_only(tree: Path) -> None:
 def test_what_no_file_can_have_is_said_once(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from ardm_compress.loading import loaded
+    from ardm_compress.inference.loading import loaded
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("ARDM_COMPRESS_DEVICE", "")
@@ -371,7 +371,7 @@ def test_devices(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bytes do not depend on it; a device that is not there is an error."""
     import torch
 
-    from ardm_compress.loading import loaded
+    from ardm_compress.inference.loading import loaded
 
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
@@ -494,7 +494,7 @@ def test_pipes_in_folders_are_passed_over(tree: Path) -> None:
 
 
 def test_a_damaged_manifest_is_a_named_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ardm_compress.models import manifest
+    from ardm_compress.inference.registry import manifest
 
     (tmp_path / "manifest.json").write_text("{")
     monkeypatch.setenv("ARDM_COMPRESS_MODELS", str(tmp_path))

@@ -13,11 +13,12 @@ from commands import failed, names, run, smooth
 from PIL import Image
 from sounds import wave
 
-from ardm_compress.audio import files
-from ardm_compress.container import Header, write_file
-from ardm_compress.image import array, codec
-from ardm_compress.media import Samples, read_image, write_image
-from ardm_compress.models import find_model
+from ardm_compress.codec import array
+from ardm_compress.codec import picture as codec
+from ardm_compress.codec import sound as files
+from ardm_compress.container.image import Header, write_file
+from ardm_compress.formats.media import Samples, read_image, write_image
+from ardm_compress.inference.registry import find_model
 
 
 @pytest.fixture

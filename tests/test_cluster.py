@@ -19,18 +19,18 @@ from commands import failed, names, run
 from distributed import LocalCluster
 from PIL import Image
 
-from ardm_compress import api
 from ardm_compress.batch import remote
 from ardm_compress.batch.inputs import Job, jobs_of
 from ardm_compress.batch.run import encode_group
 from ardm_compress.batch.settings import Encoding
-from ardm_compress.cluster import tasks
-from ardm_compress.cluster import workers as workers_module
-from ardm_compress.cluster.fitness import installed, unfit
-from ardm_compress.cluster.tasks import completed
-from ardm_compress.cluster.workers import Workers, connected
+from ardm_compress.codec import api
 from ardm_compress.errors import LimitError, ModelError, OptionError
-from ardm_compress.media import Samples, read_image, write_image
+from ardm_compress.formats.media import Samples, read_image, write_image
+from ardm_compress.tasks.cluster import tasks
+from ardm_compress.tasks.cluster import workers as workers_module
+from ardm_compress.tasks.cluster.fitness import installed, unfit
+from ardm_compress.tasks.cluster.tasks import completed
+from ardm_compress.tasks.cluster.workers import Workers, connected
 
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 1,

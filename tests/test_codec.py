@@ -16,16 +16,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from ardm_compress import api, codec, loading, tile
 from ardm_compress.ardm.order import COARSER, make_order
 from ardm_compress.ardm.schedule import even_schedule
-from ardm_compress.container import MAX_SIDE, Description, read_file
+from ardm_compress.codec import api, array
+from ardm_compress.coding import loop as codec
+from ardm_compress.coding import tile
+from ardm_compress.container.image import MAX_SIDE, Description, read_file
+from ardm_compress.container.layout import describe
 from ardm_compress.errors import LimitError, UnsupportedError
-from ardm_compress.exact.model import Model
-from ardm_compress.image import array
-from ardm_compress.layout import describe
-from ardm_compress.media import Samples, read_image
-from ardm_compress.network import styles
+from ardm_compress.formats.media import Samples, read_image
+from ardm_compress.inference import loading
+from ardm_compress.inference.model import Model
+from ardm_compress.training import styles
 
 PERIOD = 8
 

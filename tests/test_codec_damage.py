@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from conftest import header_of
 
-from ardm_compress import api, loading
-from ardm_compress.container import read_file, sample_checksum, write_file
+from ardm_compress.ardm.plans import planned
+from ardm_compress.codec import api, array
+from ardm_compress.container.image import read_file, sample_checksum, write_file
 from ardm_compress.errors import ChecksumError, FormatError, UnsupportedError
-from ardm_compress.exact.model import Model
-from ardm_compress.image import array
-from ardm_compress.media import Samples
-from ardm_compress.models import find_model
-from ardm_compress.plans import planned
+from ardm_compress.formats.media import Samples
+from ardm_compress.inference import loading
+from ardm_compress.inference.model import Model
+from ardm_compress.inference.registry import find_model
 
 
 def rewritten(data: bytes, payloads: dict[int, bytes] | None = None, **changes: object) -> bytes:

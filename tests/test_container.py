@@ -13,8 +13,8 @@ from headers import header_of, payloads_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ardm_compress import container
-from ardm_compress.container import (
+from ardm_compress.container import image as container
+from ardm_compress.container.image import (
     CRC_BYTES,
     DEFAULT_LIMITS,
     KNOWN_FLAGS,
@@ -36,9 +36,9 @@ from ardm_compress.container import (
     write_runs,
     write_varint,
 )
+from ardm_compress.container.layout import describe
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
-from ardm_compress.layout import describe
-from ardm_compress.models import find_model
+from ardm_compress.inference.registry import find_model
 
 REFUSED = (FormatError, UnsupportedError, LimitError)
 

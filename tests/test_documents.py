@@ -16,7 +16,7 @@ from PIL import Image
 from sounds import wave
 
 from ardm_compress import soundfile
-from ardm_compress.media import Samples, write_image
+from ardm_compress.formats.media import Samples, write_image
 
 ROOT = PHOTO.parent.parent
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -21,25 +21,25 @@ from safetensors.torch import load, save
 from torch import Tensor
 from torch.nn import functional as F
 
-from ardm_compress import parallel
 from ardm_compress.ardm.order import COARSER, make_order
 from ardm_compress.ardm.upscaling import Upscaling
-from ardm_compress.audio.features import SUMMARY
+from ardm_compress.coding.sound.features import SUMMARY
 from ardm_compress.errors import ModelError
-from ardm_compress.exact import fused
-from ardm_compress.exact import tables as grid
-from ardm_compress.exact.export import export
-from ardm_compress.exact.fused import FusedNetwork, exact_features, exact_network
-from ardm_compress.exact.mixture import FREQUENCY_BITS, Children, Parameters, boundaries, cumulative, frequencies
-from ardm_compress.exact.model import load_model, save_model
-from ardm_compress.exact.network import ExactNetwork
-from ardm_compress.exact.products import IntegerLinear, Path
-from ardm_compress.models import ModelFile, find_model
-from ardm_compress.network.config import CLIP, INPUT_STEP, WEIGHT_CLIP, NetworkConfig
-from ardm_compress.network.data import Sampling
-from ardm_compress.network.features import FeatureMaker, Features
-from ardm_compress.network.model import Network, mixture_bits
-from ardm_compress.network.train import TrainConfig, Trainer
+from ardm_compress.inference import fused
+from ardm_compress.inference import tables as grid
+from ardm_compress.inference.config import CLIP, INPUT_STEP, WEIGHT_CLIP, NetworkConfig
+from ardm_compress.inference.export import export
+from ardm_compress.inference.features import FeatureMaker, Features
+from ardm_compress.inference.fused import FusedNetwork, exact_features, exact_network
+from ardm_compress.inference.mixture import FREQUENCY_BITS, Children, Parameters, boundaries, cumulative, frequencies
+from ardm_compress.inference.model import load_model, save_model
+from ardm_compress.inference.network import ExactNetwork
+from ardm_compress.inference.products import IntegerLinear, Path
+from ardm_compress.inference.registry import ModelFile, find_model
+from ardm_compress.tasks import processes as parallel
+from ardm_compress.training.data import Sampling
+from ardm_compress.training.model import Network, mixture_bits
+from ardm_compress.training.train import TrainConfig, Trainer
 
 CPU = torch.device("cpu")
 BRANCHING = 16

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from conftest import PHOTO
 from PIL import Image
 
-from ardm_compress.media import read_image, write_image
+from ardm_compress.formats.media import read_image, write_image
 
 
 def test_frames_of_a_photograph_that_arrives_end_in_itself(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ardm_compress.errors import OutputExistsError
-from ardm_compress.files import write_atomically
+from ardm_compress.files.atomic import write_atomically
 
 
 @pytest.mark.parametrize("force", [False, True])

@@ -15,14 +15,14 @@ from PIL import Image
 from safetensors import safe_open
 from sounds import wave
 
-from ardm_compress import api
 from ardm_compress.cli import main
+from ardm_compress.codec import api
 from ardm_compress.errors import ModelError
-from ardm_compress.media import Samples
-from ardm_compress.models import find_model, manifest
-from ardm_compress.network import fit
-from ardm_compress.network.config import NetworkConfig
-from ardm_compress.network.train import TrainConfig
+from ardm_compress.formats.media import Samples
+from ardm_compress.inference.config import NetworkConfig
+from ardm_compress.inference.registry import find_model, manifest
+from ardm_compress.training import fit
+from ardm_compress.training.train import TrainConfig
 
 SMALL = ["--steps", "6", "--batch", "64", "--hidden", "16", "--blocks", "1"]
 

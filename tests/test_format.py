@@ -18,31 +18,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
-from ardm_compress import codec, container
-from ardm_compress.api import decode, encode
 from ardm_compress.ardm.order import make_order
-from ardm_compress.audio import container as sound_container
-from ardm_compress.audio import side, spectrum
-from ardm_compress.audio.container import SoundHeader
-from ardm_compress.container import Header, write_file
-from ardm_compress.data import spool
-from ardm_compress.entropy import SymbolEncoder
+from ardm_compress.ardm.plans import planned
+from ardm_compress.codec.api import decode, encode
+from ardm_compress.coding import loop as codec
+from ardm_compress.coding.ans import SymbolEncoder
+from ardm_compress.coding.sound import side, spectrum
+from ardm_compress.container import image as container
+from ardm_compress.container import picture as image_container
+from ardm_compress.container import sound as sound_container
+from ardm_compress.container.image import Header, write_file
+from ardm_compress.container.layout import tile_steps
+from ardm_compress.container.picture import RAW, PictureHeader, write_wrapped
+from ardm_compress.container.sound import SoundHeader
+from ardm_compress.container.stored import read_stored, stored
 from ardm_compress.errors import ArdmError, FormatError, LimitError
-from ardm_compress.exact import mixture, tables
-from ardm_compress.exact.model import Model, load_model, save_model
-from ardm_compress.image import container as image_container
-from ardm_compress.image import picture as image_picture
-from ardm_compress.image.chunks import write_chunks
-from ardm_compress.image.container import RAW, PictureHeader, write_wrapped
-from ardm_compress.image.picture import PNG, Wrapper
-from ardm_compress.layout import tile_steps
-from ardm_compress.models import ModelFile, find_model
-from ardm_compress.network import config as grids
-from ardm_compress.network.config import NetworkConfig
-from ardm_compress.network.defaults import sound_network
-from ardm_compress.plans import planned
-from ardm_compress.sound import wrapper as sound_wrapper
-from ardm_compress.stored import read_stored, stored
+from ardm_compress.files.data import spool
+from ardm_compress.formats import picture as image_picture
+from ardm_compress.formats import sound_wrapper
+from ardm_compress.formats.image_chunks import write_chunks
+from ardm_compress.formats.picture import PNG, Wrapper
+from ardm_compress.inference import config as grids
+from ardm_compress.inference import mixture, tables
+from ardm_compress.inference.config import NetworkConfig
+from ardm_compress.inference.model import Model, load_model, save_model
+from ardm_compress.inference.registry import ModelFile, find_model
+from ardm_compress.training.defaults import sound_network
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "format.md").read_text("utf-8")

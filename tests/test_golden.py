@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from golden import FOLDER, GOLDEN, GOLDEN_PICTURES, GOLDEN_SOUND, LATER, NEWEST, PICTURE, encoded
 
-from ardm_compress import api
+from ardm_compress.codec import api
+from ardm_compress.container.layout import describe
+from ardm_compress.container.picture import APART, JPEG_XL, METHODS, is_picture, read_file
 from ardm_compress.errors import FormatError
-from ardm_compress.image import methods
-from ardm_compress.image.container import APART, JPEG_XL, METHODS, is_picture, read_file
-from ardm_compress.image.files import same_image, write_picture
-from ardm_compress.image.picture import RASTER
-from ardm_compress.layout import describe
+from ardm_compress.formats.images import same_image, write_picture
+from ardm_compress.formats.picture import RASTER
+from ardm_compress.methods import choice as methods
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

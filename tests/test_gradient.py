@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from restoring import restore
 from test_exact import CPU, IMAGE, random_features, random_network, some
 
-from ardm_compress.describe import Sample, take_sample
-from ardm_compress.exact import fused
-from ardm_compress.exact.export import export
-from ardm_compress.exact.fused import FusedNetwork
-from ardm_compress.exact.gradient import PictureGradient
-from ardm_compress.exact.model import Model, load_model
-from ardm_compress.exact.products import Path
-from ardm_compress.media import Samples
-from ardm_compress.models import find_model
-from ardm_compress.network.config import INPUT_STEP, NetworkConfig
-from ardm_compress.network.features import Features
-from ardm_compress.network.model import Network, mixture_bits
+from ardm_compress.analysis.conditioning import Sample, take_sample
+from ardm_compress.formats.media import Samples
+from ardm_compress.inference import fused
+from ardm_compress.inference.config import INPUT_STEP, NetworkConfig
+from ardm_compress.inference.export import export
+from ardm_compress.inference.features import Features
+from ardm_compress.inference.fused import FusedNetwork
+from ardm_compress.inference.gradient import PictureGradient
+from ardm_compress.inference.model import Model, load_model
+from ardm_compress.inference.products import Path
+from ardm_compress.inference.registry import find_model
+from ardm_compress.training.model import Network, mixture_bits
 
 LATENTS = (20, -5, 0, 13)
 

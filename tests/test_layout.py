@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ardm_compress.ardm.order import COARSER, make_order
-from ardm_compress.container import (
+from ardm_compress.container.image import (
     CRC_BYTES,
     Header,
     write_file,
 )
+from ardm_compress.container.layout import describe, tile_steps
 from ardm_compress.errors import FormatError, UnsupportedError
-from ardm_compress.layout import describe, tile_steps
-from ardm_compress.models import find_model
+from ardm_compress.inference.registry import find_model
 
 
 def example(**changes: object) -> Header:

@@ -17,18 +17,18 @@ from numpy.typing import NDArray
 from sounds import wave
 
 import ardm_compress
-from ardm_compress import api
-from ardm_compress.audio import wave as waves
-from ardm_compress.audio.analysis import choose, observed
-from ardm_compress.audio.prediction import Predictor
-from ardm_compress.audio.transform import transformed
+from ardm_compress.analysis.sound import choose, observed
+from ardm_compress.codec import api
+from ardm_compress.coding.sound import wave as waves
+from ardm_compress.coding.sound.prediction import Predictor
+from ardm_compress.coding.sound.transform import transformed
+from ardm_compress.coding.tile import BATCH
+from ardm_compress.container.layout import make_sound_order, tile_steps
 from ardm_compress.errors import ModelError
-from ardm_compress.exact.model import load_model
-from ardm_compress.exact.products import IntegerLinear, Path
-from ardm_compress.layout import make_sound_order, tile_steps
-from ardm_compress.media import Samples
-from ardm_compress.models import find_model
-from ardm_compress.tile import BATCH
+from ardm_compress.formats.media import Samples
+from ardm_compress.inference.model import load_model
+from ardm_compress.inference.products import IntegerLinear, Path
+from ardm_compress.inference.registry import find_model
 
 CHILD = """
 import hashlib, json, sys
@@ -41,10 +41,10 @@ torch.set_num_threads(int(sys.argv[4]))  # MKL takes no more than there are whol
 tile.BATCH = batch or tile.BATCH  # before others import it
 
 from ardm_compress import api, loading
-from ardm_compress.exact.model import load_model
-from ardm_compress.exact.fused import FusedNetwork
-from ardm_compress.exact.network import ExactNetwork
-from ardm_compress.exact.products import Path
+from ardm_compress.inference.model import load_model
+from ardm_compress.inference.fused import FusedNetwork
+from ardm_compress.inference.network import ExactNetwork
+from ardm_compress.inference.products import Path
 
 folder, path = sys.argv[1], Path(sys.argv[2])
 models = {name: load_model(api.find_model(name), path=path) for name in ("photo", "sound")}

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from ardm_compress import api, loading
+from ardm_compress.codec import api, together
 from ardm_compress.errors import ArdmError
-from ardm_compress.exact.model import Model
-from ardm_compress.image import together
-from ardm_compress.image.files import same_image
-from ardm_compress.media import Samples
+from ardm_compress.formats.images import same_image
+from ardm_compress.formats.media import Samples
+from ardm_compress.inference import loading
+from ardm_compress.inference.model import Model
 
 CALLS = 6  # few, so that the tests are fast
 

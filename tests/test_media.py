@@ -16,7 +16,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from ardm_compress.errors import ArdmError, FormatError, LimitError, OutputExistsError, UnsupportedError
-from ardm_compress.media import SUPPORTED, WRITERS, Samples, _decode_image, image_bytes, read_image, write_image
+from ardm_compress.formats.media import SUPPORTED, WRITERS, Samples, _decode_image, image_bytes, read_image, write_image
 
 RGB = np.random.default_rng(1).integers(0, 256, (20, 24, 3), dtype=np.uint8)
 GRAY = RGB[..., :1]

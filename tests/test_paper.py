@@ -16,12 +16,12 @@ from PIL import Image
 
 from ardm_compress.ardm.schedule import even_schedule
 from ardm_compress.ardm.upscaling import Upscaling
-from ardm_compress.codec import encode_tile
-from ardm_compress.entropy import SymbolEncoder
+from ardm_compress.coding.ans import SymbolEncoder
+from ardm_compress.coding.loop import encode_tile
 from ardm_compress.errors import FormatError
-from ardm_compress.exact.model import Model
-from ardm_compress.media import Samples, read_image
-from ardm_compress.network.model import Mixture
+from ardm_compress.formats.media import Samples, read_image
+from ardm_compress.inference.model import Model
+from ardm_compress.training.model import Mixture
 
 sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))  # scripts, not a package
 

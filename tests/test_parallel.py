@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from pictures import TEXT, png_file
 
-from ardm_compress import api
+from ardm_compress.codec import api, array
+from ardm_compress.codec import picture as codec
 from ardm_compress.errors import ChecksumError, LimitError
-from ardm_compress.image import array, codec
+from ardm_compress.formats.media import Samples
 from ardm_compress.limits import CODING, COPIES, MIB, Limits
-from ardm_compress.media import Samples
-from ardm_compress.parallel import ordered, processors
+from ardm_compress.tasks.processes import ordered, processors
 
 
 def test_results_come_in_order_whoever_works() -> None:

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from pictures import PALETTE, TEXT, chunk, noise, png_file, saved
 from PIL import Image
 
-from ardm_compress import api
+from ardm_compress.codec import api
+from ardm_compress.codec.picture import decode_image, encode_picture
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
-from ardm_compress.image import png
-from ardm_compress.image.chunks import write_chunks
-from ardm_compress.image.codec import decode_image, encode_picture
-from ardm_compress.image.files import (
+from ardm_compress.formats import png
+from ardm_compress.formats.image_chunks import write_chunks
+from ardm_compress.formats.images import (
     own_suffixes,
     read_picture,
     read_pixels,
@@ -28,8 +28,8 @@ from ardm_compress.image.files import (
     write_picture,
     written_as,
 )
-from ardm_compress.image.methods import Settings
-from ardm_compress.image.picture import Wrapper, read_wrapper, write_wrapper
+from ardm_compress.formats.picture import Wrapper, read_wrapper, write_wrapper
+from ardm_compress.methods.choice import Settings
 
 QUICK = Settings(budget=4)
 

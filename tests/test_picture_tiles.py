@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pictures import PALETTE, TEXT, noise, png_file
 
-from ardm_compress import api
-from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
-from ardm_compress.image import array, codec, png, webp
-from ardm_compress.image.codec import decode_image, encode_picture
-from ardm_compress.image.container import (
+from ardm_compress.codec import api, array
+from ardm_compress.codec import picture as codec
+from ardm_compress.codec.picture import decode_image, encode_picture
+from ardm_compress.container.picture import (
     JPEG_XL,
     MODEL,
     PICTURE,
@@ -27,11 +26,13 @@ from ardm_compress.image.container import (
     read_header,
     write_file,
 )
-from ardm_compress.image.files import (
+from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
+from ardm_compress.formats import png, webp
+from ardm_compress.formats.images import (
     read_picture,
 )
-from ardm_compress.image.methods import Settings, decode_tile, encode_tile, jpeg_xl_sides
-from ardm_compress.image.picture import Picture, Wrapper, same_picture, write_wrapper
+from ardm_compress.formats.picture import Picture, Wrapper, same_picture, write_wrapper
+from ardm_compress.methods.choice import Settings, decode_tile, encode_tile, jpeg_xl_sides
 
 QUICK = Settings(budget=4)
 

@@ -19,15 +19,15 @@ from PIL.PngImagePlugin import PngInfo
 from sounds import wave
 
 import ardm_compress
-from ardm_compress.container import MAGIC
+from ardm_compress.codec.picture import encode_picture
+from ardm_compress.container.image import MAGIC
+from ardm_compress.container.picture import PictureHeader, write_file
+from ardm_compress.container.stored import stored
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.image import png
-from ardm_compress.image.chunks import write_chunks
-from ardm_compress.image.codec import encode_picture
-from ardm_compress.image.container import PictureHeader, write_file
-from ardm_compress.image.picture import PNG, RASTER, Picture, Wrapper, write_wrapper
+from ardm_compress.formats import png
+from ardm_compress.formats.image_chunks import write_chunks
+from ardm_compress.formats.picture import PNG, RASTER, Picture, Wrapper, write_wrapper
 from ardm_compress.pillow import ArdmImageFile
-from ardm_compress.stored import stored
 
 EXIF = b"Exif\0\0MM\0*\0\0\0\10\0\1\1\22\0\3\0\0\0\1\0\6\0\0\0\0\0\0"  # turned to the right
 MODES = ("1", "L", "LA", "RGB", "RGBA", "P", "I;16")

@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pictures import TEXT, png_file
 
-from ardm_compress import api
-from ardm_compress.boxes import scaled, tile_box
-from ardm_compress.container import read_header
+from ardm_compress.ardm.boxes import scaled, tile_box
+from ardm_compress.codec import api, array
+from ardm_compress.codec import picture as codec
+from ardm_compress.codec.picture import encode_picture
+from ardm_compress.container.image import read_header
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
-from ardm_compress.image import array, codec
-from ardm_compress.image.codec import encode_picture
-from ardm_compress.image.methods import Settings
-from ardm_compress.image.picture import Picture, Wrapper
+from ardm_compress.formats.media import Samples
+from ardm_compress.formats.picture import Picture, Wrapper
 from ardm_compress.limits import Limits
-from ardm_compress.media import Samples
+from ardm_compress.methods.choice import Settings
 
 
 @pytest.fixture(autouse=True)

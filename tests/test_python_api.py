@@ -19,11 +19,11 @@ from PIL import Image
 from sounds import LIST, wave
 
 import ardm_compress
+from ardm_compress.container.stored import stored
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
+from ardm_compress.formats.media import Samples
 from ardm_compress.limits import Limits
-from ardm_compress.media import Samples
 from ardm_compress.reading import ImageFile, SoundFile, StoredFile
-from ardm_compress.stored import stored
 
 SIDES = st.tuples(st.integers(1, 9), st.integers(1, 9))
 QUICK = settings(max_examples=40)  # that no model codes

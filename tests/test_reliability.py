@@ -23,13 +23,13 @@ from dying import fill, kill
 from pictures import chunk
 from PIL import Image
 
-from ardm_compress import api
-from ardm_compress.audio.container import SOUND, STORED
-from ardm_compress.container import MAGIC, MAX_SIDE, VERSION, write_varint
+from ardm_compress.codec import api
+from ardm_compress.container.image import MAGIC, MAX_SIDE, VERSION, write_varint
+from ardm_compress.container.picture import JPEG_XL, PICTURE, TILED, WRAPPED
+from ardm_compress.container.sound import SOUND, STORED
 from ardm_compress.errors import ArdmError, FormatError, LimitError
-from ardm_compress.image import methods
-from ardm_compress.image.container import JPEG_XL, PICTURE, TILED, WRAPPED
 from ardm_compress.limits import CODING, Limits
+from ardm_compress.methods import choice as methods
 
 KINDS = files()
 

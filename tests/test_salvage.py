@@ -10,16 +10,17 @@ from golden import FOLDER, GOLDEN
 from pictures import TEXT, png_file
 from sounds import wave
 
-from ardm_compress import api
-from ardm_compress.audio import files
-from ardm_compress.container import CRC_BYTES, read_header
+from ardm_compress.codec import api, array
+from ardm_compress.codec import picture as codec
+from ardm_compress.codec import sound as files
+from ardm_compress.codec.picture import encode_picture, salvage_image
+from ardm_compress.container.image import CRC_BYTES, read_header
+from ardm_compress.container.picture import read_header as read_picture_header
 from ardm_compress.errors import ChecksumError, FormatError
-from ardm_compress.image import array, codec, methods
-from ardm_compress.image.chunks import write_chunks
-from ardm_compress.image.codec import encode_picture, salvage_image
-from ardm_compress.image.container import read_header as read_picture_header
-from ardm_compress.image.picture import Picture, Wrapper
-from ardm_compress.media import Samples
+from ardm_compress.formats.image_chunks import write_chunks
+from ardm_compress.formats.media import Samples
+from ardm_compress.formats.picture import Picture, Wrapper
+from ardm_compress.methods import choice as methods
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def test_nothing_is_salvaged_without_the_header(tiled: bytes) -> None:
 
 
 def test_what_salvage_expects_is_the_same_in_any_batch(tiled: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ardm_compress import tile
+    from ardm_compress.coding import tile
 
     part = tiled[: len(tiled) // 3]
     before = array.salvage(part)[0]

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sounds import INFO, LIST, chunk, wave
 
-from ardm_compress.data import OnDisk
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
-from ardm_compress.sound.files import Sound, converted, is_sound, read_sound, same_file, write_sound
-from ardm_compress.sound.pcm import FLAC, READ, VERBATIM
-from ardm_compress.sound.wrapper import read_wrapper, write_wrapper
+from ardm_compress.files.data import OnDisk
+from ardm_compress.formats.pcm import FLAC, READ, VERBATIM
+from ardm_compress.formats.sound_wrapper import read_wrapper, write_wrapper
+from ardm_compress.formats.sounds import Sound, converted, is_sound, read_sound, same_file, write_sound
 
 
 def aiff(body: bytes, *, width: int = 2, channels: int = 1, bits: int = 0, coding: bytes = b"", skip: int = 0) -> bytes:

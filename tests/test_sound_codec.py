@@ -16,27 +16,27 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sounds import wave
 
-from ardm_compress import api
-from ardm_compress.audio import files
-from ardm_compress.audio.codec import Collected, Popped
-from ardm_compress.audio.container import SOUND, STORED, SoundHeader, add_payload, read_file, read_header, write_file
-from ardm_compress.audio.prediction import solve
-from ardm_compress.audio.side import PITCH_BITS, SHORTEST_PITCH, code_analysis
-from ardm_compress.audio.spectrum import GAINS, LARGEST, Spectrum, covariances, held
-from ardm_compress.audio.stretches import Stretch, quiet_frames
-from ardm_compress.audio.wave import Analysis, linked, unlinked
-from ardm_compress.container import write_varint
-from ardm_compress.data import spool
-from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
+from ardm_compress.codec import api
+from ardm_compress.codec import sound as files
+from ardm_compress.coding.ans import SymbolDecoder, SymbolEncoder
+from ardm_compress.coding.sound.codec import Collected, Popped
+from ardm_compress.coding.sound.prediction import solve
+from ardm_compress.coding.sound.side import PITCH_BITS, SHORTEST_PITCH, code_analysis
+from ardm_compress.coding.sound.spectrum import GAINS, LARGEST, Spectrum, covariances, held
+from ardm_compress.coding.sound.stretches import Stretch, quiet_frames
+from ardm_compress.coding.sound.wave import Analysis, linked, unlinked
+from ardm_compress.container.image import write_varint
+from ardm_compress.container.layout import describe
+from ardm_compress.container.sound import SOUND, STORED, SoundHeader, add_payload, read_file, read_header, write_file
+from ardm_compress.container.stored import read_stored, write_stored
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
-from ardm_compress.exact.model import Model, load_model
-from ardm_compress.exact.products import Path
-from ardm_compress.layout import describe
-from ardm_compress.models import find_model
-from ardm_compress.sound.files import Sound, read_sound
-from ardm_compress.sound.pcm import FLAC, VERBATIM
-from ardm_compress.sound.wrapper import Wrapper
-from ardm_compress.stored import read_stored, write_stored
+from ardm_compress.files.data import spool
+from ardm_compress.formats.pcm import FLAC, VERBATIM
+from ardm_compress.formats.sound_wrapper import Wrapper
+from ardm_compress.formats.sounds import Sound, read_sound
+from ardm_compress.inference.model import Model, load_model
+from ardm_compress.inference.products import Path
+from ardm_compress.inference.registry import find_model
 
 RATE = 16000
 
@@ -163,7 +163,7 @@ def test_tiles_are_independent_and_regions_decode(monkeypatch: pytest.MonkeyPatc
 
 
 def test_threads_paths_and_batches_do_not_change_a_byte(sound_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ardm_compress.audio import codec
+    from ardm_compress.coding.sound import codec
 
     made = set()
     entry = find_model("sound")

@@ -16,10 +16,10 @@ from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ardm_compress import storage
 from ardm_compress.batch.inputs import jobs_of
 from ardm_compress.errors import ChecksumError, OptionError, OutputExistsError, UnsupportedError
-from ardm_compress.media import read_image, write_image
+from ardm_compress.files import locations as storage
+from ardm_compress.formats.media import read_image, write_image
 
 
 class Failing(MemoryFileSystem):

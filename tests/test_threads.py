@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from ardm_compress import parallel
-from ardm_compress.compiling import compiled
-from ardm_compress.exact import backward, kernels, mixture, tables
-from ardm_compress.exact.threads import mapped
-from ardm_compress.network import config
-from ardm_compress.network.model import LOG_FLOOR
+from ardm_compress.inference import backward, config, kernels, mixture, tables
+from ardm_compress.inference.compiling import compiled
+from ardm_compress.inference.threads import mapped
+from ardm_compress.tasks import processes as parallel
+from ardm_compress.training.model import LOG_FLOOR
 
 
 def doubled(x: int) -> int:

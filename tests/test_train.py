@@ -18,15 +18,15 @@ from sounds import wave
 
 from ardm_compress.ardm.masks import known_before
 from ardm_compress.ardm.order import level_shape, make_order
-from ardm_compress.audio.training import SoundPositions
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.network import styles
-from ardm_compress.network.config import NetworkConfig
-from ardm_compress.network.data import HOLD_OUT, ImageFolder, Sampler, Sampling, held_out
-from ardm_compress.network.defaults import sound_network
-from ardm_compress.network.model import Bend, Clamp, GridLinear, Network
-from ardm_compress.network.muon import Muon, orthogonalise
-from ardm_compress.network.train import TrainConfig, Trainer, schedule, train
+from ardm_compress.inference.config import NetworkConfig
+from ardm_compress.training import styles
+from ardm_compress.training.data import HOLD_OUT, ImageFolder, Sampler, Sampling, held_out
+from ardm_compress.training.defaults import sound_network
+from ardm_compress.training.model import Bend, Clamp, GridLinear, Network
+from ardm_compress.training.muon import Muon, orthogonalise
+from ardm_compress.training.sound import SoundPositions
+from ardm_compress.training.train import TrainConfig, Trainer, schedule, train
 
 TINY = NetworkConfig(
     axes=2,

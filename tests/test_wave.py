@@ -8,21 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ardm_compress.analysis import sound as analysis
+from ardm_compress.analysis.sound import SETTINGS, Setting, choose, find_pitches, observed, spectra_of
 from ardm_compress.ardm.order import Order, make_order
-from ardm_compress.audio import analysis
-from ardm_compress.audio.analysis import SETTINGS, Setting, choose, find_pitches, observed, spectra_of
-from ardm_compress.audio.codec import Collected, Popped
-from ardm_compress.audio.features import SUMMARY, WaveFeatures
-from ardm_compress.audio.prediction import SIGMA_BITS, TAP_BITS, solve
-from ardm_compress.audio.side import code_analysis
-from ardm_compress.audio.spectrum import FLOOR, GAINS, LARGEST, SINES, Spectrum, analyse, covariances, residual
-from ardm_compress.audio.stretches import find_stretches
-from ardm_compress.audio.transform import SIDE_MIDDLE, restored, transformed
-from ardm_compress.audio.wave import INNOVATION_BITS, Wave, clusters
-from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
+from ardm_compress.coding.ans import SymbolDecoder, SymbolEncoder
+from ardm_compress.coding.sound.codec import Collected, Popped
+from ardm_compress.coding.sound.features import SUMMARY, WaveFeatures
+from ardm_compress.coding.sound.prediction import SIGMA_BITS, TAP_BITS, solve
+from ardm_compress.coding.sound.side import code_analysis
+from ardm_compress.coding.sound.spectrum import FLOOR, GAINS, LARGEST, SINES, Spectrum, analyse, covariances, residual
+from ardm_compress.coding.sound.stretches import find_stretches
+from ardm_compress.coding.sound.transform import SIDE_MIDDLE, restored, transformed
+from ardm_compress.coding.sound.wave import INNOVATION_BITS, Wave, clusters
 from ardm_compress.errors import FormatError
-from ardm_compress.exact.model import Model
-from ardm_compress.network.config import CLIP, NetworkConfig
+from ardm_compress.inference.config import CLIP, NetworkConfig
+from ardm_compress.inference.model import Model
 
 CONFIG = NetworkConfig(axes=1, channels=2, bit_depth=24, radius_sq=576, summary=SUMMARY, order="causal", period=64)
 CAUSAL, SPREAD = make_order("causal", axes=1, period=32), make_order("spread", axes=1)

@@ -9,15 +9,15 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from ardm_compress import storage
-from ardm_compress.audio.container import is_sound, is_stored
 from ardm_compress.batch.settings import SUFFIX, Bar, Decoding, Outcome, cleared, no_bar
+from ardm_compress.container.sound import is_sound, is_stored
 from ardm_compress.errors import ChecksumError, OptionError
+from ardm_compress.files import locations as storage
 
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Job
-    from ardm_compress.data import Data
-    from ardm_compress.image.picture import Picture, Wrapper
+    from ardm_compress.files.data import Data
+    from ardm_compress.formats.picture import Picture, Wrapper
     from ardm_compress.progress import Progress
 
 
@@ -33,8 +33,8 @@ def decode_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
     """Restore a file, or the part of it that is asked for.
 
     Raises:
-        ArdmError, OSError: as the functions of ``ardm_compress.api``; then nothing was written, but by ``salvage``,
-        whose output may not be exact.
+        ArdmError, OSError: as the functions of ``ardm_compress.codec.api``; then nothing was written, but by
+        ``salvage``, whose output may not be exact.
     """
     start = time.perf_counter()
     if how.remove:
@@ -66,7 +66,7 @@ def check_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
     start = time.perf_counter()
     with storage.opened(job.source) as data, bar("test") as progress:
         if is_sound(data):
-            from ardm_compress import api
+            from ardm_compress.codec import api
 
             deque(api.decoded_sound(data, limits=how.limits, progress=progress), maxlen=0)
         else:
@@ -85,22 +85,22 @@ def _restored(job: Job, data: Data, how: Decoding, progress: Progress | None) ->
 
 
 def _stored(job: Job, data: Data, how: Decoding, _progress: Progress | None) -> Restored:
-    from ardm_compress.restoring import decoded_file
+    from ardm_compress.formats.restoring import decoded_file
 
     parts = decoded_file(data, suffix=_suffix(job.target))
     return Restored(_checked(job.target or _original_name(job.place), how), parts, [])
 
 
 def _sound(job: Job, data: Data, how: Decoding, progress: Progress | None) -> Restored:
-    from ardm_compress.audio.container import read_file
-    from ardm_compress.models import model_of_file
+    from ardm_compress.container.sound import read_file
+    from ardm_compress.inference.registry import model_of_file
 
     header, _ = read_file(data, how.limits, whole=not how.salvage)
     model_of_file(header.model_id)  # what is refused is so before anything large is imported
     target = _checked(job.target or _original_name(job.place), how)
     if how.dry:
         return Restored(target, (), [])
-    from ardm_compress import api
+    from ardm_compress.codec import api
 
     damaged = list[int]()
     parts = api.decoded_sound(
@@ -124,8 +124,8 @@ def image_target(job: Job, data: Data, how: Decoding) -> tuple[str, str]:
     Raises:
         As ``wrapper_of``, ``check_suffix`` and ``storage.check_output``.
     """
-    from ardm_compress.image.codec import wrapper_of
-    from ardm_compress.image.files import check_suffix, own_suffixes, part_wrapper
+    from ardm_compress.codec.picture import wrapper_of
+    from ardm_compress.formats.images import check_suffix, own_suffixes, part_wrapper
 
     wrapper = wrapper_of(data, how.limits)
     target = _checked(job.target or _decoded_name(job.place, wrapper), how)
@@ -136,8 +136,8 @@ def image_target(job: Job, data: Data, how: Decoding) -> tuple[str, str]:
 
 
 def _image(job: Job, data: Data, how: Decoding, progress: Progress | None) -> Restored:
-    from ardm_compress.image.codec import salvage_image
-    from ardm_compress.image.files import written_as
+    from ardm_compress.codec.picture import salvage_image
+    from ardm_compress.formats.images import written_as
 
     target, suffix = image_target(job, data, how)
     if how.dry:
@@ -150,7 +150,7 @@ def _image(job: Job, data: Data, how: Decoding, progress: Progress | None) -> Re
 
 
 def _decoded_image(data: Data, how: Decoding, progress: Progress | None) -> Picture:
-    from ardm_compress.image.codec import decode_image
+    from ardm_compress.codec.picture import decode_image
 
     return decode_image(data, region=how.region, level=how.level, jobs=how.jobs, limits=how.limits, progress=progress)
 
@@ -186,9 +186,9 @@ def _original_name(place: str) -> str:
 
 def _decoded_name(place: str, wrapper: Wrapper) -> str:
     """Without .ardm, with a suffix that is right."""
-    from ardm_compress.image.files import own_suffixes
-    from ardm_compress.image.png import plain as plain_wrapper
-    from ardm_compress.media import WRITERS
+    from ardm_compress.formats.images import own_suffixes
+    from ardm_compress.formats.media import WRITERS
+    from ardm_compress.formats.png import plain as plain_wrapper
 
     name, own = _without_suffix(place), own_suffixes(wrapper)
     anything = wrapper == plain_wrapper(wrapper.channels) and wrapper.channels in (1, 3)

@@ -8,16 +8,16 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ardm_compress import storage
 from ardm_compress.batch.presets import DEFAULT, PRESETS
 from ardm_compress.batch.settings import SUFFIX, Bar, Encoding, Outcome, cleared, no_bar
-from ardm_compress.data import Data, blocks
 from ardm_compress.errors import ChecksumError, FormatError, OptionError, UnsupportedError
-from ardm_compress.models import AUTO, candidates
+from ardm_compress.files import locations as storage
+from ardm_compress.files.data import Data, blocks
+from ardm_compress.inference.registry import AUTO, candidates
 
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Job
-    from ardm_compress.image.picture import Picture
+    from ardm_compress.formats.picture import Picture
 
 
 NOT_VERIFIED: Final = "verification failed, nothing was written: decoding gives something else"
@@ -50,10 +50,10 @@ def encode_file(job: Job, how: Encoding, bar: Bar = no_bar) -> Outcome:
     """Encode a file of any kind.
 
     Raises:
-        ArdmError, OSError: as the functions of ``ardm_compress.api``; then nothing was written.
+        ArdmError, OSError: as the functions of ``ardm_compress.codec.api``; then nothing was written.
     """
     target, start = check_target(job, how), time.perf_counter()
-    from ardm_compress.sound.files import is_sound
+    from ardm_compress.formats.sounds import is_sound
 
     with storage.opened(job.source) as original:
         if how.dry:
@@ -70,7 +70,7 @@ def encode_file(job: Job, how: Encoding, bar: Bar = no_bar) -> Outcome:
 
 def _check_image(data: Data, how: Encoding) -> None:
     """Raise what encoding an image would, as far as that can be told without the model."""
-    from ardm_compress.image.files import taken_apart
+    from ardm_compress.formats.images import taken_apart
 
     _check_model(how, "images", axes=2)
     taken_apart(data[:], strip=how.strip, force_pixels=how.force_pixels, limits=how.limits)
@@ -78,7 +78,7 @@ def _check_image(data: Data, how: Encoding) -> None:
 
 def _check_sound(data: Data, how: Encoding) -> None:
     """As ``_check_image``."""
-    from ardm_compress.sound.files import read_sound
+    from ardm_compress.formats.sounds import read_sound
 
     _check_model(how, "sound", axes=1)
     with suppress(UnsupportedError):  # what cannot be coded is stored
@@ -113,9 +113,9 @@ def _model_options(how: Encoding, kind: str) -> dict[str, Any]:
 @contextmanager
 def _encoded_image(data: Data, how: Encoding, bar: Bar) -> Iterator[Encoded]:
     """A compressed image; it restores the same samples and metadata, or the same bytes."""
-    from ardm_compress.audio.container import is_sound, is_stored
-    from ardm_compress.image.codec import decode_image, encode_image
-    from ardm_compress.restoring import decoded_file
+    from ardm_compress.codec.picture import decode_image, encode_image
+    from ardm_compress.container.sound import is_sound, is_stored
+    from ardm_compress.formats.restoring import decoded_file
 
     original = data[:]
     with bar("encode") as progress:
@@ -133,7 +133,7 @@ def _encoded_image(data: Data, how: Encoding, bar: Bar) -> Iterator[Encoded]:
 
 def is_same_image(picture: Picture, original: bytes, how: Encoding) -> bool:
     """Whether a picture is what was to be kept of a file."""
-    from ardm_compress.image.files import same_image
+    from ardm_compress.formats.images import same_image
 
     return same_image(picture, original, strip=how.strip, force_pixels=how.force_pixels, limits=how.limits)
 
@@ -141,8 +141,8 @@ def is_same_image(picture: Picture, original: bytes, how: Encoding) -> bool:
 @contextmanager
 def _encoded_sound(original: Data, how: Encoding, bar: Bar) -> Iterator[Encoded]:
     """A compressed sound file; it restores the same bytes, or for FLAC the same samples and tags."""
-    from ardm_compress import api
-    from ardm_compress.sound.files import same_file
+    from ardm_compress.codec import api
+    from ardm_compress.formats.sounds import same_file
 
     limits, options = how.limits, _model_options(how, "sound")
     with ExitStack() as stack:
@@ -165,7 +165,7 @@ def _restores(restores: Callable[[], bool]) -> bool:
 
 def _note(data: Data) -> str:
     """How a file is coded."""
-    from ardm_compress.layout import describe
+    from ardm_compress.container.layout import describe
 
     facts = describe(data)
     if facts["kind"] == "stored file":

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from ardm_compress import storage
 from ardm_compress.errors import OptionError, UnsupportedError
+from ardm_compress.files import locations as storage
 
 # Of files that are taken from folders; those named by themselves may have any.
 TAKEN: Final = frozenset((

@@ -8,8 +8,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from ardm_compress import storage
-from ardm_compress.audio.container import is_sound
 from ardm_compress.batch import failing
 from ardm_compress.batch.decoding import decode_file, image_target, write_decoded
 from ardm_compress.batch.encoding import (
@@ -21,11 +19,13 @@ from ardm_compress.batch.encoding import (
     write_encoded,
 )
 from ardm_compress.batch.settings import Decoding, Encoding, Outcome, cleared
+from ardm_compress.container.sound import is_sound
 from ardm_compress.errors import ArdmError, ChecksumError
+from ardm_compress.files import locations as storage
 
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Job
-    from ardm_compress.image.picture import Picture
+    from ardm_compress.formats.picture import Picture
 
 SMALL: Final = 1 << 16  # bytes of files that are worked on together
 GROUP: Final = 64  # files at most; they are written once all are coded, so that an interruption loses a group
@@ -70,8 +70,8 @@ def grouped(jobs: Sequence[Job], processes: int, *, together: bool = True) -> It
 
 def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
     """``encode_file`` of many, of which those that fail do not stop the others; outcomes in the order of the jobs."""
-    from ardm_compress.image.many import encode_images
-    from ardm_compress.sound.files import is_sound as is_recording
+    from ardm_compress.codec.many import encode_images
+    from ardm_compress.formats.sounds import is_sound as is_recording
 
     images, outcomes = _read(jobs, is_recording, lambda job, _: (check_target(job, how), ""))
     start = time.perf_counter()
@@ -90,8 +90,8 @@ def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
 
 def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
     """``decode_file`` of many, all of each; as ``encode_files``."""
-    from ardm_compress.image.files import written_as
-    from ardm_compress.image.many import decode_images
+    from ardm_compress.codec.many import decode_images
+    from ardm_compress.formats.images import written_as
 
     images, outcomes = _read(jobs, is_sound, lambda job, data: image_target(job, data, how))
     pictures = decode_images((image.data for image in images), jobs=how.jobs, limits=how.limits)  # one at a time
@@ -125,7 +125,7 @@ def _read(
 
 def _verified(images: Sequence[Read], coded: Sequence[bytes | ArdmError], how: Encoding) -> list[bytes | ArdmError]:
     """The compressed files, or an error instead of those that do not restore what they were made from."""
-    from ardm_compress.image.many import decode_images
+    from ardm_compress.codec.many import decode_images
 
     of_pixels = [data for data in coded if isinstance(data, bytes) and not is_sound(data)]
     pictures = decode_images(of_pixels, jobs=how.jobs, limits=how.limits)
@@ -139,7 +139,7 @@ def _verified(images: Sequence[Read], coded: Sequence[bytes | ArdmError], how: E
 
 def _restores(data: bytes, picture: Picture | ArdmError | None, image: Read, how: Encoding) -> bool:
     """Whether a compressed file, which decodes to the picture if it is none that is stored, is of an image."""
-    from ardm_compress.restoring import decoded_file
+    from ardm_compress.formats.restoring import decoded_file
 
     try:
         if picture is None:

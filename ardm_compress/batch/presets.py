@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from ardm_compress.models import AUTO
+from ardm_compress.inference.registry import AUTO
 
 
 class Preset(NamedTuple):

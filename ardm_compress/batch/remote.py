@@ -8,16 +8,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from ardm_compress import storage
 from ardm_compress.batch.run import removable, removed
 from ardm_compress.batch.settings import Outcome, Writing
-from ardm_compress.cluster.tasks import completed
 from ardm_compress.errors import LimitError, OptionError
+from ardm_compress.files import locations as storage
+from ardm_compress.tasks.cluster.tasks import completed
 
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Job
     from ardm_compress.batch.run import Group
-    from ardm_compress.cluster.workers import Workers
+    from ardm_compress.tasks.cluster.workers import Workers
 
 How = TypeVar("How", bound=Writing)
 

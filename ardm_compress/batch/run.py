@@ -7,13 +7,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from ardm_compress import storage
 from ardm_compress.batch import failing
 from ardm_compress.batch.decoding import check_file, decode_file
 from ardm_compress.batch.encoding import encode_file
 from ardm_compress.batch.settings import Bar, Decoding, Encoding, Outcome, Writing, cleared, no_bar
 from ardm_compress.errors import LimitError
-from ardm_compress.parallel import completed
+from ardm_compress.files import locations as storage
+from ardm_compress.tasks.processes import completed
 
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Job

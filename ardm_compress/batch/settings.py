@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from ardm_compress.files.locations import remove_source
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.progress import Progress
-from ardm_compress.storage import remove_source
 
 if TYPE_CHECKING:
-    from ardm_compress.boxes import Region
+    from ardm_compress.ardm.boxes import Region
 
 SUFFIX: Final = ".ardm"
 Bar: TypeAlias = Callable[[str], AbstractContextManager[Progress | None]]  # a bar of progress with that label
@@ -39,7 +39,7 @@ class Writing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoding(Writing):
-    """How to encode; see ``ardm_compress.api``."""
+    """How to encode; see ``ardm_compress.codec.api``."""
 
     level: int | None = None  # a preset, which says what the next two do not
     budget: int | None = None  # network calls

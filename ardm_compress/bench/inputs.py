@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.image import png
-from ardm_compress.image.chunks import read_chunks, write_chunks
-from ardm_compress.image.files import read_picture, shows_samples
-from ardm_compress.image.picture import PNG, Picture, Wrapper
-from ardm_compress.sound.files import converted, is_sound, read_sound, write_sound
+from ardm_compress.formats import png
+from ardm_compress.formats.image_chunks import read_chunks, write_chunks
+from ardm_compress.formats.images import read_picture, shows_samples
+from ardm_compress.formats.picture import PNG, Picture, Wrapper
+from ardm_compress.formats.sounds import converted, is_sound, read_sound, write_sound
 
 IMAGE: Final = "image"
 SOUND: Final = "sound"

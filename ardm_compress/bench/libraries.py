@@ -21,7 +21,7 @@ from ardm_compress.bench.base import Measured
 from ardm_compress.bench.inputs import IMAGE, SOUND, Input
 from ardm_compress.bench.samples import WIDE, colours
 from ardm_compress.errors import ChecksumError, UnsupportedError
-from ardm_compress.parallel import processors
+from ardm_compress.tasks.processes import processors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

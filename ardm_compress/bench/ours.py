@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ardm_compress.audio.container import is_sound, is_stored
 from ardm_compress.bench.base import Measured
 from ardm_compress.bench.inputs import IMAGE, SOUND, Input
 from ardm_compress.bench.machine import version_of
+from ardm_compress.container.layout import describe
+from ardm_compress.container.sound import is_sound, is_stored
 from ardm_compress.errors import ChecksumError
-from ardm_compress.image.files import same_image
-from ardm_compress.layout import describe
-from ardm_compress.models import find_model
+from ardm_compress.formats.images import same_image
+from ardm_compress.inference.registry import find_model
 
 OURS: Final = "ardm-compress"
 ALL: Final = 1 << 20  # network calls, more than any schedule has
@@ -46,7 +46,7 @@ class Ours:
 
     def measure(self, source: Input) -> Measured:
         """See ``Coder.measure``."""
-        from ardm_compress.loading import loaded
+        from ardm_compress.inference.loading import loaded
 
         loaded(find_model(MODELS[self.kind]))
         data = source.path.read_bytes()
@@ -61,7 +61,7 @@ class Ours:
         return Measured(len(coded), middle - start, end - middle, peak, calls if isinstance(calls, int) else None)
 
     def _encoded(self, data: bytes) -> bytes:
-        from ardm_compress import api
+        from ardm_compress.codec import api
 
         if self.kind == IMAGE:
             return api.encode_image(data, budget=self.budget, jobs=self.jobs)
@@ -69,7 +69,7 @@ class Ours:
 
     def _decoded(self, coded: bytes, data: bytes) -> tuple[bool, float]:
         """Whether it is the same, and when it was decoded."""
-        from ardm_compress import api
+        from ardm_compress.codec import api
 
         if self.kind != IMAGE or (is_sound(coded) and is_stored(coded)):
             same = b"".join(api.decoded_sound(coded)) == data

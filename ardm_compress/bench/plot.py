@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ardm_compress.bench.totals import Group, Total
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.files import write_atomically
-from ardm_compress.storage import check_output
+from ardm_compress.files.atomic import write_atomically
+from ardm_compress.files.locations import check_output
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from ardm_compress.bench.inputs import Found
 from ardm_compress.bench.ledger import Ledger, Row
 from ardm_compress.bench.measure import LeftOut, Result, Tell, left_out, measured_file
-from ardm_compress.cluster.tasks import completed
 from ardm_compress.errors import LimitError
+from ardm_compress.tasks.cluster.tasks import completed
 
 if TYPE_CHECKING:
     from ardm_compress.bench.base import Coder
-    from ardm_compress.cluster.workers import Workers
     from ardm_compress.progress import Progress
+    from ardm_compress.tasks.cluster.workers import Workers
 
 
 class _Task(NamedTuple):

@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 
 from ardm_compress.errors import ChecksumError, UnsupportedError
-from ardm_compress.image import png
-from ardm_compress.image.files import read_picture
-from ardm_compress.sound.files import read_sound
+from ardm_compress.formats import png
+from ardm_compress.formats.images import read_picture
+from ardm_compress.formats.sounds import read_sound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

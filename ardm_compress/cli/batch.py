@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from ardm_compress import storage
 from ardm_compress.batch.failing import GENERAL
 from ardm_compress.batch.settings import SUFFIX, no_bar
 from ardm_compress.cli.group import complain, progress_bar, shown
 from ardm_compress.errors import OptionError
-from ardm_compress.models import DEVICE, find_model
+from ardm_compress.files import locations as storage
+from ardm_compress.inference.registry import DEVICE, find_model
 
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Job
@@ -164,7 +164,7 @@ def run(work: Callable[..., list[Outcome]], how: Writing, jobs: list[Job], *, la
 def _check_device() -> None:
     """If there is no GPU where one must be used, say that once and not of every file."""
     if os.environ.get(DEVICE, "cpu") not in ("", "cpu", "auto"):
-        from ardm_compress.loading import loaded
+        from ardm_compress.inference.loading import loaded
 
         loaded(find_model("photo"))
 
@@ -179,7 +179,7 @@ def _outcomes(
         yield from outcomes(work, how, list(grouped(jobs, how.jobs, together=together)), bar)
         return
     from ardm_compress.batch import remote
-    from ardm_compress.cluster.workers import connected
+    from ardm_compress.tasks.cluster.workers import connected
 
     jobs = remote.shared(jobs)
     with connected(how.scheduler, complain) as workers:

@@ -12,7 +12,7 @@ import click
 
 from ardm_compress.cli.group import main, progress_bar
 from ardm_compress.errors import ChecksumError, UnsupportedError
-from ardm_compress.parallel import processors
+from ardm_compress.tasks.processes import processors
 
 if TYPE_CHECKING:
     from ardm_compress.bench.base import Coder
@@ -134,7 +134,7 @@ def _measuring(scheduler: str | None) -> Iterator[Callable[..., list[Result | Le
         yield measured
         return
     from ardm_compress.bench.remote import measured_by
-    from ardm_compress.cluster.workers import connected
+    from ardm_compress.tasks.cluster.workers import connected
 
     with connected(scheduler, _tell) as workers:
         yield partial(measured_by, workers)

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ardm_compress.ardm.tiling import COARSEST
 from ardm_compress.batch.decoding import check_names
 from ardm_compress.batch.settings import SUFFIX, Decoding
 from ardm_compress.cli.batch import chosen, output_settings, run, told_dry, told_lines, with_outputs
 from ardm_compress.cli.group import main, shown
 from ardm_compress.cli.options import FILES, OUTPUTS, SELECTION, TALK, WORK, options, work_settings
-from ardm_compress.image.tiling import COARSEST
 
 if TYPE_CHECKING:
+    from ardm_compress.ardm.boxes import Region
     from ardm_compress.batch.inputs import Job
     from ardm_compress.batch.settings import Outcome
-    from ardm_compress.boxes import Region
 
 
 def _parse_region(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Region | None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ardm_compress import storage
 from ardm_compress.cli.group import main, progress_bar
 from ardm_compress.cli.options import BUDGET, FORCE, MODEL
+from ardm_compress.files import locations as storage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,7 @@ def sample(output: Path, width: int, height: int, seed: int, budget: int | None,
     A seed gives the same image on every machine.
     """
     _check_target(output, force)
-    from ardm_compress import api
+    from ardm_compress.codec import api
 
     with progress_bar("sample") as progress:
         drawn = api.sample((height, width), seed=seed, budget=budget, model=model, progress=progress)
@@ -54,8 +54,8 @@ def inpaint(
 ) -> None:  # fmt: skip
     """Fill holes of the image FILE with what the model takes for likely, given what is around them."""
     _check_target(output, force)
-    from ardm_compress import api
-    from ardm_compress.media import read_image
+    from ardm_compress.codec import api
+    from ardm_compress.formats.media import read_image
 
     samples, holes = read_image(file), _marked(mask)
     with progress_bar("inpaint") as progress:
@@ -74,13 +74,13 @@ def _marked(mask: Path) -> NDArray[np.bool_]:
 
 
 def _check_target(output: Path, force: bool) -> None:
-    from ardm_compress.media import check_writable
+    from ardm_compress.formats.media import check_writable
 
     storage.check_output(str(output), force=force)
     check_writable(output)
 
 
 def _write(output: Path, samples: NDArray[np.uint8], force: bool) -> None:
-    from ardm_compress.media import write_image
+    from ardm_compress.formats.media import write_image
 
     write_image(output, samples, force=force)

@@ -11,7 +11,7 @@ from ardm_compress.batch.settings import Encoding
 from ardm_compress.cli.batch import chosen, output_settings, run, told_dry, told_lines, with_outputs
 from ardm_compress.cli.group import main
 from ardm_compress.cli.options import BUDGET, FILES, OUTPUTS, SELECTION, TALK, WORK, Function, options, work_settings
-from ardm_compress.models import AUTO, find_model
+from ardm_compress.inference.registry import AUTO, find_model
 
 MODELS = click.option("--model", help="Name of the model: by default photo or sound; auto tries all.")
 

@@ -17,7 +17,7 @@ from ardm_compress.cli.options import FILES, MODEL, SELECTION, options
 from ardm_compress.errors import ModelError
 
 if TYPE_CHECKING:
-    from ardm_compress.plans import PlanRow
+    from ardm_compress.ardm.plans import PlanRow
 
 
 @main.command(short_help="Describe compressed files.")
@@ -39,8 +39,8 @@ def info(files: tuple[str, ...], as_json: bool, **given: Any) -> None:
 
 
 def _describe(source: str, told: list[dict[str, object]]) -> None:
-    from ardm_compress import storage
-    from ardm_compress.layout import describe
+    from ardm_compress.container.layout import describe
+    from ardm_compress.files import locations as storage
 
     with storage.opened(source) as data:
         told.append({"source": source, **describe(data)})
@@ -86,7 +86,7 @@ def plan(model: str, width: int, height: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from ardm_compress import api
+    from ardm_compress.codec import api
 
     table = Table(title=f"{model}, {width} x {height}")
     table.add_column("network calls", justify="right")
@@ -100,7 +100,7 @@ def plan(model: str, width: int, height: int) -> None:
 @main.command(short_help="List the models and check them.")
 def models() -> None:
     """List the models, and check that their files are whole."""
-    from ardm_compress.models import facts
+    from ardm_compress.inference.registry import facts
 
     rows = facts()
     titles = ("model", "id", "network", "MMAC/pixel", "bytes", "state", "file")

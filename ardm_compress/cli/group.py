@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from ardm_compress.batch.failing import EXPECTED, INTERRUPTED, explained
-from ardm_compress.parallel import terminable
+from ardm_compress.tasks.processes import terminable
 
 if TYPE_CHECKING:
     from ardm_compress.progress import Progress
@@ -61,8 +61,8 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
         return
     from importlib.metadata import PackageNotFoundError, version
 
-    from ardm_compress.container import VERSION
-    from ardm_compress.models import manifest
+    from ardm_compress.container.image import VERSION
+    from ardm_compress.inference.registry import manifest
 
     try:
         number = version("ardm-compress")

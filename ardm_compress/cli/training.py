@@ -30,9 +30,9 @@ def train(
     The same command continues what RUN holds, and with more steps goes on from before the learning rate fell. Under
     torchrun (-m ardm_compress train ...) every process takes its share. docs/training.md has an example.
     """
-    from ardm_compress.network.defaults import image_network, is_sound_folder, sound_network
-    from ardm_compress.network.fit import fit
-    from ardm_compress.network.train import TrainConfig
+    from ardm_compress.training.defaults import image_network, is_sound_folder, sound_network
+    from ardm_compress.training.fit import fit
+    from ardm_compress.training.train import TrainConfig
 
     network = sound_network(hidden, blocks) if is_sound_folder(data) else image_network(hidden, blocks)
     config = TrainConfig(

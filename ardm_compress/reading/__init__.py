@@ -9,17 +9,17 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
-from ardm_compress.audio.container import is_sound, is_stored
-from ardm_compress.data import OnDisk, opened, spool
+from ardm_compress.container.sound import is_sound, is_stored
+from ardm_compress.container.stored import read_stored
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.image.files import suffix_of as image_suffix
+from ardm_compress.files.data import OnDisk, opened, spool
+from ardm_compress.formats.images import suffix_of as image_suffix
+from ardm_compress.formats.sound_wrapper import suffix_of as sound_suffix
+from ardm_compress.formats.sounds import is_sound as is_sound_file
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.reading.base import File, Source, check_jobs
 from ardm_compress.reading.image import ImageFile
 from ardm_compress.reading.sound import CodedSound, SoundFile, StoredSound
-from ardm_compress.sound.files import is_sound as is_sound_file
-from ardm_compress.sound.wrapper import suffix_of as sound_suffix
-from ardm_compress.stored import read_stored
 
 if TYPE_CHECKING:
     from ardm_compress.progress import Progress

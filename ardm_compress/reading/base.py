@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from ardm_compress.layout import describe
+from ardm_compress.container.layout import describe
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ardm_compress.data import Data
+    from ardm_compress.files.data import Data
     from ardm_compress.progress import Progress
 
 OWN_AXIS: Final = b"arAx"  # name of an empty chunk of PNG and WAV files: their one channel has an axis in arrays

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ardm_compress import container
-from ardm_compress.image import container as pictures
-from ardm_compress.image import png
-from ardm_compress.image.chunks import read_chunks
-from ardm_compress.image.codec import decode_image, wrapper_of
-from ardm_compress.image.files import own_suffixes, write_picture
-from ardm_compress.image.picture import PNG, Picture, sample_type
+from ardm_compress.codec.picture import decode_image, wrapper_of
+from ardm_compress.container import image as container
+from ardm_compress.container import picture as pictures
+from ardm_compress.formats import png
+from ardm_compress.formats.image_chunks import read_chunks
+from ardm_compress.formats.images import own_suffixes, write_picture
+from ardm_compress.formats.picture import PNG, Picture, sample_type
 from ardm_compress.reading.base import OWN_AXIS, File, Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.boxes import Region
-    from ardm_compress.data import Data
+    from ardm_compress.ardm.boxes import Region
+    from ardm_compress.files.data import Data
     from ardm_compress.limits import Limits
 
 

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
-from ardm_compress.audio.container import MAX_FRAMES, read_file
-from ardm_compress.data import Stream
+from ardm_compress.container.sound import MAX_FRAMES, read_file
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.models import model_of_file
+from ardm_compress.files.data import Stream
+from ardm_compress.formats.pcm import UNSIGNED, Samples
+from ardm_compress.formats.sound_wrapper import Wrapper, read_wrapper
+from ardm_compress.inference.registry import model_of_file
 from ardm_compress.reading.base import OWN_AXIS, File, Source
-from ardm_compress.sound.pcm import UNSIGNED, Samples
-from ardm_compress.sound.wrapper import Wrapper, read_wrapper
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.data import Data
-    from ardm_compress.exact.model import Model
+    from ardm_compress.files.data import Data
+    from ardm_compress.inference.model import Model
 
 SUBTYPES: Final = {2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}  # of more than one byte a sample
 DTYPES: Final = {"PCM_U8": np.uint8, "PCM_S8": np.int8, "PCM_24": np.int32, "PCM_32": np.int32, "FLOAT": np.float32,
@@ -97,7 +97,7 @@ class CodedSound(SoundFile):
 
     def original(self) -> bytes:
         """See ``File.original``."""
-        from ardm_compress.api import decode_sound
+        from ardm_compress.codec.api import decode_sound
 
         return decode_sound(self._source.data, limits=self._source.limits, progress=self._source.progress)
 
@@ -108,8 +108,8 @@ class CodedSound(SoundFile):
     @cached_property
     def _samples(self) -> Samples:
         """Decoded when they are asked for; the last tile is kept for who reads one block after another."""
-        from ardm_compress.audio.files import DecodedSamples
-        from ardm_compress.loading import model_of
+        from ardm_compress.codec.sound import DecodedSamples
+        from ardm_compress.inference.loading import model_of
 
         model: Model = model_of(model_of_file(self._header.model_id), 1)
         return DecodedSamples(

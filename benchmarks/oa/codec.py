@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ardm_compress.ardm.order import make_order
 from ardm_compress.ardm.schedule import Schedule
-from ardm_compress.entropy import SymbolDecoder, SymbolEncoder
-from ardm_compress.network.model import Mixture
+from ardm_compress.coding.ans import SymbolDecoder, SymbolEncoder
+from ardm_compress.training.model import Mixture
 from oa.data import SIDE
 from oa.network import CHANNELS, DIMENSIONS, DimensionNetwork
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ardm_compress.network.config import CLIP, INPUT_STEP, NetworkConfig
-from ardm_compress.network.model import CODED_GAIN, NEAREST_GAIN, Block, GridLinear, Head, Mixture, State
+from ardm_compress.inference.config import CLIP, INPUT_STEP, NetworkConfig
+from ardm_compress.training.model import CODED_GAIN, NEAREST_GAIN, Block, GridLinear, Head, Mixture, State
 from oa.data import SIDE
 
 CHANNELS = 3

@@ -13,9 +13,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from ardm_compress.files import write_atomically
-from ardm_compress.network.model import GridLinear, mixture_bits
-from ardm_compress.network.muon import Muon
+from ardm_compress.files.atomic import write_atomically
+from ardm_compress.training.model import GridLinear, mixture_bits
+from ardm_compress.training.muon import Muon
 from oa.data import Pictures
 from oa.network import DIMENSIONS, DimensionNetwork
 

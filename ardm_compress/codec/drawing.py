@@ -1,0 +1,137 @@
+"""Images out of the model itself: sampled from nothing, or into the holes of an image. Imports torch.
+
+A decoder that reads random bits draws from the model, because every code word is as probable as what it stands for. So
+both are the decoder, and exact: a seed gives the same image on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ardm_compress.codec.array import check_kind, given_budget, planned_steps
+from ardm_compress.coding import loop as codec
+from ardm_compress.coding.sources import Coded
+from ardm_compress.coding.tile import Tiles, replicated
+from ardm_compress.container.image import PLAIN
+from ardm_compress.errors import LimitError, UnsupportedError
+from ardm_compress.inference.loading import model_of
+from ardm_compress.inference.registry import find_model
+from ardm_compress.limits import DEFAULT_LIMITS
+from ardm_compress.progress import Counter, Progress
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DIGIT_BYTES: Final = 3  # of the stack that a digit takes at most
+STATE_BYTES: Final = 16
+MARGIN: Final = 64  # pixels around holes by which they are filled
+
+
+def sample(
+    shape: tuple[int, int],
+    *,
+    seed: int = 0,
+    budget: int | None = None,
+    model: str = "photo",
+    progress: Progress | None = None,
+) -> NDArray[np.uint8]:
+    """Draw an image from the model, in parallel steps.
+
+    Args:
+        shape: (rows, columns); at most as many pixels as a tile may have.
+        seed: of the random bits.
+        budget: network calls, at least 1; with few, pixels of a step do not know of each other.
+        model: name of a model of images.
+        progress: called with the network calls done and their total.
+
+    Returns:
+        (rows, columns, the model's channels).
+
+    Raises:
+        LimitError: too many pixels; UnsupportedError: no such model.
+
+    Source: Hoogeboom et al. 2022, algorithm 1, with the schedules of section 3.1.
+    """
+    coder, steps = model_of(find_model(model), 2), _steps(model, shape, budget)
+    count = Counter(progress, len(steps))
+    source = _noise(int(np.prod(shape)) * coder.config.channels, seed)
+    return codec.draw_tile(coder, shape, coder.config.channels, steps, [source], count.one)
+
+
+def inpaint(
+    samples: NDArray[np.uint8],
+    holes: NDArray[np.bool_],
+    *,
+    seed: int = 0,
+    budget: int | None = None,
+    model: str = "photo",
+    progress: Progress | None = None,
+) -> NDArray[np.uint8]:
+    """Draw what could be in the holes of an image, given all around them.
+
+    Args:
+        samples: (rows, columns, 1 or 3), 8 bits; those in holes do not matter.
+        holes: (rows, columns), true where pixels are to be drawn.
+        seed: as for ``sample``.
+        budget: as for ``sample``.
+        model: as for ``sample``.
+        progress: as for ``sample``.
+
+    Returns:
+        The samples, those outside holes unchanged.
+
+    Raises:
+        UnsupportedError: other shapes or no such model; LimitError: holes over more pixels than a tile may have.
+    """
+    check_kind(samples)
+    if holes.shape != samples.shape[:2]:
+        raise UnsupportedError(f"the mask has shape {holes.shape}, the image {samples.shape[:2]}")
+    painted: NDArray[np.uint8] = samples.copy()
+    if not holes.any():
+        return painted
+    box = _around(holes)
+    part, known = painted[box], ~holes[box]
+    coder, shape = model_of(find_model(model), 2), (part.shape[0], part.shape[1])
+    steps, channels = _steps(model, shape, budget), part.shape[2]
+    drawn = np.where(known[..., None], part, 0)
+    if not known[0, 0]:
+        drawn[0, 0], known[0, 0] = _nearest(part, known), True
+    count = Counter(progress, len(steps))
+    tiles = Tiles(coder, np.array(replicated(coder, drawn[None])), [PLAIN], known=known)
+    codec.draw(tiles, channels, steps, [_noise(int((~known).sum()) * channels, seed)], count.one)
+    painted[box] = tiles.samples[0, ..., :channels]
+    return painted
+
+
+def _steps(model: str, shape: tuple[int, int], budget: int | None) -> codec.Steps:
+    if min(shape) < 1 or shape[0] * shape[1] > DEFAULT_LIMITS.tile_pixels:
+        raise LimitError(f"1 to {DEFAULT_LIMITS.tile_pixels} pixels can be drawn at once, not {shape[1]} x {shape[0]}")
+    return planned_steps(model_of(find_model(model), 2), shape, given_budget(budget))
+
+
+def _noise(samples: int, seed: int) -> Coded:
+    """A stream of random bits for so many samples; no library's generator, which versions change."""
+    wanted = 2 * DIGIT_BYTES * samples + STATE_BYTES
+    return Coded(hashlib.shake_256(b"ardm-compress sample %d" % seed).digest(wanted - 1) + b"\x80")
+
+
+def _around(holes: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The rows and columns of holes and MARGIN more."""
+    spans = []
+    for axis in (1, 0):
+        found = np.flatnonzero(holes.any(axis))
+        spans.append(slice(max(0, int(found[0]) - MARGIN), int(found[-1]) + 1 + MARGIN))
+    return spans[0], spans[1]
+
+
+def _nearest(samples: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The known pixel nearest to the first one, of which the network says nothing; the middle value if none is."""
+    rows, columns = np.nonzero(known)
+    if not len(rows):
+        return np.full(samples.shape[2], 128, np.uint8)
+    at = int(np.argmin(rows**2 + columns**2))
+    found: NDArray[np.uint8] = samples[rows[at], columns[at]]
+    return found

@@ -1,0 +1,70 @@
+"""The self-test of models of sound: from integers like samples to frequencies, all on the way included."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ardm_compress.ardm.order import make_order
+from ardm_compress.coding.sound.features import WaveFeatures
+from ardm_compress.coding.sound.side import USUAL
+from ardm_compress.coding.sound.spectrum import Spectrum
+from ardm_compress.coding.sound.wave import Analysis, Wave, clusters, linked, unlinked
+from ardm_compress.inference.features import Features
+from ardm_compress.inference.mixture import Children
+
+if TYPE_CHECKING:
+    from ardm_compress.inference.network import ExactNetwork
+
+LENGTH, FRAME, PERIOD, EVERY = 512, 128, 64, 3
+SINES, GAIN = 24, 24
+
+
+def known_answer(network: ExactNetwork) -> int:
+    """CRC-32 of the frequencies and innovations of a fixed pseudo-random stereo tile."""
+    config, features, check = network.config, WaveFeatures(network.config), 0
+    wave = _wave()
+    for rank in range(PERIOD):
+        for cluster in clusters(wave.order, LENGTH, rank, rank + 1):
+            wave.predict(cluster)
+            for channel in range(2):
+                wave.observe(cluster, channel, wave.refine(cluster, channel))
+    check = zlib.crc32(wave.remainders.astype("<i4").tobytes(), check)
+    children = Children(torch.zeros(1, dtype=torch.int64, device=network.device), 1, 256, 256, 128, 8)
+    for number, rank in enumerate(range(0, PERIOD, EVERY)):
+        (cluster,) = clusters(wave.order, LENGTH, rank, rank + 1)
+        inputs, bucket, scale = (torch.from_numpy(a).to(network.device) for a in features(wave, cluster))
+        scale = scale.to(torch.float32)
+        picture = network.described(number % config.styles, ())
+        state = network.hidden(Features(inputs, bucket, scale, scale), number % config.levels, picture)
+        channels = network.start(state, scale)
+        for channel in range(2):
+            centre = torch.from_numpy(wave.refine(cluster, channel)).to(network.device)
+            parameters = channels.parameters((centre % 16).to(torch.float32))
+            rows = network.frequencies(parameters, children)
+            check = zlib.crc32(rows.astype("<i4").tobytes(), check)
+            samples = torch.from_numpy(wave.samples[cluster.times, channel]).to(network.device)
+            channels.observe(samples - centre // 16)
+    return check
+
+
+def _wave() -> Wave:
+    """Two random walks, with spectra and links near the usual ones."""
+    noise = np.frombuffer(hashlib.shake_256(b"ardm-compress sound").digest(16 * LENGTH), "<u2").astype(np.int64)
+    walks = np.cumsum(noise[: 2 * LENGTH].reshape(LENGTH, 2) % 129 - 64, 0)
+    frames, rest = LENGTH // FRAME, noise[2 * LENGTH :]
+    spectra = []
+    for channel in range(2):
+        part = rest[channel * SINES * frames :][: SINES * frames].reshape(SINES, frames)
+        spectra.append(Spectrum(USUAL[:SINES, None] // 16 + part % 9 - 4, GAIN + part[0] % 5))
+    pitches = rest[: 2 * frames].reshape(2, frames) % 80
+    analysis = Analysis(FRAME, tuple(spectra), unlinked(2, frames), 1, pitches)
+    for channel in range(2):
+        used = linked(2, channel)
+        count = used.sum() * frames
+        analysis.links[channel][used] = rest[-(channel + 1) * count :][:count].reshape(-1, frames) % 5 - 2
+    return Wave(walks, make_order("causal", axes=1, period=PERIOD), analysis)

@@ -1,0 +1,135 @@
+"""Bytes <-> parts of a version 1 file of a picture (docs/format.md section 15). Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil, prod
+from typing import Final
+
+from ardm_compress.ardm.boxes import tile_box
+from ardm_compress.container.image import (
+    CRC_BYTES,
+    MAGIC,
+    MAX_SIDE,
+    VERSION,
+    Payloads,
+    Reader,
+    crc,
+    write_ends,
+    write_payloads,
+    write_varint,
+)
+from ardm_compress.errors import FormatError, LimitError
+from ardm_compress.files.data import Data, Joined, Part
+from ardm_compress.limits import DEFAULT_LIMITS, Limits
+
+RAW, MODEL, WEBP, JPEG_XL, APART, CONTEXTS = range(6)  # first byte of a tile's stream: how it is coded
+METHODS: Final = ("raw", "model", "webp", "jpeg xl", "apart", "contexts")
+PICTURE: Final = 1  # flags
+TILED: Final = 1 << 2
+WRAPPED: Final = 1 << 3  # the model has coded all of it
+START: Final = MAGIC + bytes([VERSION])  # of all files; left out where one is inside another
+MAX_WRAPPER: Final = 1 << 28
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureHeader:
+    """Everything but what the tiles hold."""
+
+    shape: tuple[int, int]  # rows, columns
+    tile: tuple[int, int]  # rows, columns; the last of an axis may be smaller
+    wrapper: bytes  # see ``ardm_compress.formats.picture``
+    checksums: tuple[int, ...]  # CRC-32 of every tile's samples, those of 16 bits little-endian, channels innermost
+    lengths: tuple[int, ...]  # bytes of every tile's stream with its CRC-32
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Tiles along each axis."""
+        return ceil(self.shape[0] / self.tile[0]), ceil(self.shape[1] / self.tile[1])
+
+    def tile_box(self, index: int) -> tuple[slice, slice]:
+        """Rows and columns of a tile."""
+        return tile_box(self.shape, self.tile, index)
+
+
+def is_picture(data: Data) -> bool:
+    """Whether a file, if it is one of this program's, is of a picture."""
+    return data[: len(MAGIC)] == MAGIC and len(data) > 5 and data[5:6][0] & ~TILED == PICTURE
+
+
+def is_wrapped(data: Data) -> bool:
+    """Whether a file, if it is one of this program's, is one of the model with a wrapper before it."""
+    return data[: len(MAGIC)] == MAGIC and len(data) > 5 and data[5:6][0] == PICTURE | WRAPPED
+
+
+def write_wrapped(wrapper: bytes, file: bytes) -> bytes:
+    """A file of the model, with the wrapper of the picture of which it holds all samples."""
+    head = START + bytes([PICTURE | WRAPPED]) + write_varint(len(wrapper)) + wrapper
+    return head + crc(head) + file[len(START) :]
+
+
+def read_wrapped(data: Data) -> tuple[bytes, Data]:
+    """Inverse of ``write_wrapped``.
+
+    Raises:
+        FormatError: damaged.
+    """
+    reader, _ = Reader.start(data)
+    wrapper = reader.take(reader.varint(1, MAX_WRAPPER, "the length of the wrapper"))
+    reader.check()
+    return wrapper, Joined(START, Part(data, reader.offset))
+
+
+def method_name(first: bytes) -> str:
+    """What ``info`` calls the way a stream is coded that begins like that."""
+    return METHODS[first[0]] if first and first[0] < len(METHODS) else "unknown"
+
+
+def _write_header(header: PictureHeader) -> bytes:
+    """The header's bytes without its checksum: the only ones that say the same."""
+    flags = PICTURE
+    body = b"".join(write_varint(n) for n in header.shape)
+    if header.tile != header.shape:
+        flags |= TILED
+        body += b"".join(write_varint(n) for n in header.tile)
+    body += write_varint(len(header.wrapper)) + header.wrapper + write_ends(header.checksums, header.lengths)
+    return MAGIC + bytes([VERSION, flags]) + body
+
+
+def write_file(header: PictureHeader, payloads: list[bytes]) -> bytes:
+    """Assemble a file; ``header.lengths`` is derived from the payloads."""
+    header = replace(header, lengths=tuple(len(p) + CRC_BYTES for p in payloads))
+    return write_payloads(_write_header(header), payloads)
+
+
+def read_header(data: Data, limits: Limits = DEFAULT_LIMITS) -> tuple[PictureHeader, int]:
+    """Parse and check a header; the header, and the offset of the first stream.
+
+    Raises:
+        FormatError: damaged; LimitError: over ``limits``.
+    """
+    reader, flags = Reader.start(data)
+    if flags & ~TILED != PICTURE:
+        raise FormatError("the header has flags that version 1 does not define", offset=5, section="header")
+    shape = reader.varint(1, MAX_SIDE, "the height"), reader.varint(1, MAX_SIDE, "the width")
+    limits.check_pixels(*shape)
+    tile = shape
+    if flags & TILED:
+        tile = reader.varint(1, shape[0], "the tile height"), reader.varint(1, shape[1], "the tile width")
+    if prod(tile) > limits.tile_pixels:
+        raise LimitError(f"a tile of {tile[1]} x {tile[0]} pixels is over the limit of {limits.tile_pixels}")
+    wrapper = reader.take(reader.varint(1, MAX_WRAPPER, "the length of the wrapper"))
+    header = PictureHeader(shape=shape, tile=tile, wrapper=wrapper, checksums=(), lengths=())
+    tiles = prod(header.grid)
+    limits.check_tiles(tiles, *shape)
+    checksums, lengths = reader.ends(tiles, tiles, "a stream's length")
+    header = replace(header, checksums=checksums, lengths=lengths)
+    end = reader.offset
+    reader.finish(tiles, _write_header(header))
+    return (header if lengths else replace(header, lengths=(len(data) - end,))), reader.offset
+
+
+def read_file(data: Data, limits: Limits = DEFAULT_LIMITS, *, whole: bool = True) -> tuple[PictureHeader, Payloads]:
+    """Parse a header, and find the streams behind it, of which the last may be missing unless the file is ``whole``."""
+    header, offset = read_header(data, limits)
+    return header, Payloads(data, offset, header.lengths, whole=whole)

@@ -1,0 +1,139 @@
+"""Bytes <-> parts of a version 1 file of sound (docs/format.md section 13.1). Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import BinaryIO, Final
+
+from ardm_compress.container.image import (
+    CRC_BYTES,
+    MAGIC,
+    MODEL_ID_BYTES,
+    VERSION,
+    Payloads,
+    Reader,
+    crc,
+    write_ends,
+    write_payloads,
+    write_varint,
+)
+from ardm_compress.errors import FormatError, LimitError
+from ardm_compress.files.data import Data, Joined, OnDisk
+from ardm_compress.limits import DEFAULT_LIMITS, Limits
+
+SOUND: Final = 1 << 7  # flag: this is a file of sound
+STORED: Final = 1 << 6  # flag: another file, compressed as it is
+TILED: Final = 1
+MAX_FRAMES: Final = 1 << 34
+MAX_CHANNELS: Final = 64
+MAX_TILE: Final = 1 << 20
+MAX_PERIOD_BITS: Final = 12
+MAX_WRAPPER: Final = 1 << 28
+MAX_STREAMS: Final = 1 << 20
+PAIR: Final = 2  # channels that are coded together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundHeader:
+    """Everything but the entropy-coded payload; a *frame* here is one sample of every channel."""
+
+    frames: int  # 0..MAX_FRAMES
+    channels: int  # 1..MAX_CHANNELS
+    model_id: bytes
+    tile: int  # frames; the last may be shorter
+    period_bits: int  # of the causal order's cell, 1..MAX_PERIOD_BITS; 0 is the spread order
+    wrapper: bytes  # what the original file had besides samples: see ``ardm_compress.formats.sound_wrapper``
+    checksums: tuple[int, ...]  # CRC-32 of every tile's samples, 32-bit little-endian, channels innermost
+    lengths: tuple[int, ...]  # bytes of every stream with its CRC-32: tile after tile, pair after pair
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles."""
+        return ceil(self.frames / self.tile)
+
+    @property
+    def pairs(self) -> list[slice]:
+        """Channels of every stream of a tile."""
+        return [slice(i, min(i + PAIR, self.channels)) for i in range(0, self.channels, PAIR)]
+
+    def span(self, index: int) -> slice:
+        """Frames of a tile."""
+        return slice(index * self.tile, min((index + 1) * self.tile, self.frames))
+
+
+def is_sound(data: Data) -> bool:
+    """Whether a file, if it is one of this program's, is one of sound or a stored one."""
+    return data[: len(MAGIC)] == MAGIC and len(data) > 5 and bool(data[5:6][0] & SOUND)
+
+
+def is_stored(data: Data) -> bool:
+    """Whether a file, if it is one of this program's, is a stored one: of sound that no model can code."""
+    return len(data) > 5 and bool(data[5:6][0] & STORED)
+
+
+def _write_header(header: SoundHeader) -> bytes:
+    """The header's bytes without its checksum: the only ones that say the same."""
+    flags = SOUND
+    body = write_varint(header.frames) + write_varint(header.channels) + header.model_id
+    if header.tiles > 1:
+        flags |= TILED
+        body += write_varint(header.tile)
+    body += bytes([header.period_bits])
+    body += write_varint(len(header.wrapper)) + header.wrapper
+    body += write_ends(header.checksums, header.lengths)
+    return MAGIC + bytes([VERSION, flags]) + body
+
+
+def add_payload(payload: bytes, collected: BinaryIO) -> int:
+    """Append a stream to those collected in a file; its length for the header."""
+    return collected.write(payload + crc(payload))
+
+
+def write_file(header: SoundHeader, collected: BinaryIO) -> Data:
+    """Assemble a file of a header and the collected streams, which stay where they are."""
+    head, streams = _write_header(header), OnDisk(collected)
+    if len(header.lengths) == 1:
+        return write_payloads(head, [streams[:-CRC_BYTES]])
+    return Joined(head + crc(head), streams)
+
+
+def read_header(data: Data, limits: Limits = DEFAULT_LIMITS) -> tuple[SoundHeader, int]:
+    """Parse and check a header; the header, and the offset of the first payload.
+
+    Raises:
+        FormatError: damaged; LimitError: over ``limits``.
+    """
+    reader, flags = Reader.start(data)
+    if flags & ~TILED != SOUND:
+        raise FormatError("the header has flags that version 1 does not define", offset=5, section="header")
+    frames = reader.varint(0, MAX_FRAMES, "the length")
+    channels = reader.varint(1, MAX_CHANNELS, "the number of channels")
+    model_id = reader.take(MODEL_ID_BYTES)
+    tile = reader.varint(1, MAX_TILE, "the tile's length") if flags & TILED else max(1, frames)
+    if tile > MAX_TILE:
+        raise LimitError(f"a tile of {tile} samples is over the limit of {MAX_TILE}")
+    period_bits = reader.varint(0, MAX_PERIOD_BITS, "the order")
+    wrapper = reader.take(reader.varint(1, MAX_WRAPPER, "the length of the wrapper"))
+    tiles, pairs = ceil(frames / tile), -(-channels // PAIR)
+    limits.check_samples(frames, channels)
+    if tiles * pairs > MAX_STREAMS:
+        raise LimitError(f"{tiles * pairs} streams are over the limit of {MAX_STREAMS}")
+    checksums, lengths = reader.ends(tiles, tiles * pairs, "a stream's length")
+    header = SoundHeader(
+        frames=frames, channels=channels, model_id=model_id, tile=tile, period_bits=period_bits,
+        wrapper=wrapper, checksums=checksums, lengths=lengths,
+    )  # fmt: skip
+    end = reader.offset
+    reader.finish(tiles * pairs, _write_header(header))
+    return (replace(header, lengths=(len(data) - end,)) if tiles * pairs == 1 else header), reader.offset
+
+
+def read_file(data: Data, limits: Limits = DEFAULT_LIMITS, *, whole: bool = True) -> tuple[SoundHeader, Payloads]:
+    """Parse a header, and find the streams behind it, of which the last may be missing unless the file is ``whole``.
+
+    Raises:
+        As ``read_header``; asking for a payload, ChecksumError if it is damaged.
+    """
+    header, offset = read_header(data, limits)
+    return header, Payloads(data, offset, header.lengths, whole=whole)

@@ -1,0 +1,136 @@
+"""FLAC files <-> samples and metadata blocks, by libsndfile."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import soundfile
+
+from ardm_compress.errors import UnsupportedError
+from ardm_compress.files.data import Data, OnDisk, Stream, blocks, spool
+from ardm_compress.formats.pcm import READ, Samples, pack, spans
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAGIC: Final = b"fLaC"
+STREAMINFO: Final = 0
+MADE_ANEW: Final = (STREAMINFO, 1, 3)  # metadata blocks that are not kept; PADDING and SEEKTABLE too
+CHANNELS: Final = 8
+WIDTHS: Final = {"PCM_S8": 1, "PCM_16": 2, "PCM_24": 3}  # bytes of a sample
+MD5: Final = slice(22, 38)  # of STREAMINFO with its header
+FAILURES: Final = (soundfile.LibsndfileError, RuntimeError)
+
+
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]
+    """Reads without ever seeking, which fails in files that do not say how long they are."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+class FlacSamples:
+    """Samples that are read when asked for, fastest from the beginning to the end."""
+
+    def __init__(self, data: Data) -> None:
+        """Raises: UnsupportedError: libsndfile does not read it, or its checksum is wrong."""
+        self._data, self._shift, self._at = data, 0, 0
+        with self._opened() as file:
+            if file.subtype not in WIDTHS:
+                raise UnsupportedError(f"FLAC samples of {file.subtype}")
+            self.rate, self.width = int(file.samplerate), WIDTHS[file.subtype]
+            self.shape = self._measured(file)
+        if not self.shape[0]:
+            raise UnsupportedError("a FLAC file without samples, which libsndfile does not write")
+
+    def without(self, shift: int) -> FlacSamples:
+        """The same, without some low bits."""
+        self._shift = shift
+        self._restart()
+        return self
+
+    def __getitem__(self, frames: slice, /) -> NDArray[np.int32]:
+        start, stop, _ = frames.indices(self.shape[0])
+        if start < self._at:
+            self._restart()
+        while self._at < start:
+            passed = len(self._read(self._file, min(READ, start - self._at)))
+            if not passed:
+                raise UnsupportedError("a FLAC file that became shorter while it was read")
+            self._at += passed
+        self._at = max(start, stop)
+        return self._read(self._file, max(0, stop - start)) >> self._shift
+
+    def _restart(self) -> None:
+        self._file, self._at = self._opened(), 0
+
+    def _opened(self) -> Any:
+        try:
+            return _Forward(Stream(self._data))
+        except FAILURES as error:
+            raise _unread(error) from error
+
+    def _read(self, file: Any, frames: int) -> NDArray[np.int32]:
+        try:
+            samples: NDArray[np.int32] = file.read(frames, dtype="int32", always_2d=True)
+        except FAILURES as error:
+            raise _unread(error) from error
+        return samples >> 32 - 8 * self.width
+
+    def _measured(self, file: Any) -> tuple[int, int]:
+        """Frames and channels, which the header need not tell."""
+        frames, digest = 0, hashlib.md5()
+        while len(part := self._read(file, READ)):
+            digest.update(pack(part, self.width, 0))
+            frames += len(part)
+        first = metadata_blocks(self._data)[0][0]
+        if first[0] != STREAMINFO or digest.digest() != first[MD5]:
+            raise UnsupportedError("a FLAC file whose samples do not have the checksum in its header")
+        return frames, int(file.channels)
+
+
+def _unread(error: RuntimeError) -> UnsupportedError:
+    """Without python-soundfile's prefix, which has the address of an object."""
+    reason = getattr(error, "error_string", error)
+    return UnsupportedError(f"a FLAC file that libsndfile does not read: {reason}")
+
+
+def metadata_blocks(data: Data) -> tuple[list[bytes], int]:
+    """Metadata blocks of a FLAC file, whole, and where its frames start."""
+    found, offset, last = [], 4, False
+    while not last:
+        kind, size = data[offset : offset + 1][0], int.from_bytes(data[offset + 1 : offset + 4], "big")
+        last = bool(kind & 0x80)
+        found.append(bytes([kind & 0x7F]) + data[offset + 1 : offset + 4 + size])
+        offset += 4 + size
+    return found, offset
+
+
+def kept_metadata(data: Data) -> bytes:
+    """The blocks that are not made anew, one after another."""
+    return b"".join(block for block in metadata_blocks(data)[0] if block[0] not in MADE_ANEW)
+
+
+def flac_parts(samples: Samples, shift: int, rate: int, width: int, kept: bytes) -> Iterator[bytes]:
+    """A FLAC file of samples, which are given without ``shift`` low bits, and of metadata blocks."""
+    subtype = {width: subtype for subtype, width in WIDTHS.items()}[width]
+    with spool() as temporary:
+        try:
+            with soundfile.SoundFile(temporary, "w", rate, samples.shape[1], subtype, format="FLAC") as file:
+                for span in spans(samples.shape[0]):
+                    file.write(samples[span] << 32 - 8 * width + shift)
+        except FAILURES as error:
+            raise UnsupportedError(f"libsndfile does not write this as FLAC: {error}") from error
+        made = OnDisk(temporary)
+        (info, *_), start = metadata_blocks(made)
+        given, offset = [info], 0
+        while offset < len(kept):
+            end = offset + 4 + int.from_bytes(kept[offset + 1 : offset + 4], "big")
+            given.append(kept[offset:end])
+            offset = end
+        given[-1] = bytes([given[-1][0] | 0x80]) + given[-1][1:]
+        yield MAGIC + b"".join(given)
+        yield from blocks(made, start)

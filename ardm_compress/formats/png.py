@@ -1,0 +1,195 @@
+"""PNG files <-> samples and all other chunks. Pillow unpacks and packs pixels; where it cannot, imagecodecs does.
+
+Pillow narrows 16-bit colour to 8 bits without a word. What is 16 bits deep and has one or two channels is unpacked as
+8-bit bytes of twice as many channels, which has the same layout; three and four channels take imagecodecs.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from PIL import Image
+
+from ardm_compress.errors import FormatError, UnsupportedError
+from ardm_compress.files.data import BLOCK
+from ardm_compress.formats.image_chunks import Chunk, read_chunks, write_chunks
+from ardm_compress.formats.picture import DEPTHS, PNG, Picture, Wrapper
+from ardm_compress.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+PALETTE: Final = 3
+NEEDED: Final = (b"PLTE", b"tRNS", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP")  # chunks that pixels look as they do by
+OWN: Final = (b"IHDR", b"IDAT", b"IEND")  # chunks that are made anew
+PASSES: Final = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+MOVING: Final = (b"acTL", b"fcTL", b"fdAT")  # of animations
+HEADER: Final = ">IIBBBBB"
+TYPES_16: Final = {0: 4, 4: 6}  # colour types of 8 bits that have the bytes of one of 16
+
+
+def read_png(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
+    """Take a file apart.
+
+    Raises:
+        UnsupportedError: it is an animation, or one of few other kinds that must be stored as they are; LimitError:
+        too large.
+    """
+    chunks = list(_chunks(data))
+    names = [name for name, _ in chunks]
+    if not names or names[0] != b"IHDR" or names[-1] != b"IEND" or set(names) & set(MOVING):
+        raise UnsupportedError("an animated PNG file, or one that does not begin and end as they do")
+    columns, rows, depth, colour, *methods, interlace = struct.unpack(HEADER, chunks[0][1])
+    if methods != [0, 0] or chunks[-1][1] or names.count(b"IHDR") + names.count(b"IEND") != 2:
+        raise UnsupportedError("a PNG file of an unusual form")
+    limits.check_image(rows, columns, CHANNELS.get(colour, 1) * -(-depth // 8))
+    first = names.index(b"IDAT")
+    behind = first + names.count(b"IDAT")
+    if b"IDAT" in names[behind:]:
+        raise UnsupportedError("a PNG file with other chunks between its pixels")
+    packed = b"".join(body for _, body in chunks[first:behind])
+    if colour not in CHANNELS:
+        raise FormatError("damaged image file: no such colour type")
+    _check_size(packed, _size(rows, columns, depth * CHANNELS[colour], interlace))
+    palette = [chunk for chunk in chunks if chunk[0] == b"PLTE"] if colour == PALETTE else []
+    samples = _unpacked(rows, columns, depth, colour, interlace, palette, packed)
+    head, tail = (write_chunks(part) for part in (chunks[1:first], chunks[behind:-1]))
+    return Picture(samples, Wrapper(PNG, depth, CHANNELS[colour], colour, head, tail))
+
+
+def write_png(picture: Picture) -> bytes:
+    """A file with the same samples and chunks, its pixels packed anew and not interlaced."""
+    wrapper, (rows, columns) = picture.wrapper, picture.samples.shape[:2]
+    header = struct.pack(HEADER, columns, rows, wrapper.depth, wrapper.form, 0, 0, 0)
+    before, after = read_chunks(wrapper.head), read_chunks(wrapper.tail)
+    chunks = [(b"IHDR", header), *before, (b"IDAT", _packed(picture)), *after, (b"IEND", b"")]
+    return file_of(chunks)
+
+
+def file_of(chunks: Iterable[Chunk]) -> bytes:
+    """A file of these chunks and no others."""
+    return SIGNATURE + b"".join(_chunk(name, body) for name, body in chunks)
+
+
+def stripped(wrapper: Wrapper) -> Wrapper:
+    """Without what is not needed to show the image."""
+    kept = [(name, body) for name, body in read_chunks(wrapper.head) if name in NEEDED]
+    return Wrapper(PNG, wrapper.depth, wrapper.channels, wrapper.form, write_chunks(kept))
+
+
+def has_colour_key(wrapper: Wrapper) -> bool:
+    """Whether a colour or gray stands for transparency."""
+    return any(name == b"tRNS" for name, _ in read_chunks(wrapper.head))
+
+
+def check(wrapper: Wrapper) -> None:
+    """Raise FormatError unless PNG files have such samples and chunks."""
+    colour = wrapper.form
+    depths = DEPTHS if colour == 0 else DEPTHS[:4] if colour == PALETTE else DEPTHS[3:]
+    if CHANNELS.get(colour) != wrapper.channels or wrapper.depth not in depths:
+        raise FormatError("no PNG file is like that", section="header")
+    if any(name in OWN for part in (wrapper.head, wrapper.tail) for name, _ in read_chunks(part)):
+        raise FormatError("a PNG file would have chunks twice", section="header")
+
+
+def plain(channels: int, depth: int = 8) -> Wrapper:
+    """Of a file of gray or colour samples, 2 and 4 channels with transparency, and nothing else."""
+    colour = next(colour for colour, count in CHANNELS.items() if count == channels and colour != PALETTE)
+    return Wrapper(PNG, depth, channels, colour)
+
+
+def _chunks(data: bytes) -> Iterator[Chunk]:
+    """Names and bodies."""
+    at = len(SIGNATURE)
+    while at < len(data):
+        length, name = struct.unpack_from(">I4s", data, at)
+        body = data[at + 8 : at + 8 + length]
+        if data[at + 8 + length : at + 12 + length] != zlib.crc32(name + body).to_bytes(4, "big"):
+            raise UnsupportedError("a PNG file with a damaged chunk, or with something behind its end")
+        yield name, body
+        at += 12 + length
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + zlib.crc32(name + body).to_bytes(4, "big")
+
+
+def _check_size(packed: bytes, expected: int) -> None:
+    """Raise UnsupportedError unless so many bytes are packed, and nothing else."""
+    unpacker, found = zlib.decompressobj(), 0
+    try:
+        while not unpacker.eof and found <= expected:
+            part = unpacker.decompress(unpacker.unconsumed_tail if found else packed, BLOCK)
+            if not part:
+                break
+            found += len(part)
+    except zlib.error as error:
+        raise FormatError(f"damaged image file: {error}") from error
+    if found != expected or not unpacker.eof or unpacker.unused_data:
+        raise UnsupportedError("a PNG file with more or fewer pixels than it should have")
+
+
+def _size(rows: int, columns: int, bits: int, interlace: int) -> int:
+    """Bytes of all lines of an image of so many bits a pixel."""
+    total = 0
+    for left, top, right, down in PASSES if interlace else ((0, 0, 1, 1),):
+        width, height = -(-(columns - left) // right), -(-(rows - top) // down)
+        total += max(0, height) * (1 + -(-width * bits // 8)) if width > 0 else 0
+    return total
+
+
+def _unpacked(
+    rows: int, columns: int, depth: int, colour: int, interlace: int, palette: list[Chunk], packed: bytes
+) -> NDArray[Any]:
+    """Samples (rows, columns, channels) of the pixels alone, so that nothing else in the file changes them."""
+    halves = depth == DEPTHS[-1] and colour in TYPES_16
+    written = (8, TYPES_16[colour]) if halves else (depth, colour)
+    header = struct.pack(HEADER, columns, rows, *written, 0, 0, interlace)
+    chunks = [(b"IHDR", header), *palette, (b"IDAT", packed), (b"IEND", b"")]
+    bare = file_of(chunks)
+    if depth == DEPTHS[-1] and not halves:
+        return _wide(bare, interlace)
+    with Image.open(io.BytesIO(bare)) as image:
+        samples = np.asarray(image).astype(np.uint8, copy=True).reshape(rows, columns, -1)
+    if halves:
+        return samples.view(">u2").astype(np.uint16)
+    if colour == 0 and 1 < depth < 8:
+        samples //= 255 // ((1 << depth) - 1)  # Pillow scales them to 8 bits
+    return samples
+
+
+def _wide(bare: bytes, interlace: int) -> NDArray[np.uint16]:
+    import imagecodecs
+
+    if interlace:
+        raise UnsupportedError("an interlaced PNG file of 16-bit colour")
+    samples: NDArray[np.uint16] = imagecodecs.png_decode(bare)
+    return samples
+
+
+def _packed(picture: Picture) -> bytes:
+    """The body of one IDAT chunk."""
+    wrapper, samples = picture.wrapper, picture.samples
+    if wrapper.depth == DEPTHS[-1]:
+        import imagecodecs
+
+        made = imagecodecs.png_encode(samples[..., 0] if samples.shape[2] == 1 else samples, level=9)
+        return _pixels_of(bytes(made))
+    if wrapper.depth < 8 or wrapper.form == PALETTE:
+        bits = np.unpackbits(samples[..., 0, None], axis=2)[..., 8 - wrapper.depth :]
+        lines = np.packbits(bits.reshape(len(samples), -1), axis=1)
+        return zlib.compress(np.pad(lines, ((0, 0), (1, 0))).tobytes(), 9)
+    out = io.BytesIO()
+    Image.fromarray(samples[..., 0] if samples.shape[2] == 1 else samples).save(out, "PNG")
+    return _pixels_of(out.getvalue())
+
+
+def _pixels_of(data: bytes) -> bytes:
+    return b"".join(body for name, body in _chunks(data) if name == b"IDAT")

@@ -1,0 +1,184 @@
+"""The way back through the exact network, compiled: gradients of what each position takes. Numba, NumPy.
+
+Before each product gradients are rounded to 8 bits, with a scale for each position; what lies between is IEEE
+arithmetic in a fixed order, but for the logistics' exponentials.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ardm_compress.inference import tables as grid
+from ardm_compress.inference.compiling import compiled
+from ardm_compress.inference.config import SAMPLE_BITS
+from ardm_compress.inference.kernels import HALF_KNEE, KNEE, LARGEST, STREAM_UNIT
+from ardm_compress.training.model import LOG_FLOOR
+
+CONSTANTS = 0x8BF5520B  # as in ``kernels``
+LOGIT, OFFSET, OCTAVE, COUPLING, SAMPLE = (
+    1.0 / (1 << bits) for bits in (grid.LOGIT_BITS, grid.OFFSET_BITS, grid.OCTAVE_BITS, grid.COUPLING_BITS, SAMPLE_BITS)
+)
+LN2 = math.log(2)
+f32 = np.float32
+
+
+@compiled
+def rescaled(sums: Any, bias: Any, multiplier: Any, out: Any) -> None:
+    """Rounded outputs (n, outputs) of a layer's sums."""
+    for i in range(out.shape[0]):
+        for j in range(len(bias)):
+            out[i, j] = np.rint((f32(sums[i, j]) + bias[j]) * multiplier[j])
+
+
+@compiled
+def quantised(gradient: Any, factor: Any, out: Any) -> None:
+    """Gradients (n, m), rounded after each position's are multiplied by its factor (n,)."""
+    for i in range(gradient.shape[0]):
+        for j in range(gradient.shape[1]):
+            out[i, j] = np.rint(gradient[i, j] * factor[i])
+
+
+@compiled
+def _slope(x: Any, smooth: bool) -> Any:
+    """Of the nonlinearity."""
+    return (x + x + KNEE) * HALF_KNEE if smooth and abs(x) < KNEE else f32(0 < x < LARGEST)
+
+
+@compiled
+def unbent(product: Any, scale: Any, outputs: Any, smooth: bool, gradient: Any) -> None:
+    """Gradients (n, m) before the nonlinearity, whose inputs were ``outputs``, of those behind it."""
+    for i in range(outputs.shape[0]):
+        for j in range(outputs.shape[1]):
+            gradient[i, j] = f32(product[i, j]) * scale[i] * _slope(outputs[i, j], smooth)
+
+
+@compiled
+def unstated(product: Any, scale: Any, stream: Any, floor: float, top: float, gradient: Any) -> None:
+    """Add to gradients (n, hidden) of the stream those of the activations that it gives; no ``top``, not normalised."""
+    width = stream.shape[1]
+    for i in range(stream.shape[0]):
+        squares = np.float64(0)
+        for j in range(width):
+            squares += np.float64(stream[i, j]) * np.float64(stream[i, j])
+        factor = f32(math.sqrt(top / (squares + floor))) if top else STREAM_UNIT
+        dot = f32(0)
+        for j in range(width):
+            if abs(stream[i, j] * factor) < LARGEST:
+                dot += stream[i, j] * (f32(product[i, j]) * scale[i])
+        share = dot / f32(squares + floor) if top else f32(0)
+        for j in range(width):
+            own = f32(product[i, j]) * scale[i] if abs(stream[i, j] * factor) < LARGEST else f32(0)
+            gradient[i, j] += factor * (own - stream[i, j] * share)
+
+
+@compiled
+def _within(x: Any, limit: int) -> Any:
+    return min(max(np.float64(x), -float(limit)), float(limit))
+
+
+@compiled
+def _is_within(x: Any, limit: int) -> float:
+    return 1.0 if abs(x) < limit else 0.0
+
+
+@compiled
+def through_heads(
+    outer: Any, inner: Any, innovations: Any, reference: Any, scale: Any, target: Any, channels: int, top: float,
+    gain: float, smooth: bool, outer_weights: Any, outer_multipliers: Any, inner_multipliers: Any, pull: Any,
+    gradient: Any,
+) -> None:  # fmt: skip
+    """Gradients of the nats of discretised logistic mixtures, before the heads' inner layers are multiplied.
+
+    Args:
+        outer: (n, heads, outputs) float32, what the heads give.
+        inner: (n, heads, head) float32, what their inner layers give, before the nonlinearity.
+        innovations: (n, heads) float64, sample units.
+        reference: (n, heads) float32, times 2**SAMPLE_BITS.
+        scale: the same.
+        target: (n, heads) float64.
+        channels: that are coded.
+        top: the largest sample.
+        gain: of an innovation, as input.
+        smooth: whether the nonlinearity is.
+        outer_weights: (heads, outputs, head) float64, zeros where a head has fewer.
+        outer_multipliers: (heads, outputs) float64.
+        inner_multipliers: (heads, head) float64.
+        pull: (heads, heads, head) float64, weights of the inputs that are innovations, by channel.
+        gradient: (n, heads, head) float32, written to.
+    """
+    n, count, units = inner.shape
+    k = (outer.shape[2] - count + 1) // 3
+    mean, wide, share, found = np.empty(k), np.empty(k), np.empty(k), np.empty(k)
+    out, back, by_innovation = np.empty(outer.shape[2]), np.empty(units), np.empty(count)
+    for i in range(n):
+        by_innovation[:] = 0
+        for c in range(count - 1, -1, -1):
+            if c >= channels:
+                gradient[i, c] = 0
+                continue
+            local = scale[i, c] * SAMPLE
+            centre = reference[i, c] * SAMPLE
+            for j in range(c):
+                centre += _within(outer[i, c, 3 * k + j], grid.COUPLING_LIMIT) * COUPLING * innovations[i, j]
+            likeliest = np.float64(outer[i, c, 0])
+            for j in range(1, k):
+                likeliest = max(likeliest, np.float64(outer[i, c, j]))
+            total = 0.0
+            for j in range(k):
+                share[j] = math.exp((outer[i, c, j] - likeliest) * LOGIT)
+                total += share[j]
+                mean[j] = centre + _within(outer[i, c, k + j], grid.OFFSET_LIMIT) * OFFSET * local
+                wide[j] = 2.0 ** -(_within(outer[i, c, 2 * k + j], grid.OCTAVE_LIMIT) * OCTAVE) / local
+            value = target[i, c]
+            expected, mass = 0.0, math.exp(LOG_FLOOR)
+            for j in range(k):
+                share[j] /= total
+                expected += share[j] * mean[j]
+                low, high, whole = 1.0, 1.0, 1.0
+                if value < top:
+                    high = 1 / (1 + math.exp(min(500.0, -(value + 0.5 - mean[j]) * wide[j])))
+                if value > 0:
+                    low = 1 / (1 + math.exp(min(500.0, (value - 0.5 - mean[j]) * wide[j])))
+                if 0 < value < top:
+                    whole = -math.expm1(-wide[j])
+                found[j] = share[j] * high * low * whole
+                mass += found[j]
+                # of the logarithm of a component's mass, by its mean and its inverse scale
+                out[k + j] = wide[j] * ((1 - low) - (1 - high))
+                slope = (1 - high) * (value + 0.5 - mean[j]) - (1 - low) * (value - 0.5 - mean[j])
+                out[2 * k + j] = slope + (math.exp(-wide[j]) / whole if 0 < value < top else 0.0)
+            certain = 0.0
+            for j in range(k):
+                found[j] /= mass
+                certain += found[j]
+            moved = 0.0
+            for j in range(k):
+                by_mean = -found[j] * out[k + j] - share[j] * by_innovation[c]
+                by_logit = share[j] * certain - found[j] - share[j] * (mean[j] - expected) * by_innovation[c]
+                moved += by_mean
+                out[j] = by_logit * LOGIT
+                out[2 * k + j] *= (
+                    found[j] * wide[j] * LN2 * OCTAVE * _is_within(outer[i, c, 2 * k + j], grid.OCTAVE_LIMIT)
+                )
+                out[k + j] = by_mean * local * OFFSET * _is_within(outer[i, c, k + j], grid.OFFSET_LIMIT)
+            for j in range(c):
+                coupling = outer[i, c, 3 * k + j]
+                out[3 * k + j] = moved * innovations[i, j] * COUPLING * _is_within(coupling, grid.COUPLING_LIMIT)
+                by_innovation[j] += moved * _within(coupling, grid.COUPLING_LIMIT) * COUPLING
+            for u in range(units):
+                back[u] = 0
+            for o in range(3 * k + c):
+                step = out[o] * outer_multipliers[c, o]
+                for u in range(units):
+                    back[u] += step * outer_weights[c, o, u]
+            for u in range(units):
+                back[u] *= np.float64(_slope(inner[i, c, u], smooth)) * inner_multipliers[c, u]
+                gradient[i, c, u] = back[u]
+            for j in range(c):
+                column = 0.0
+                for u in range(units):
+                    column += back[u] * pull[c, j, u]
+                by_innovation[j] += column * gain / (scale[i, j] * SAMPLE)

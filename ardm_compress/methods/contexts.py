@@ -1,0 +1,86 @@
+"""Small tiles of few colours <-> bytes, by mixing predictions from several contexts. NumPy; Numba when it codes.
+
+Bit by bit, from each sample's most significant one: every context has an adaptive probability of its own, a small
+network trained on the way mixes their logarithmic odds, and a binary arithmetic coder takes the result. For small
+tiles only: what tells contexts apart is kept. docs/format.md section 15.4 is normative.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ardm_compress.errors import FormatError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MOST_PIXELS: Final = 1 << 14
+MOST_COLOURS: Final = 256
+MOST_BYTES: Final = 1 << 12
+
+
+def pack_bytes(data: bytes) -> bytes:
+    """At most MOST_BYTES."""
+    from ardm_compress.methods.mixing import Coder, coded_bytes
+
+    coder = Coder(8 * len(data))
+    coded_bytes(coder, data)
+    return coder.finish()
+
+
+def unpack_bytes(data: bytes, count: int) -> bytes:
+    """Inverse of ``pack_bytes``; FormatError if there is none."""
+    from ardm_compress.methods.mixing import Coder, coded_bytes
+
+    coder = Coder(data=data)
+    found = coded_bytes(coder, bytes(count))
+    if not coder.used_up:
+        raise FormatError("a wrapper is followed by something", section="header")
+    return found
+
+
+def pack(samples: NDArray[Any], depth: int) -> bytes | None:
+    """Samples (rows, columns, channels) of up to 8 bits; None if they are too many, or of too many colours."""
+    rows, columns, channels = samples.shape
+    if rows * columns > MOST_PIXELS or depth > 8:
+        return None
+    from ardm_compress.methods.mixing import Coder, coded_palette, coded_plane
+
+    if channels == 1:
+        coder = Coder(rows * columns * depth)
+        coded_plane(coder, samples[..., 0], depth)
+        return coder.finish()
+    colours, index = np.unique(samples.reshape(-1, channels), axis=0, return_inverse=True)
+    if len(colours) > MOST_COLOURS:
+        return None
+    coder = Coder(8 * (colours.size + index.size))
+    coded_palette(coder, colours)
+    coded_plane(coder, index.reshape(rows, columns), (len(colours) - 1).bit_length())
+    return bytes([len(colours) - 1]) + coder.finish()
+
+
+def unpack(data: bytes, shape: tuple[int, int, int], depth: int) -> NDArray[np.uint8]:
+    """Inverse of ``pack``.
+
+    Raises:
+        FormatError: not such bytes.
+    """
+    rows, columns, channels = shape
+    if rows * columns > MOST_PIXELS or depth > 8 or (channels > 1 and not data):
+        raise FormatError("a tile is coded in a way that is not for its size", section="payload")
+    from ardm_compress.methods.mixing import Coder, coded_palette, coded_plane
+
+    coder, unknown = Coder(data=data[channels > 1 :]), np.zeros((rows, columns), np.uint8)
+    if channels == 1:
+        found = coded_plane(coder, unknown, depth)[..., None]
+    else:
+        colours = coded_palette(coder, np.zeros((data[0] + 1, channels), np.uint8))
+        index = coded_plane(coder, unknown, data[0].bit_length())
+        if index.max() > data[0]:
+            raise FormatError("a tile has a colour that it does not define", section="payload")
+        found = colours[index]
+    if not coder.used_up:
+        raise FormatError("a tile is followed by something", section="payload")
+    return found

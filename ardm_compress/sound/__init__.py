@@ -1,1 +1,0 @@
-"""Sound files <-> integer samples and everything else in them. Imports errors, data, container, NumPy; soundfile."""

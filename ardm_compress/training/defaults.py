@@ -1,0 +1,36 @@
+"""The networks that users train, which are those that ship. Standard library and the configuration only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ardm_compress.inference.config import NetworkConfig
+
+LATENTS = 32  # of a picture
+SOUND_SUFFIXES = {".wav", ".flac", ".aif", ".aiff"}
+
+
+def image_network(hidden: int, blocks: int) -> NetworkConfig:
+    """A network of RGB images."""
+    from ardm_compress.training.styles import STYLES
+
+    return NetworkConfig(
+        axes=2, channels=3, bit_depth=8, hidden=hidden, expand=2 * hidden, blocks=blocks, styles=STYLES,
+        latents=LATENTS, normalise=True, smooth=True,
+    )  # fmt: skip
+
+
+def sound_network(hidden: int, blocks: int) -> NetworkConfig:
+    """A network of sound, mono (style 0) and stereo (style 1)."""
+    from ardm_compress.coding.sound.features import REACH, SUMMARY
+
+    return NetworkConfig(
+        axes=1, channels=2, bit_depth=24, radius_sq=REACH**2, hidden=hidden, expand=2 * hidden, blocks=blocks,
+        levels=6, styles=2, summary=SUMMARY, order="causal", period=256, normalise=True, smooth=True,
+    )  # fmt: skip
+
+
+def is_sound_folder(folder: Path) -> bool:
+    """Whether a folder is for training a network of sound: most of its files are."""
+    suffixes = [file.suffix.lower() for file in folder.iterdir()]
+    return 2 * sum(suffix in SOUND_SUFFIXES for suffix in suffixes) > len(suffixes)
