@@ -34,13 +34,14 @@ CHILD = """
 import hashlib, json, sys
 import numpy as np
 import torch
-from ardm_compress import tile
+from ardm_compress.coding import tile
 
 batch = int(sys.argv[3])
 torch.set_num_threads(int(sys.argv[4]))  # MKL takes no more than there are whole cores, whatever the environment says
 tile.BATCH = batch or tile.BATCH  # before others import it
 
-from ardm_compress import api, loading
+from ardm_compress.codec import api
+from ardm_compress.inference import loading
 from ardm_compress.inference.model import load_model
 from ardm_compress.inference.fused import FusedNetwork
 from ardm_compress.inference.network import ExactNetwork

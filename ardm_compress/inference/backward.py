@@ -17,7 +17,7 @@ from ardm_compress.inference.config import SAMPLE_BITS
 from ardm_compress.inference.kernels import HALF_KNEE, KNEE, LARGEST, STREAM_UNIT
 from ardm_compress.training.model import LOG_FLOOR
 
-CONSTANTS = 0x8BF5520B  # as in ``kernels``
+CONSTANTS = 0xCD6EE4C5  # as in ``kernels``
 LOGIT, OFFSET, OCTAVE, COUPLING, SAMPLE = (
     1.0 / (1 << bits) for bits in (grid.LOGIT_BITS, grid.OFFSET_BITS, grid.OCTAVE_BITS, grid.COUPLING_BITS, SAMPLE_BITS)
 )

@@ -17,7 +17,7 @@ from ardm_compress.inference.compiling import compiled
 from ardm_compress.inference.config import CLIP, INPUT_STEP, SAMPLE_BITS, STREAM_BITS
 from ardm_compress.inference.mixture import FREQUENCY_BITS, SPARE_BITS
 
-CONSTANTS = 0x8BF5520B  # CRC-32 of what compiled code holds: Numba compiles anew where a file itself changes
+CONSTANTS = 0xCD6EE4C5  # CRC-32 of what compiled code holds: Numba compiles anew where a file itself changes
 f32 = np.float32
 ONE, KNOWN = 1 << SAMPLE_BITS, INPUT_STEP
 LARGEST, KNEE, HALF_KNEE = f32(CLIP), f32(INPUT_STEP), f32(1 / (2 * INPUT_STEP))
