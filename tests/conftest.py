@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from pictures import PHOTO
 
-from ardm_compress.container.image import Header, read_file
 from ardm_compress.formats.media import Samples, read_image
 from ardm_compress.inference.registry import find_model
 
@@ -20,8 +19,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: two t
 
 settings.register_profile("ardm-compress", deadline=None)  # machines that are busy training are slow
 settings.load_profile("ardm-compress")
-
-PHOTO = Path(__file__).parent.parent / "examples" / "photo.png"
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +43,3 @@ def sound_model() -> Model:
     from ardm_compress.inference.model import load_model
 
     return load_model(find_model("sound"))
-
-
-def header_of(data: bytes) -> Header:
-    return read_file(data)[0]

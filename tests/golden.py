@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pictures import TEXT, bmp_file, chunk, png_file
+from pictures import PHOTO, TEXT, bmp_file, png_chunk, png_file
 from sounds import LIST, wave
 
 from ardm_compress.formats.media import read_image
 
 FOLDER = Path(__file__).with_name("golden")
-PHOTO = Path(__file__).parents[1] / "examples" / "photo.png"
 
 
 def photo(rows: int, columns: int) -> NDArray[np.uint8]:
@@ -107,7 +106,7 @@ DEEP = (photo(40, 50).astype(np.int64) * 257 + np.arange(50)[:, None]) % 65536
 
 # image files
 PICTURES: dict[str, bytes] = {
-    "palette": png_file(drawing(1, 4), 4, 3, TEXT, chunk(b"PLTE", bytes(range(48))), chunk(b"tRNS", b"\0\x80")),
+    "palette": png_file(drawing(1, 4), 4, 3, TEXT, png_chunk(b"PLTE", bytes(range(48))), png_chunk(b"tRNS", b"\0\x80")),
     "one-bit": png_file(drawing(1, 1), 1, 0),
     "rgb-16": png_file(DEEP, 16, 2),
     "rgba-drawing": png_file(drawing(4, 8), 8, 6, TEXT),

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
-from ardm_compress.container.image import (
-    Header,
-    Runs,
-)
+from ardm_compress.container.image import Header, Runs, read_file
 
 
-def header_of(
+def header_of(data: bytes) -> Header:
+    """The header of a file."""
+    return read_file(data)[0]
+
+
+def make_header(
     shape: tuple[int, int] = (9, 7),
     tile: tuple[int, int] | None = None,
     *,

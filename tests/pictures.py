@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,10 @@ from PIL import Image
 
 from ardm_compress.formats.png import SIGNATURE
 
+PHOTO = Path(__file__).parents[1] / "examples" / "photo.png"
 
-def chunk(name: bytes, body: bytes) -> bytes:
+
+def png_chunk(name: bytes, body: bytes) -> bytes:
     """Of a PNG file."""
     return struct.pack(">I", len(body)) + name + body + zlib.crc32(name + body).to_bytes(4, "big")
 
@@ -24,8 +27,8 @@ def png_file(samples: NDArray[np.generic], depth: int, colour: int, *before: byt
     bits = np.unpackbits(samples.astype(">u2").view(np.uint8).reshape(rows, -1, 2), axis=2)[..., 16 - depth :]
     lines = np.pad(np.packbits(bits.reshape(rows, -1), axis=1), ((0, 0), (1, 0)))
     header = struct.pack(">IIBBBBB", columns, rows, depth, colour, 0, 0, 0)
-    pixels = chunk(b"IDAT", zlib.compress(lines.tobytes()))
-    return SIGNATURE + chunk(b"IHDR", header) + b"".join(before) + pixels + after + chunk(b"IEND", b"")
+    pixels = png_chunk(b"IDAT", zlib.compress(lines.tobytes()))
+    return SIGNATURE + png_chunk(b"IHDR", header) + b"".join(before) + pixels + after + png_chunk(b"IEND", b"")
 
 
 def bmp_file(samples: NDArray[np.uint8]) -> bytes:
@@ -37,7 +40,7 @@ def bmp_file(samples: NDArray[np.uint8]) -> bytes:
     return head + lines.tobytes()
 
 
-TEXT = chunk(b"tEXt", b"Title\0kept")
+TEXT = png_chunk(b"tEXt", b"Title\0kept")
 
 
 def noise(rows: int, columns: int, channels: int, depth: int, seed: int = 0) -> NDArray[np.uint16]:
@@ -45,7 +48,7 @@ def noise(rows: int, columns: int, channels: int, depth: int, seed: int = 0) -> 
     return rng.integers(0, 1 << depth, (rows, columns, channels)).astype(np.uint16 if depth == 16 else np.uint8)
 
 
-PALETTE = chunk(b"PLTE", bytes(range(48)))
+PALETTE = png_chunk(b"PLTE", bytes(range(48)))
 
 
 def saved(samples: NDArray[np.uint16], kind: str, **options: object) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 
-def chunk(name: bytes, body: bytes, order: str = "<") -> bytes:
+def riff_chunk(name: bytes, body: bytes, order: str = "<") -> bytes:
     return name + struct.pack(f"{order}I", len(body)) + body + b"\0" * (len(body) % 2)
 
 
@@ -13,10 +13,10 @@ def wave(body: bytes, *, width: int = 2, channels: int = 1, rate: int = 16000, b
          after: bytes = b"", tag: int = 1, order: str = "<") -> bytes:  # fmt: skip
     block = width * channels
     form = struct.pack(f"{order}HHIIHH", tag, channels, rate, rate * block, block, bits or 8 * width)
-    chunks = chunk(b"fmt ", form, order) + before + chunk(b"data", body, order) + after
+    chunks = riff_chunk(b"fmt ", form, order) + before + riff_chunk(b"data", body, order) + after
     magic = b"RIFX" if order == ">" else b"RIFF"
     return magic + struct.pack(f"{order}I", len(chunks) + 4) + b"WAVE" + chunks
 
 
 INFO = b"INFOINAM\5\0\0\0name\0"  # of odd length
-LIST = chunk(b"LIST", INFO)
+LIST = riff_chunk(b"LIST", INFO)

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from damage import cuts, decode, files, flips, is_refused, struck
 from dying import fill, kill
-from pictures import chunk
+from pictures import png_chunk
 from PIL import Image
 
 from ardm_compress.codec import api
@@ -136,7 +136,7 @@ def test_images_that_unpack_to_more_than_they_say_are_refused_or_stored() -> Non
     """A PNG file of 9 x 9 pixels that holds 64 MiB."""
     body = zlib.compress(bytes(1 << 26), 9)
     ihdr = b"\0\0\0\x09\0\0\0\x09\x08\0\0\0\0"
-    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", ihdr) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    data = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", ihdr) + png_chunk(b"IDAT", body) + png_chunk(b"IEND", b"")
     start = time.process_time()
     coded = api.encode_image(data)
     assert b"".join(api.decoded_file(coded)) == data

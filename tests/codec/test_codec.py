@@ -10,10 +10,11 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from conftest import PHOTO, header_of
+from headers import header_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from pictures import PHOTO
 from PIL import Image
 
 from ardm_compress.ardm.order import COARSER, make_order

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import header_of
+from headers import header_of
 
 from ardm_compress.ardm.plans import planned
 from ardm_compress.codec import api, array

@@ -15,127 +15,51 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from intervals import edges
+from networks import (
+    AUDIO,
+    BRANCHING,
+    CPU,
+    IMAGE,
+    LATENTS,
+    SOUND,
+    bits_of,
+    random_features,
+    random_network,
+    random_windows,
+    restore,
+    rows_of,
+    some,
+)
 from numpy.typing import NDArray
-from restoring import restore
+from pictures import PHOTO
 from safetensors.torch import load, save
 from torch import Tensor
 from torch.nn import functional as F
 
 from ardm_compress.ardm.order import COARSER, make_order
 from ardm_compress.ardm.upscaling import Upscaling
-from ardm_compress.coding.sound.features import SUMMARY
 from ardm_compress.errors import ModelError
 from ardm_compress.inference import fused
 from ardm_compress.inference import tables as grid
 from ardm_compress.inference.config import CLIP, INPUT_STEP, WEIGHT_CLIP, NetworkConfig
 from ardm_compress.inference.export import export
-from ardm_compress.inference.features import FeatureMaker, Features
+from ardm_compress.inference.features import FeatureMaker
 from ardm_compress.inference.fused import FusedNetwork, exact_features, exact_network
-from ardm_compress.inference.mixture import FREQUENCY_BITS, Children, Parameters, boundaries, cumulative, frequencies
+from ardm_compress.inference.mixture import FREQUENCY_BITS, Parameters, boundaries, cumulative, frequencies
 from ardm_compress.inference.model import load_model, save_model
 from ardm_compress.inference.network import ExactNetwork
 from ardm_compress.inference.products import IntegerLinear, Path
 from ardm_compress.inference.registry import ModelFile, find_model
 from ardm_compress.tasks import processes as parallel
 from ardm_compress.training.data import Sampling
-from ardm_compress.training.model import Network, mixture_bits
+from ardm_compress.training.model import mixture_bits
 from ardm_compress.training.train import TrainConfig, Trainer
 
-CPU = torch.device("cpu")
-BRANCHING = 16
-LATENTS = (127, -64, 0, 31, -7)
-
-# Widths that are no multiples of what any product pads to.
-IMAGE = NetworkConfig(
-    axes=2,
-    channels=3,
-    bit_depth=8,
-    radius_sq=8,
-    hidden=40,
-    expand=56,
-    blocks=2,
-    head=24,
-    levels=3,
-    period=4,
-    normalise=True,
-    smooth=True,
-    styles=3,
-    latents=5,
-)
-AUDIO = NetworkConfig(
-    axes=1, channels=2, bit_depth=16, radius_sq=100, hidden=21, expand=37, blocks=1, head=11, mixture=2, levels=2
-)
-SOUND = replace(AUDIO, bit_depth=24, summary=SUMMARY, styles=2, order="causal")
 both_kinds = pytest.mark.parametrize("config", [IMAGE, AUDIO], ids=["image", "audio"])
-
-
-def random_windows(config: NetworkConfig, n: int, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Samples (n, 1 + window, channels), the target first, from silent to wild; masks (n, window), none to all."""
-    noise, top = np.random.default_rng(seed), 1 << config.bit_depth
-    spread = 2 ** (noise.random((n, 1, 1)) * (config.bit_depth + 1)) - 1
-    samples = noise.integers(0, top, (n, 1, 1)) + spread * noise.standard_normal((n, 1 + len(config.offsets), 1))
-    samples = samples + 0.3 * spread * noise.standard_normal((n, 1, config.channels))
-    known = noise.random((n, len(config.offsets))) < np.linspace(0, 1, n)[:, None]
-    return np.clip(np.rint(samples), 0, top - 1).astype(np.int64), known
-
-
-def random_features(config: NetworkConfig, n: int, seed: int = 0) -> tuple[Features, NDArray[np.int64]]:
-    """Features of random windows and the targets (n, channels); of sound, of nothing in particular."""
-    if config.summary > 1:
-        noise = np.random.default_rng(seed)
-        inputs = torch.from_numpy(noise.integers(-CLIP, CLIP + 1, (n, config.inputs)).astype(np.float32))
-        scale = torch.from_numpy(noise.integers(16, 1 << 20, (n, config.channels)).astype(np.float32))
-        bucket = torch.from_numpy(noise.integers(0, len(config.scale_thresholds) + 1, n))
-        target = noise.integers(0, 1 << 16, (n, config.channels))
-        return Features(inputs, bucket, torch.full_like(scale, 1 << 20), scale), target
-    samples, known = random_windows(config, n, seed)
-    return FeatureMaker(config)(torch.from_numpy(samples[:, 1:]), torch.from_numpy(known)), samples[:, 0]
-
-
-def rows_of(
-    network: ExactNetwork,
-    features: Features,
-    level: int,
-    target: NDArray[np.int64],
-    latents: tuple[int, ...] = (),
-) -> list[tuple[NDArray[np.float32], NDArray[np.int64]]]:
-    """Frequencies and digit of every channel and stage, as the codec asks for them."""
-    picture = network.described(level % network.config.styles, latents)
-    channels = network.start(network.hidden(features, level, picture), features.scale)
-    bit_depth = network.config.bit_depth
-    upscaling, rows = Upscaling(1 << bit_depth, BRANCHING), []
-    for channel, value in enumerate(target.T):
-        parameters = channels.parameters(features.reference[:, channel])
-        for stage, digits in enumerate(upscaling.digits(value), 1):
-            first = torch.from_numpy(value // upscaling.width(stage - 1) * upscaling.width(stage - 1))
-            children = Children(first, upscaling.width(stage), upscaling.children(stage), upscaling.values)
-            rows.append((network.frequencies(parameters, children), digits))
-        channels.observe(torch.from_numpy(value))
-    return rows
-
-
-def bits_of(rows: list[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> NDArray[np.float64]:
-    """Bits (digits, n) that the coder spends."""
-    return np.stack([24 - np.log2(f[np.arange(len(d)), d].astype(np.float64) + 1) for f, d in rows])
-
-
-def random_network(config: NetworkConfig, seed: int = 0) -> Network:
-    """A freshly initialised network, its last layers turned up so that they say something."""
-    torch.manual_seed(seed)
-    network = Network(config)
-    with torch.no_grad():
-        for head in network.heads:
-            head.outer.weight.mul_(3)
-        network.style.weight.normal_(std=0.2)  # zero before training
-    return network
 
 
 def linear(weight: NDArray[np.int64], bias: NDArray[np.int64], path: Path) -> IntegerLinear:
     return IntegerLinear(torch.from_numpy(weight).to(torch.int8), torch.from_numpy(bias).to(torch.int32), path, CPU)
-
-
-def some(features: Features, index: slice | Tensor) -> Features:
-    return Features(*(tensor[index] for tensor in features))
 
 
 # Products
@@ -264,9 +188,8 @@ def test_every_split_into_batches_gives_the_same_integers(parts: list[int], path
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
     """A small network after a few seconds of training, the second half with rounding."""
-    photo = FilePath(__file__).parent.parent / "examples" / "photo.png"
     config = TrainConfig(network=IMAGE, steps=150, decay=75, batch=512, muon_lr=0.02, adam_lr=2e-3, warmup=10)
-    trainer = Trainer(config, [photo], tmp_path_factory.mktemp("trained"))
+    trainer = Trainer(config, [PHOTO], tmp_path_factory.mktemp("trained"))
     for _ in range(config.steps):
         trainer.train_step()
     return trainer

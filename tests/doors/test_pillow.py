@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import PALETTE, TEXT, bmp_file, chunk, noise, png_file, saved
+from pictures import PALETTE, TEXT, bmp_file, noise, png_chunk, png_file, saved
 from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 from sounds import wave
@@ -106,9 +106,9 @@ def test_metadata_comes_back_before_pixels_are_decoded() -> None:
 
 PIXELS = noise(5, 7, 3, 8)
 FILES = {
-    "palette, transparent": png_file(noise(5, 7, 1, 4), 4, 3, PALETTE, chunk(b"tRNS", b"\0\7"), after=TEXT),
+    "palette, transparent": png_file(noise(5, 7, 1, 4), 4, 3, PALETTE, png_chunk(b"tRNS", b"\0\7"), after=TEXT),
     "gray of 2 bits": png_file(noise(5, 7, 1, 2), 2, 0),
-    "colour key": png_file(PIXELS, 8, 2, chunk(b"tRNS", struct.pack(">3H", 1, 2, 3))),
+    "colour key": png_file(PIXELS, 8, 2, png_chunk(b"tRNS", struct.pack(">3H", 1, 2, 3))),
     "16 bits": png_file(noise(5, 7, 1, 16), 16, 0),
     "16 bits of colour, which Pillow narrows": png_file(noise(5, 7, 3, 16), 16, 2),
     "BMP": bmp_file(noise(5, 7, 3, 8)),

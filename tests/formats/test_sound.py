@@ -14,7 +14,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sounds import INFO, LIST, chunk, wave
+from sounds import INFO, LIST, riff_chunk, wave
 
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.files.data import OnDisk
@@ -29,7 +29,7 @@ def aiff(body: bytes, *, width: int = 2, channels: int = 1, bits: int = 0, codin
     common = struct.pack(">hIh", channels, frames, bits or 8 * width) + rate
     common += coding + b"\0\0" if coding else b""
     sound = struct.pack(">II", skip, 0) + bytes(skip) + body
-    chunks = chunk(b"COMM", common, ">") + chunk(b"NAME", b"odd", ">") + chunk(b"SSND", sound, ">")
+    chunks = riff_chunk(b"COMM", common, ">") + riff_chunk(b"NAME", b"odd", ">") + riff_chunk(b"SSND", sound, ">")
     return b"FORM" + struct.pack(">I", len(chunks) + 4) + (b"AIFC" if coding else b"AIFF") + chunks
 
 
@@ -49,7 +49,7 @@ def test_wave_files_come_back_byte_for_byte(
     if width == 4:
         body = b"".join(body[i : i + 3] + b"\0" for i in range(0, len(body) - 2, 3))  # 24 bits of 32
         body = body if order == ">" else b"".join(body[i : i + 4][::-1] for i in range(0, len(body), 4))
-    surroundings = {"before": chunk(b"LIST", INFO, order) if before else b"", "after": after}
+    surroundings = {"before": riff_chunk(b"LIST", INFO, order) if before else b"", "after": after}
     data = wave(body, width=width, channels=channels, order=order, **surroundings)
     assert back(data) == data
     sound = read_sound(data)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import PALETTE, TEXT, chunk, noise, png_file, saved
+from pictures import PALETTE, TEXT, noise, png_chunk, png_file, saved
 from PIL import Image
 
 from ardm_compress.codec import api
@@ -41,10 +41,10 @@ KINDS = [(depth, colour) for depth in (1, 2, 4, 8, 16) for colour in (0, 2, 3, 4
 @pytest.mark.parametrize(("depth", "colour"), KINDS)
 def test_png_files_of_every_kind_keep_samples_and_chunks(depth: int, colour: int) -> None:
     samples = noise(5, 7, png.CHANNELS[colour], min(depth, 4) if colour == 3 else depth)
-    palette = [chunk(b"PLTE", bytes(range(3 << min(depth, 4))))] if colour == 3 else []
+    palette = [png_chunk(b"PLTE", bytes(range(3 << min(depth, 4))))] if colour == 3 else []
     transparent = {0: bytes(2), 2: bytes(6), 3: b"\x50\x60"}.get(colour)
-    before = [TEXT, *palette, *([chunk(b"tRNS", transparent)] if transparent else [])]
-    data = png_file(samples, depth, colour, *before, after=chunk(b"eXIf", b"II"))
+    before = [TEXT, *palette, *([png_chunk(b"tRNS", transparent)] if transparent else [])]
+    data = png_file(samples, depth, colour, *before, after=png_chunk(b"eXIf", b"II"))
     picture = read_picture(data)
     assert picture is not None
     np.testing.assert_array_equal(picture.samples, samples)
@@ -114,7 +114,7 @@ def test_webp_files_keep_colour_under_transparency_and_chunks() -> None:
         saved(noise(5, 7, 1, 8), "GIF"),
         saved(noise(5, 7, 3, 8), "TIFF", compression="tiff_lzw"),
         png_file(noise(5, 7, 1, 8), 8, 0) + b"behind the end",
-        png_file(noise(5, 7, 1, 8), 8, 0, chunk(b"acTL", bytes(8))),
+        png_file(noise(5, 7, 1, 8), 8, 0, png_chunk(b"acTL", bytes(8))),
         RASTERS["bmp"][:60] + b"?" + RASTERS["bmp"][61:-1] + b"?",
     ],
 )
@@ -171,7 +171,7 @@ def test_conversion_is_refused_where_it_would_change_pixels() -> None:
         written_as(dark, ".png")
     with pytest.raises(UnsupportedError, match="all of it"):
         decode_image(encode_picture(dark, QUICK), region=(0, 0, 2, 2))
-    keyed = read_picture(png_file(noise(4, 5, 1, 8), 8, 0, chunk(b"tRNS", b"\0\5")))
+    keyed = read_picture(png_file(noise(4, 5, 1, 8), 8, 0, png_chunk(b"tRNS", b"\0\5")))
     assert keyed is not None
     with pytest.raises(UnsupportedError, match=r"\.png"):
         written_as(keyed, ".pgm")
@@ -211,7 +211,7 @@ def test_damaged_deep_files_are_refused() -> None:
         zlib.compress(b"\7" + zlib.decompress(body)[1:]),
     ):
         with pytest.raises(FormatError):
-            read_picture(data[: at - 8] + chunk(b"IDAT", wrong) + chunk(b"IEND", b""))
+            read_picture(data[: at - 8] + png_chunk(b"IDAT", wrong) + png_chunk(b"IEND", b""))
 
 
 @pytest.mark.parametrize("change", ["filter", "behind", "end", "rows"])
@@ -227,7 +227,7 @@ def test_unusual_png_files_are_not_made_usual(change: str) -> None:
         body = zlib.compress(zlib.decompress(body) + bytes(8))
     else:
         body += b"behind"
-    data = png.SIGNATURE + chunk(b"IHDR", bytes(header)) + chunk(b"IDAT", body) + chunk(b"IEND", end)
+    data = png.SIGNATURE + png_chunk(b"IHDR", bytes(header)) + png_chunk(b"IDAT", body) + png_chunk(b"IEND", end)
     with contextlib.suppress(FormatError):  # if Pillow refuses it
         assert read_picture(data) is None
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import PHOTO
 from numpy.typing import NDArray
+from oa import codec, data, losses, training
+from oa.network import CONFIG, DIMENSIONS, DimensionNetwork
+from order_costs import Measured, even_positions, order_of
+from page import replaced
+from pictures import PHOTO
 from PIL import Image
+from upscaling import Net
+from upscaling_images import Middles, nearness
 
 from ardm_compress.ardm.schedule import even_schedule
 from ardm_compress.ardm.upscaling import Upscaling
@@ -23,15 +28,7 @@ from ardm_compress.formats.media import Samples, read_image
 from ardm_compress.inference.model import Model
 from ardm_compress.training.model import Mixture
 
-sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))  # scripts, not a package
-
-from oa import codec, data, losses, training
-from oa.network import CONFIG, DIMENSIONS, DimensionNetwork
-from order_costs import Measured, even_positions, order_of
-from page import replaced
-from upscaling import Net
-from upscaling_images import Middles, nearness
-
+ROOT = PHOTO.parents[1]
 ORDERS = ("random", "raster", "block", "spread")
 TINY = replace(CONFIG, hidden=16, expand=24, blocks=1, head=8)
 
@@ -257,9 +254,8 @@ def test_children_of_an_interval_have_its_whole_probability(photo: Samples, bran
 
 
 def test_tables_that_make_writes_have_their_places() -> None:
-    root = Path(__file__).parents[1]
-    names = re.findall(r"^\t\$\(call table,(\w+),", (root / "Makefile").read_text("utf-8"), re.M)
-    page = (root / "docs" / "paper.md").read_text("utf-8")
+    names = re.findall(r"^\t\$\(call table,(\w+),", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    page = (ROOT / "docs" / "paper.md").read_text("utf-8")
     assert len(names) == page.count("<!-- /") == 6
     for name in names:
         assert "a table\n" in replaced(page, name, "a table")

@@ -45,7 +45,7 @@ from ardm_compress.inference.model import Model, load_model, save_model
 from ardm_compress.inference.registry import ModelFile, find_model
 from ardm_compress.training.defaults import sound_network
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "format.md").read_text("utf-8")
 FULL = 1 << 24
 

@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 import pytest
-from headers import header_of, payloads_of
+from headers import make_header, payloads_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,17 +60,17 @@ def with_lengths(header: Header, payloads: list[bytes]) -> Header:
 
 
 ONE_SECTION = {
-    "plain": header_of(),
-    "gray with a schedule": header_of((1, 300), channels=1, runs=(1, 2, 7, 30)),
-    "a style": header_of(style=3),
-    "latents": header_of(latents=((-127, 0, 5),)),
+    "plain": make_header(),
+    "gray with a schedule": make_header((1, 300), channels=1, runs=(1, 2, 7, 30)),
+    "a style": make_header(style=3),
+    "latents": make_header(latents=((-127, 0, 5),)),
 }
 MANY_SECTIONS = {
-    "sections": header_of((40, 24), sections=3),
-    "payloads in reverse": header_of((40, 24), sections=20, progressive=True),
-    "tiles": header_of((40, 24), (16, 24), channels=1),
-    "tiles with latents": header_of((40, 24), (16, 24), latents=((), (127,), (1, -2))),
-    "tiles, sections and a schedule": header_of((40, 30), (32, 16), sections=3, style=31, mirror=3, runs=(5, 1, 9)),
+    "sections": make_header((40, 24), sections=3),
+    "payloads in reverse": make_header((40, 24), sections=20, progressive=True),
+    "tiles": make_header((40, 24), (16, 24), channels=1),
+    "tiles with latents": make_header((40, 24), (16, 24), latents=((), (127,), (1, -2))),
+    "tiles, sections and a schedule": make_header((40, 30), (32, 16), sections=3, style=31, mirror=3, runs=(5, 1, 9)),
 }
 FILES = {name: write_file(header, payloads_of(header)) for name, header in {**ONE_SECTION, **MANY_SECTIONS}.items()}
 every_file = pytest.mark.parametrize("data", FILES.values(), ids=FILES.keys())
@@ -118,7 +118,7 @@ def test_the_header_of_a_file_of_several_sections_is_read_from_a_prefix(file: tu
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 90), st.integers(1, 90))
 def test_the_boxes_of_the_tiles_partition_the_image(height: int, width: int, rows: int, columns: int) -> None:
-    header = header_of((height, width), (min(height, rows), min(width, columns)))
+    header = make_header((height, width), (min(height, rows), min(width, columns)))
     seen = np.zeros(header.shape, int)
     boxes = [header.tile_box(i) for i in range(prod(header.grid))]
     for box in boxes:
@@ -292,7 +292,7 @@ def test_a_header_has_only_one_form() -> None:
 
 @pytest.mark.parametrize("runs", [None, (1, 1, 1)])
 def test_a_step_per_rank_is_not_written(runs: tuple[int, ...] | None) -> None:
-    header = header_of(runs=runs)
+    header = make_header(runs=runs)
     assert write_file(header, [b"x"]) == write_file(replace(header, runs=None), [b"x"])
 
 
@@ -313,7 +313,7 @@ def test_a_reader_can_ask_for_lower_limits() -> None:
 
 def test_one_tile_as_large_as_a_large_image_is_refused() -> None:
     with pytest.raises(LimitError, match="a tile of 1025 x 1024 pixels"):
-        read_header(write_file(header_of((1024, 1025)), [b"x"]))
+        read_header(write_file(make_header((1024, 1025)), [b"x"]))
 
 
 def read_or_refuse(data: bytes) -> bool:

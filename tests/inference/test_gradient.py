@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from networks import CPU, IMAGE, random_features, random_network, restore, some
 from numpy.typing import NDArray
-from restoring import restore
-from test_exact import CPU, IMAGE, random_features, random_network, some
 
 from ardm_compress.analysis.conditioning import Sample, take_sample
 from ardm_compress.formats.media import Samples

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from targets import TARGETS, seeds
 
-FOUND = Path(__file__).with_name("found")
+FOUND = Path(__file__).parents[1] / "found"
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -100,7 +100,7 @@ def test_the_training_state_that_ships_is_of_the_default_network(
     monkeypatch.setattr(fit, "fit", lambda config, *_, **__: given.append(config))
     result = CliRunner().invoke(main, ["train", str(tmp_path), str(tmp_path / "run")])
     assert result.exit_code == 0, result.output
-    state = next((Path(__file__).parents[1] / "models" / "training").glob("photo-*.safetensors"))
+    state = next((Path(__file__).parents[2] / "models" / "training").glob("photo-*.safetensors"))
     with safe_open(state, "pt") as file:
         assert NetworkConfig(**json.loads(file.metadata()["config"])["network"]) == given[0].network
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from click.testing import CliRunner
-from conftest import PHOTO
+from pictures import PHOTO
 from PIL import Image
 
 from ardm_compress.formats.media import read_image, write_image

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click import Command
 from click.testing import CliRunner, Result
-from conftest import PHOTO
+from pictures import PHOTO
 from PIL import Image
 from sounds import wave
 

@@ -12,7 +12,7 @@ from click_man.core import write_man_pages
 from ardm_compress.batch.presets import PRESETS
 from ardm_compress.cli import main
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 COMMANDS = sorted(main.commands)
 
 

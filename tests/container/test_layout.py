@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 import pytest
-from headers import header_of, payloads_of
+from headers import make_header, payloads_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +25,7 @@ from ardm_compress.inference.registry import find_model
 
 def example(**changes: object) -> Header:
     """A header of the shipped model."""
-    return replace(header_of(model_id=find_model("photo").model_id), **changes)
+    return replace(make_header(model_id=find_model("photo").model_id), **changes)
 
 
 def expected_calls(tile: tuple[int, int]) -> int:
@@ -64,7 +64,7 @@ def test_describe_tells_what_a_header_says(shape: tuple[int, int]) -> None:
 
 def test_describe_counts_tiles_sections_and_steps() -> None:
     header = replace(
-        header_of((40, 24), (16, 24), sections=2, model_id=find_model("photo").model_id),
+        make_header((40, 24), (16, 24), sections=2, model_id=find_model("photo").model_id),
         runs=(expected_calls((16, 24)) - 5, 2, 3),
     )
     payloads = payloads_of(header)
@@ -93,7 +93,7 @@ def test_the_steps_of_a_smaller_tile_are_those_of_the_first_without_its_coarsest
     cuts = data.draw(st.sets(st.integers(1, max(1, len(occupied) - 1)), max_size=8)) if len(occupied) > 1 else set()
     edges = [0, *sorted(cuts), len(occupied)]
     runs = tuple(b - a for a, b in pairwise(edges)) if len(occupied) else None
-    header = replace(header_of(tile), runs=runs)
+    header = replace(make_header(tile), runs=runs)
     first, smaller = (tile_steps(header.runs, order, header.tile, shape) for shape in (tile, (height, width)))
     assert len(first) == len(smaller) == (len(runs) if runs else 0)
     # A rank of the tile and of the first tile is the same lattice if it is as far from the last.
