@@ -17,7 +17,7 @@ import atheris
 COMPILED = [  # by Numba
     "ardm_compress.inference.kernels",
     "ardm_compress.inference.backward",
-    "ardm_compress.methods.mixing",
+    "ardm_compress.coding.mixing",
 ]
 
 with atheris.instrument_imports(include=["ardm_compress"], exclude=COMPILED):

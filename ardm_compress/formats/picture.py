@@ -11,7 +11,6 @@ import numpy as np
 from ardm_compress.container.image import Reader, write_varint
 from ardm_compress.container.surroundings import joined, parted, read_surroundings, write_surroundings
 from ardm_compress.errors import FormatError
-from ardm_compress.methods.contexts import MOST_BYTES, pack_bytes, unpack_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +21,7 @@ DEPTHS: Final = (1, 2, 4, 8, 16)
 MOST_CHANNELS: Final = 4
 PLAIN, DEFLATED, MIXED = range(3)  # how what surrounds the samples is packed; MIXED and more: for STRIDES
 COMPARED: Final = 256  # rows at a time
+MOST_MIXED_BYTES: Final = 1 << 12  # of head and tail that are packed by mixing contexts
 STRIDES: Final = (0, 1, 3)  # each byte less the one so many places before; 0: as it is. Palettes are often ramps
 
 
@@ -66,7 +66,9 @@ def write_wrapper(wrapper: Wrapper) -> bytes:
         return data
     plain = joined(wrapper.head, wrapper.tail)
     ways = [bytes([PLAIN]) + plain, bytes([DEFLATED]) + write_surroundings(wrapper.head, wrapper.tail)]
-    if len(plain) <= MOST_BYTES:
+    if len(plain) <= MOST_MIXED_BYTES:
+        from ardm_compress.coding.mixing import pack_bytes  # compiles
+
         stride = min(STRIDES, key=lambda stride: len(zlib.compress(_differences(plain, stride))))
         packed = write_varint(len(plain)) + pack_bytes(_differences(plain, stride))
         ways.append(bytes([MIXED + STRIDES.index(stride)]) + packed)
@@ -107,6 +109,8 @@ def _surroundings(way: int, data: bytes) -> tuple[bytes, bytes]:
         return read_surroundings(data)
     if way == PLAIN:
         return parted(data)
+    from ardm_compress.coding.mixing import unpack_bytes  # compiles
+
     reader = Reader(data)
-    count = reader.varint(0, MOST_BYTES, "the length of the wrapper")
+    count = reader.varint(0, MOST_MIXED_BYTES, "the length of the wrapper")
     return parted(_sums(unpack_bytes(data[reader.offset :], count), STRIDES[way - MIXED]))

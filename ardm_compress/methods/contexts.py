@@ -18,27 +18,6 @@ if TYPE_CHECKING:
 
 MOST_PIXELS: Final = 1 << 14
 MOST_COLOURS: Final = 256
-MOST_BYTES: Final = 1 << 12
-
-
-def pack_bytes(data: bytes) -> bytes:
-    """At most MOST_BYTES."""
-    from ardm_compress.methods.mixing import Coder, coded_bytes
-
-    coder = Coder(8 * len(data))
-    coded_bytes(coder, data)
-    return coder.finish()
-
-
-def unpack_bytes(data: bytes, count: int) -> bytes:
-    """Inverse of ``pack_bytes``; FormatError if there is none."""
-    from ardm_compress.methods.mixing import Coder, coded_bytes
-
-    coder = Coder(data=data)
-    found = coded_bytes(coder, bytes(count))
-    if not coder.used_up:
-        raise FormatError("a wrapper is followed by something", section="header")
-    return found
 
 
 def pack(samples: NDArray[Any], depth: int) -> bytes | None:
@@ -46,7 +25,7 @@ def pack(samples: NDArray[Any], depth: int) -> bytes | None:
     rows, columns, channels = samples.shape
     if rows * columns > MOST_PIXELS or depth > 8:
         return None
-    from ardm_compress.methods.mixing import Coder, coded_palette, coded_plane
+    from ardm_compress.coding.mixing import Coder, coded_palette, coded_plane
 
     if channels == 1:
         coder = Coder(rows * columns * depth)
@@ -70,7 +49,7 @@ def unpack(data: bytes, shape: tuple[int, int, int], depth: int) -> NDArray[np.u
     rows, columns, channels = shape
     if rows * columns > MOST_PIXELS or depth > 8 or (channels > 1 and not data):
         raise FormatError("a tile is coded in a way that is not for its size", section="payload")
-    from ardm_compress.methods.mixing import Coder, coded_palette, coded_plane
+    from ardm_compress.coding.mixing import Coder, coded_palette, coded_plane
 
     coder, unknown = Coder(data=data[channels > 1 :]), np.zeros((rows, columns), np.uint8)
     if channels == 1:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ardm_compress.coding.mixing import ODDS, STRETCHED, Coder, pack_bytes, squash, unpack_bytes
 from ardm_compress.errors import FormatError
-from ardm_compress.methods.contexts import MOST_PIXELS, pack, pack_bytes, unpack, unpack_bytes
-from ardm_compress.methods.mixing import ODDS, STRETCHED, Coder, squash
+from ardm_compress.methods.contexts import MOST_PIXELS, pack, unpack
 
 
 def test_curves_are_inverse_and_rise() -> None:

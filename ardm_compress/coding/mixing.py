@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ardm_compress.errors import FormatError
 from ardm_compress.inference.compiling import compiled
 
 if TYPE_CHECKING:
@@ -221,3 +222,19 @@ def coded_bytes(coder: Coder, data: bytes) -> bytes:
     padded = np.frombuffer(bytes(3) + data, np.uint8).astype(np.int64)
     _bytes(padded, Mixer(coder, 6, 3, 8 * len(data)).arrays)
     return padded[3:].astype(np.uint8).tobytes()
+
+
+def pack_bytes(data: bytes) -> bytes:
+    """Code bytes, such as those of a palette, each given the three before it."""
+    coder = Coder(8 * len(data))
+    coded_bytes(coder, data)
+    return coder.finish()
+
+
+def unpack_bytes(data: bytes, count: int) -> bytes:
+    """Invert ``pack_bytes``; FormatError if more than ``count`` bytes were coded."""
+    coder = Coder(data=data)
+    found = coded_bytes(coder, bytes(count))
+    if not coder.used_up:
+        raise FormatError("a wrapper is followed by something", section="header")
+    return found
