@@ -26,10 +26,11 @@ from oa.data import SIDE, Pictures, pieces
 from oa.files import installed, sizes
 from oa.losses import GROUPS, components, loss_of_all_times, plan_random, table, times
 from oa.network import CHANNELS, DIMENSIONS
+from oa.schedules import even_schedule
 from oa.training import PICTURES, TARGETS, Trainer, read_weights, write_weights
 from photographs import images
 
-from ardm_compress.ardm.schedule import even_schedule, plan_all
+from ardm_compress.ardm.schedule import plan_all
 from ardm_compress.formats.media import write_image
 from ardm_compress.training.data import held_out
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-COARSER = -1  # rank, within a cell, of a position that a coarser level has already coded
+COARSER: Final = -1  # rank, within a cell, of a position that a coarser level has already coded
+SOUND_SPREAD_PERIOD: Final = 8  # positions; of files of sound in the spread order
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,24 @@ class Order:
         levels = self.levels(shape)
         return np.array([lattice_size(self.lattice(r, levels), shape) for r in range(self.ranks(shape))], np.int64)
 
+    def known_before(
+        self, around: NDArray[np.int64], up: NDArray[np.int64], start: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Tell which neighbours of positions are coded before a step starts, the tile's border aside.
+
+        Args:
+            around: (n, window, axes), in the coordinates of each position's level.
+            up: (n,) levels from there to the coarser level that the step starts on.
+            start: (n,) rank on that level at which the step starts.
+
+        Returns:
+            (n, window).
+        """
+        lattice = around >> up[:, None, None]
+        on_lattice = ((lattice << up[:, None, None]) == around).all(2)
+        cell = self.cell[tuple(np.moveaxis(lattice % self.period, 2, 0))]
+        return np.asarray(on_lattice & ((cell == COARSER) | (cell < start[:, None])))
+
     def rank_map(self, shape: Sequence[int]) -> NDArray[np.int64]:
         """Rank of every position, shape ``shape``; ``COARSER`` for the one position above the coarsest level."""
         levels = self.levels(shape)
@@ -120,7 +139,7 @@ def lattice_size(lattice: Lattice, shape: Sequence[int]) -> int:
 
 
 def make_order(name: str, *, axes: int, period: int = 8, seed: int = 0) -> Order:
-    """Build an order by name: ``spread``, ``random``, ``raster`` or ``block``.
+    """Build an order by name: ``spread``, ``random``, ``raster`` (of sound ``causal``) or ``block``.
 
     Args:
         name: ``spread`` keeps what a step codes far apart, level by level; ``random`` is the paper's uniform
@@ -146,6 +165,13 @@ def make_order(name: str, *, axes: int, period: int = 8, seed: int = 0) -> Order
     if name == "block":
         return Order(name, _interleave(np.indices(shape), period.bit_length() - 1), dyadic=False)
     raise ValueError(f"unknown order {name!r}; choose spread, random, raster or block")
+
+
+def make_sound_order(period_bits: int) -> Order:
+    """Build the order that the header of a file of sound names: causal, or spread if ``period_bits`` is 0."""
+    if period_bits:
+        return make_order("causal", axes=1, period=1 << period_bits)
+    return make_order("spread", axes=1, period=SOUND_SPREAD_PERIOD)
 
 
 def _shuffled(n: int, seed: int) -> NDArray[np.int64]:

@@ -94,8 +94,8 @@ def plan_steps(cost: NDArray[np.float64], budget: int) -> Schedule:
     Returns:
         The schedule; ``len(schedule) == budget`` exactly. A bigger budget never costs more if splitting a step does
         not, ``cost[t, m] + cost[m + 1, k] <= cost[t, k]``: this holds for :func:`table_from_conditional` of bits that
-        fall as more is known (bits[t, j] non-increasing in t) and for :func:`exchangeable_cost` of a non-increasing
-        loss. A measured table need not obey; the result is then still the best of exactly ``budget`` steps.
+        fall as more is known (bits[t, j] non-increasing in t). A measured table need not obey; the result is then
+        still the best of exactly ``budget`` steps.
 
     Raises:
         ValueError: cost is not a square table of numbers, or budget is outside 1..n.
@@ -137,26 +137,6 @@ def plan_all(cost: NDArray[np.float64], *, largest: int | None = None) -> Plan:
     return Plan(least, last)
 
 
-def exchangeable_cost(loss: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cost table of an order whose ranks are exchangeable (the uniformly random one): only how many are known counts.
-
-    Args:
-        loss: (n,) expected bits of one rank when t are known: the paper's L_t, in bits, with its sign turned.
-
-    Returns:
-        (n, n) upper triangular; entry [t, k] is (k - t + 1) * loss[t] bits.
-
-    Raises:
-        ValueError: loss is not a non-empty vector.
-
-    Source: Hoogeboom et al. 2022, section 3.1.
-    """
-    if loss.ndim != 1 or not loss.size:
-        raise ValueError(f"loss must be a non-empty vector, got shape {loss.shape}")
-    first, last = np.indices((loss.size, loss.size))
-    return np.where(first <= last, (last - first + 1) * loss[:, None], 0.0)
-
-
 def table_from_conditional(bits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Cost table from what each rank costs at every amount of knowledge: the ranks of one call are independent.
 
@@ -172,18 +152,6 @@ def table_from_conditional(bits: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     _check_table(bits)
     return np.cumsum(np.where(_upper(len(bits)), bits, 0.0), axis=1)
-
-
-def even_schedule(ranks: int, budget: int) -> Schedule:
-    """Steps of equally many ranks, or as near as can be: sizes differ by at most one.
-
-    Raises:
-        ValueError: budget outside 1..ranks.
-
-    Source: the baseline of Hoogeboom et al. 2022, section 3.1.
-    """
-    _check_budget(budget, ranks)
-    return Schedule(tuple(step * ranks // budget for step in range(budget)), ranks)
 
 
 def _upper(n: int) -> NDArray[np.bool_]:

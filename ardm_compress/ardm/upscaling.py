@@ -49,14 +49,6 @@ class Upscaling:
         _check_stage(stage, 0, self.stages())
         return self.branching ** (self.stages() - stage) if stage else self.values
 
-    def intervals(self, stage: int) -> int:
-        """Number of intervals of ``stage``, 0..S: 1 at stage 0, ``values`` at stage S.
-
-        Raises:
-            ValueError: stage outside 0..S.
-        """
-        return self.values // self.width(stage)
-
     def children(self, stage: int) -> int:
         """Digits that ``stage``, 1..S, chooses from.
 
@@ -82,70 +74,6 @@ class Upscaling:
             raise ValueError(f"values must be in 0..{self.values - 1}, got {x.min()}..{x.max()}")
         wide = x.astype(np.int64)
         return np.stack([wide // self.width(s) % self.children(s) for s in self._coded()])
-
-    def value(self, digits: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-        """Inverse of :meth:`digits`.
-
-        Args:
-            digits: shape (S, ...).
-
-        Returns:
-            The values, shape (...).
-
-        Raises:
-            ValueError: the first axis does not have S entries.
-        """
-        if len(digits) != self.stages():
-            raise ValueError(f"expected {self.stages()} digits, got {len(digits)}")
-        widths = np.array([self.width(s) for s in self._coded()], np.int64)
-        return np.tensordot(widths, digits.astype(np.int64), axes=1)
-
-    def transition(self, stage: int) -> NDArray[np.float64]:
-        """The paper's P^(s), ``x^(s-1) = P^(s) x^(s)`` for one-hot columns; for tests and small alphabets.
-
-        Returns:
-            (intervals(stage - 1), intervals(stage)): entry [p, c] is 1 where p is the parent of c. The paper keeps
-            every stage's vectors as long as the finest; the unused rows and columns are left out here.
-
-        Raises:
-            ValueError: stage outside 1..S.
-        """
-        children = self.children(stage)
-        return np.repeat(np.eye(self.intervals(stage - 1)), children, axis=1)
-
-    def cumulative(self, stage: int) -> NDArray[np.float64]:
-        r"""The paper's \bar{P}, from finest values to ``stage``, 0..S: ``P^(stage+1) ... P^(S)``, the identity at S.
-
-        Returns:
-            (intervals(stage), values): entry [i, x] is 1 where x lies in interval i.
-
-        Raises:
-            ValueError: stage outside 0..S.
-        """
-        return np.repeat(np.eye(self.intervals(stage)), self.width(stage), axis=1)
-
-    def distribution(
-        self, stage: int, parent_onehot: NDArray[np.float64], finest_probabilities: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        r"""The paper's theta^(s), proportional to ``P^(s)T x^(s-1) * \bar{P} f``: f restricted to the parent.
-
-        Args:
-            stage: 1..S.
-            parent_onehot: (..., intervals(stage - 1)), the x^(s-1).
-            finest_probabilities: (..., values), the network's f; need not be normalised.
-
-        Returns:
-            (..., intervals(stage)), summing to 1 along the last axis and 0 outside the parent's children.
-
-        Raises:
-            ValueError: stage outside 1..S, or f gives a parent no probability.
-        """
-        inside = parent_onehot @ self.transition(stage)
-        theta = inside * (finest_probabilities @ self.cumulative(stage).T)
-        total = theta.sum(axis=-1, keepdims=True)
-        if not (total > 0).all():
-            raise ValueError("a parent interval has no probability")
-        return np.asarray(theta / total, np.float64)
 
     def _coded(self) -> range:
         """The stages that have a digit, coarsest first."""

@@ -12,7 +12,7 @@ from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.progress import Progress
 
 if TYPE_CHECKING:
-    from ardm_compress.ardm.boxes import Region
+    from ardm_compress.ardm.tiles import Region
 
 SUFFIX: Final = ".ardm"
 Bar: TypeAlias = Callable[[str], AbstractContextManager[Progress | None]]  # a bar of progress with that label

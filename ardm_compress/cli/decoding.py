@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ardm_compress.ardm.tiling import COARSEST
+from ardm_compress.ardm.tiles import COARSEST
 from ardm_compress.batch.decoding import check_names
 from ardm_compress.batch.settings import SUFFIX, Decoding
 from ardm_compress.cli.batch import chosen, output_settings, run, told_dry, told_lines, with_outputs
@@ -14,7 +14,7 @@ from ardm_compress.cli.group import main, shown
 from ardm_compress.cli.options import FILES, OUTPUTS, SELECTION, TALK, WORK, options, work_settings
 
 if TYPE_CHECKING:
-    from ardm_compress.ardm.boxes import Region
+    from ardm_compress.ardm.tiles import Region
     from ardm_compress.batch.inputs import Job
     from ardm_compress.batch.settings import Outcome
 

@@ -10,9 +10,28 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from ardm_compress.analysis.conditioning import choose_styles, describe_tiles
-from ardm_compress.ardm import plans
-from ardm_compress.ardm.boxes import Region, box_shape, paste, region_box, scaled, shared, tile_box
-from ardm_compress.ardm.tiling import SECTIONS, TILE, check_level, tile_side
+from ardm_compress.ardm.plans import (
+    PlanRow,
+    Steps,
+    budget_runs,
+    call_count,
+    plan_budgets,
+    planned_runs,
+    tile_steps,
+)
+from ardm_compress.ardm.tiles import (
+    SECTIONS,
+    TILE,
+    Region,
+    box_shape,
+    check_level,
+    paste,
+    region_box,
+    scaled,
+    shared,
+    tile_box,
+    tile_side,
+)
 from ardm_compress.coding import loop as codec
 from ardm_compress.coding.sources import Coded, Expected, Partial, Source
 from ardm_compress.container.image import (
@@ -25,7 +44,6 @@ from ardm_compress.container.image import (
     sample_checksum,
     write_file,
 )
-from ardm_compress.container.layout import call_count, tile_steps
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.inference.loading import model_of
 from ardm_compress.inference.registry import AUTO, ModelFile, candidates, find_model, model_of_file
@@ -36,7 +54,6 @@ from ardm_compress.tasks.processes import ordered
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.coding.loop import Steps
     from ardm_compress.files.data import Data
     from ardm_compress.inference.model import Model
 
@@ -132,7 +149,7 @@ def decode(
     Args:
         data: a whole file; for a level above 0, as much of its beginning as holds it.
         region: left, top, width and height, in pixels of the level, of what to decode; only its tiles are touched.
-        level: 0 is all; else every 2**level-th row and column of every tile, up to ``tiling.COARSEST``.
+        level: 0 is all; else every 2**level-th row and column of every tile, up to ``tiles.COARSEST``.
         jobs: as for ``encode``.
         limits: as for ``encode``.
         progress: as for ``encode``.
@@ -209,9 +226,11 @@ def estimate(samples: NDArray[np.uint8], model: str) -> int:
     return sum(map(len, codec.encode_tile(coder, samples, steps, 1, ignored)))
 
 
-def plan(model: str, shape: tuple[int, int]) -> list[plans.PlanRow]:
+def plan(model: str, shape: tuple[int, int]) -> list[PlanRow]:
     """What every budget from 1 to the maximum is expected to give for an image of ``shape`` (rows, columns)."""
-    return plans.plan(model_of(find_model(model), 2), (tile_side(shape[0], TILE), tile_side(shape[1], TILE)))
+    coder, tile = model_of(find_model(model), 2), (tile_side(shape[0], TILE), tile_side(shape[1], TILE))
+    config = coder.config
+    return plan_budgets(coder.order, coder.costs, tile, channels=config.channels, bit_depth=config.bit_depth)
 
 
 def check_kind(samples: NDArray[np.uint8]) -> None:
@@ -238,13 +257,14 @@ def new_header(coder: Model, shape: tuple[int, int], channels: int, budget: int)
     sections = SECTIONS if prod(tile) >= SECTIONED_FROM else 1
     return Header(
         shape=shape, channels=channels, model_id=coder.model_id, tile=tile, sections=sections,
-        progressive=sections > 1, runs=plans.schedule(coder, tile, budget), checksums=(), lengths=(),
+        progressive=sections > 1, runs=budget_runs(coder.order, tile, budget), checksums=(), lengths=(),
     )  # fmt: skip
 
 
 def planned_steps(coder: Model, shape: tuple[int, int], budget: int) -> Steps:
     """First and stop rank of every step of a tile, of at most ``budget`` steps."""
-    return plans.steps(coder, plans.schedule(coder, shape, budget), shape, shape)
+    runs = planned_runs(budget_runs(coder.order, shape, budget), coder.order, coder.costs, shape)
+    return tile_steps(runs, coder.order, shape, shape)
 
 
 def _jobs(wanted: int, limits: Limits, tile: tuple[int, int], samples: int, tiles: int) -> int:
@@ -295,7 +315,7 @@ def _sources(payloads: Payloads, index: int, tiles: int, progressive: bool) -> I
 
 def _numbered(header: Header, entry: ModelFile, coder: Model) -> Callable[[int], CodedTile]:
     """What gives the tiles of a file by their numbers."""
-    runs = plans.planned(coder, header.tile, header.runs)
+    runs = planned_runs(header.runs, coder.order, coder.costs, header.tile)
 
     def tile_of(index: int) -> CodedTile:
         shape = box_shape(header.tile_box(index))

@@ -25,6 +25,8 @@ from ardm_compress.progress import Counter, Progress
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ardm_compress.ardm.plans import Steps
+
 DIGIT_BYTES: Final = 3  # of the stack that a digit takes at most
 STATE_BYTES: Final = 16
 MARGIN: Final = 64  # pixels around holes by which they are filled
@@ -106,7 +108,7 @@ def inpaint(
     return painted
 
 
-def _steps(model: str, shape: tuple[int, int], budget: int | None) -> codec.Steps:
+def _steps(model: str, shape: tuple[int, int], budget: int | None) -> Steps:
     if min(shape) < 1 or shape[0] * shape[1] > DEFAULT_LIMITS.tile_pixels:
         raise LimitError(f"1 to {DEFAULT_LIMITS.tile_pixels} pixels can be drawn at once, not {shape[1]} x {shape[0]}")
     return planned_steps(model_of(find_model(model), 2), shape, given_budget(budget))

@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ardm_compress.ardm.boxes import Region, box_shape, paste, region_box, scaled, shared, tile_box
-from ardm_compress.ardm.tiling import TILE, check_level, tile_side
+from ardm_compress.ardm.tiles import (
+    TILE,
+    Region,
+    box_shape,
+    check_level,
+    paste,
+    region_box,
+    scaled,
+    shared,
+    tile_box,
+    tile_side,
+)
 from ardm_compress.container import image as container
 from ardm_compress.container.image import check_samples, sample_checksum
 from ardm_compress.container.picture import (

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 
+from ardm_compress.ardm.order import make_sound_order
+from ardm_compress.ardm.plans import tile_steps
 from ardm_compress.coding.sound.tile import decode_tile, encode_tile
 from ardm_compress.container.image import Payloads, check_samples, sample_checksum
-from ardm_compress.container.layout import make_sound_order, tile_steps
 from ardm_compress.container.sound import MAX_PERIOD_BITS, SoundHeader, add_payload, read_file, write_file
 from ardm_compress.errors import FormatError
 from ardm_compress.formats.sound_wrapper import read_wrapper, write_wrapper

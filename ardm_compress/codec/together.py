@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import numpy as np
 
 from ardm_compress.analysis.conditioning import choose_styles, describe_tiles
-from ardm_compress.ardm import plans
-from ardm_compress.ardm.tiling import TILE
+from ardm_compress.ardm.plans import planned_runs, tile_steps
+from ardm_compress.ardm.tiles import TILE
 from ardm_compress.codec.array import SECTIONED_FROM, check_channels, given_budget, model_of_header, new_header
 from ardm_compress.coding import loop as codec
 from ardm_compress.coding.ans import SymbolDecoder
@@ -68,7 +68,8 @@ def encode_together(
     coder, shape = model_of(find_model(model), 2), (samples.shape[1], samples.shape[2])
     check_channels(samples.shape[3], coder)
     header = new_header(coder, shape, samples.shape[3], given_budget(budget))
-    steps = plans.steps(coder, header.runs, shape, shape)
+    runs = planned_runs(header.runs, coder.order, coder.costs, shape)
+    steps = tile_steps(runs, coder.order, shape, shape)
     descriptions = [PLAIN] * len(samples)
     if describe:
         descriptions = describe_tiles(coder, samples, choose_styles(coder, samples))
@@ -122,7 +123,8 @@ def _decode_alike(headers: Sequence[Header], payloads: Sequence[bytes]) -> Itera
     """The samples of images whose headers differ in descriptions and checksums only; None of damaged ones."""
     header, source = headers[0], Coded(*payloads)
     _, coder = model_of_header(header)
-    steps = plans.steps(coder, header.runs, header.tile, header.shape)
+    runs = planned_runs(header.runs, coder.order, coder.costs, header.tile)
+    steps = tile_steps(runs, coder.order, header.tile, header.shape)
     descriptions = [own.description(0) for own in headers]
     drawn = codec.draw_tiles(coder, header.shape, header.channels, steps, [source], ignored, descriptions)
     for own, samples, decoder in zip(headers, drawn, source.decoders, strict=True):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from ardm_compress.ardm.plans import Steps
 from ardm_compress.coding.ans import SymbolEncoders
 from ardm_compress.coding.digits import KnownDigits, code_block, code_root
 from ardm_compress.coding.sources import Coded, Source
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from ardm_compress.inference.model import Model
 
 Progress: TypeAlias = Callable[[], None]
-Steps: TypeAlias = Sequence[tuple[int, int]]  # first and stop rank of every step
 
 
 def _section(level: int, sections: int) -> int:

@@ -7,9 +7,10 @@ import zlib
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import ceil, prod
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
-from ardm_compress.ardm.boxes import tile_box
+from ardm_compress.ardm.plans import Runs
+from ardm_compress.ardm.tiles import tile_box
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.files.data import Data
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
@@ -41,9 +42,6 @@ class Description(NamedTuple):
 
 
 PLAIN: Final = Description()
-
-
-Runs: TypeAlias = tuple[int, ...] | int | None  # of a schedule; of so many steps as planned; None: all 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

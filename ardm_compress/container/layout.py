@@ -1,26 +1,19 @@
-"""Which steps a file's tiles are coded in, and what ``info`` tells of it. NumPy; no torch.
-
-docs/format.md section 5 is normative.
-"""
+"""What ``info`` tells of a file, from its header alone. NumPy; no torch."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
 from math import prod
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ardm_compress.ardm.order import make_order
+from ardm_compress.ardm.order import make_order, make_sound_order
+from ardm_compress.ardm.plans import call_count, tile_steps
 from ardm_compress.container import picture as picture_container
 from ardm_compress.container import sound as sound_container
 from ardm_compress.container.image import CRC_BYTES, MAX_SIDE, VERSION, Payloads, read_header
 from ardm_compress.container.picture import method_name
 from ardm_compress.container.sound import MAX_CHANNELS, MAX_FRAMES, is_sound, is_stored
 from ardm_compress.container.stored import stored_size
-from ardm_compress.errors import FormatError
 from ardm_compress.files.data import Data
 from ardm_compress.formats.picture import KIND_NAMES
 from ardm_compress.formats.picture import read_wrapper as read_picture_wrapper
@@ -28,58 +21,7 @@ from ardm_compress.formats.sound_wrapper import read_wrapper
 from ardm_compress.inference.registry import model_of_file
 from ardm_compress.limits import Limits
 
-if TYPE_CHECKING:
-    from ardm_compress.ardm.order import Order
-    from ardm_compress.container.image import Runs
-
 DESCRIBED = Limits(pixels=MAX_SIDE**2, samples=MAX_FRAMES * MAX_CHANNELS)  # nothing is decoded
-SPREAD_PERIOD = 8  # of files of sound in the spread order
-
-
-def tile_steps(
-    runs: Sequence[int] | None, order: Order, first: Sequence[int], shape: Sequence[int]
-) -> list[tuple[int, int]]:
-    """First and stop rank of every step of a tile; tiles smaller than the first lack its coarsest levels.
-
-    Args:
-        runs: non-empty ranks of the first tile per step; None is one each.
-        order: in which the tiles are coded.
-        first: shape of the first tile.
-        shape: of the tile, at most that of the first.
-
-    Raises:
-        FormatError: the schedule does not fit the first tile.
-    """
-    occupied = np.flatnonzero(order.sizes(first))
-    runs = runs if runs is not None else (1,) * len(occupied)
-    if sum(runs) != len(occupied):
-        raise FormatError("the schedule does not cover the tile's ranks", section="header")
-    if not len(occupied):
-        return []
-    firsts = occupied[np.cumsum(runs)[:-1]]
-    skipped = (order.levels(first) - order.levels(shape)) * order.ranks_per_level
-    edges = np.maximum(0, np.array([0, *firsts, order.ranks(first)]) - skipped).tolist()
-    return list(pairwise(edges))
-
-
-def call_count(runs: Runs, order: Order, first: Sequence[int]) -> int:
-    """Steps of the first tile.
-
-    Raises:
-        FormatError: the schedule does not fit it.
-    """
-    if not isinstance(runs, int):
-        return len(tile_steps(runs, order, first, first))
-    if runs >= np.count_nonzero(order.sizes(first)):
-        raise FormatError("the schedule plans as many steps as the tile has ranks, or more", section="header")
-    return runs
-
-
-def make_sound_order(period_bits: int) -> Order:
-    """The order that a file's header names."""
-    if period_bits:
-        return make_order("causal", axes=1, period=1 << period_bits)
-    return make_order("spread", axes=1, period=SPREAD_PERIOD)
 
 
 def describe(data: Data) -> dict[str, object]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from math import ceil, prod
 from typing import Final
 
-from ardm_compress.ardm.boxes import tile_box
+from ardm_compress.ardm.tiles import tile_box
 from ardm_compress.container.image import (
     CRC_BYTES,
     MAGIC,

@@ -18,7 +18,7 @@ from ardm_compress.reading.base import OWN_AXIS, File, Source
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.ardm.boxes import Region
+    from ardm_compress.ardm.tiles import Region
     from ardm_compress.files.data import Data
     from ardm_compress.limits import Limits
 

@@ -14,7 +14,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ardm_compress.ardm.masks import known_before, random_masks
 from ardm_compress.ardm.order import Order
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.inference.features import FeatureMaker, Features
@@ -175,7 +174,7 @@ class Sampler:
         self.level_shares = shares / shares.sum()
         ranks = np.arange(order.ranks_per_level)
         around = np.repeat(self.starts, len(ranks), 0)[:, None] + config.offsets
-        same = known_before(order, around, np.zeros(len(around), np.int64), np.tile(ranks, len(ranks)))
+        same = order.known_before(around, np.zeros(len(around), np.int64), np.tile(ranks, len(ranks)))
         self.same_level = same.reshape(len(ranks), len(ranks), -1)  # (rank, start, window)
 
     def seed(self, *key: int) -> None:
@@ -236,9 +235,10 @@ class Sampler:
         start[coarse] = rng.integers(0, self.order.ranks_per_level, coarse.sum())
         up = rng.geometric(0.6, coarse.sum()).clip(max=4)
         known: NDArray[np.bool_] = self.same_level[rank, start]
-        known[coarse] = known_before(self.order, position[coarse, None] + self.config.offsets, up, start[coarse])
+        known[coarse] = self.order.known_before(position[coarse, None] + self.config.offsets, up, start[coarse])
         random = kind > 1 - sampling.random_masks
-        known[random] = random_masks(rng, int(random.sum()), known.shape[1])
+        share = rng.random((int(random.sum()), 1))  # the paper's objective (section 2), seen through a window
+        known[random] = rng.random((len(share), known.shape[1])) < share
         return known
 
     def _values(

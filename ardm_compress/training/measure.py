@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ardm_compress.ardm.masks import known_before
 from ardm_compress.inference.features import FeatureMaker
 from ardm_compress.training.data import Sampler
 from ardm_compress.training.model import Network, mixture_bits
@@ -63,7 +62,7 @@ class _Measured:
         image, level = np.tile(self.image, repeats), np.tile(self.level, repeats)
         position = np.tile(self.position, (repeats, 1))
         start = np.repeat(np.array(starts), len(self.image))
-        known = known_before(self.sampler.order, position[:, None] + config.offsets, np.full_like(start, up), start)
+        known = self.sampler.order.known_before(position[:, None] + config.offsets, np.full_like(start, up), start)
         batch = self.sampler.batch(image, level, position, known)
         features = FeatureMaker(config)(batch.values, batch.known)
         latents = torch.zeros(len(batch.target), config.latents)

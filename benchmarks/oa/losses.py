@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ardm_compress.ardm.schedule import Plan, exchangeable_cost, plan_all, table_from_conditional
+from ardm_compress.ardm.schedule import Plan, plan_all, table_from_conditional
 from oa.network import DIMENSIONS, DimensionNetwork
+from oa.schedules import exchangeable_cost
 from oa.training import dimension_bits
 
 POINTS = 49  # times at which the loss components are measured

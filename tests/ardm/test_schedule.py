@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from oa.schedules import even_schedule, exchangeable_cost
 
 from ardm_compress.ardm.schedule import (
     Schedule,
-    even_schedule,
-    exchangeable_cost,
     plan_all,
     plan_steps,
     table_from_conditional,

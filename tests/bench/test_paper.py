@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from oa import codec, data, losses, training
 from oa.network import CONFIG, DIMENSIONS, DimensionNetwork
+from oa.schedules import even_schedule
 from order_costs import Measured, even_positions, order_of
 from page import replaced
 from pictures import PHOTO
@@ -19,7 +20,6 @@ from PIL import Image
 from upscaling import Net
 from upscaling_images import Middles, nearness
 
-from ardm_compress.ardm.schedule import even_schedule
 from ardm_compress.ardm.upscaling import Upscaling
 from ardm_compress.coding.ans import SymbolEncoder
 from ardm_compress.coding.loop import encode_tile

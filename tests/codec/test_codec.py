@@ -14,11 +14,11 @@ from headers import header_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from oa.schedules import even_schedule
 from pictures import PHOTO
 from PIL import Image
 
 from ardm_compress.ardm.order import COARSER, make_order
-from ardm_compress.ardm.schedule import even_schedule
 from ardm_compress.codec import api, array
 from ardm_compress.coding import loop as codec
 from ardm_compress.coding import tile

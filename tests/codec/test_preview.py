@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pictures import TEXT, png_file
 
-from ardm_compress.ardm.boxes import scaled, tile_box
+from ardm_compress.ardm.tiles import scaled, tile_box
 from ardm_compress.codec import api, array
 from ardm_compress.codec import picture as codec
 from ardm_compress.codec.picture import encode_picture

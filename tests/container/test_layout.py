@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ardm_compress.ardm.order import COARSER, make_order
+from ardm_compress.ardm.plans import tile_steps
 from ardm_compress.container.image import (
     CRC_BYTES,
     Header,
     write_file,
 )
-from ardm_compress.container.layout import describe, tile_steps
+from ardm_compress.container.layout import describe
 from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.inference.registry import find_model
 

@@ -18,12 +18,13 @@ from sounds import wave
 
 import ardm_compress
 from ardm_compress.analysis.sound import choose, observed
+from ardm_compress.ardm.order import make_sound_order
+from ardm_compress.ardm.plans import tile_steps
 from ardm_compress.codec import api
 from ardm_compress.coding.sound import wave as waves
 from ardm_compress.coding.sound.prediction import Predictor
 from ardm_compress.coding.sound.transform import transformed
 from ardm_compress.coding.tile import BATCH
-from ardm_compress.container.layout import make_sound_order, tile_steps
 from ardm_compress.errors import ModelError
 from ardm_compress.formats.media import Samples
 from ardm_compress.inference.model import load_model
@@ -40,6 +41,8 @@ batch = int(sys.argv[3])
 torch.set_num_threads(int(sys.argv[4]))  # MKL takes no more than there are whole cores, whatever the environment says
 tile.BATCH = batch or tile.BATCH  # before others import it
 
+from ardm_compress.ardm.order import make_sound_order
+from ardm_compress.ardm.plans import tile_steps
 from ardm_compress.codec import api
 from ardm_compress.inference import loading
 from ardm_compress.inference.model import load_model

@@ -16,7 +16,6 @@ from PIL import Image
 from safetensors.torch import load_file
 from sounds import wave
 
-from ardm_compress.ardm.masks import known_before
 from ardm_compress.ardm.order import level_shape, make_order
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.inference.config import NetworkConfig
@@ -229,7 +228,7 @@ def test_training_knows_what_the_rank_map_says_a_decoder_knows(data: st.DataObje
     lattice = level_shape(shape, level)
     positions = np.stack(np.meshgrid(*map(np.arange, lattice), indexing="ij"), -1).reshape(-1, axes)
     around = positions[:, None] + config.offsets
-    known = known_before(order, around, np.full(len(around), up), np.full(len(around), start))
+    known = order.known_before(around, np.full(len(around), up), np.full(len(around), start))
     inside = ((around >= 0) & (around < lattice)).all(2)
     rank = (levels - 1 - level - up) * order.ranks_per_level + start  # of the tile, where the step starts
     expected = order.rank_map(shape)[tuple(np.moveaxis(around[inside] << level, -1, 0))] < rank

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ardm_compress.ardm.masks import known_before
 from ardm_compress.coding.sound.prediction import SIGMA_BITS, TAP_BITS, Predictor, solve
 from ardm_compress.coding.sound.spectrum import Spectrum, covariances
 from ardm_compress.coding.sound.stretches import Stretch, in_stretches
@@ -118,7 +117,7 @@ class Wave:
     def known_at(self, cluster: Cluster, index: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which positions, any shape, of its level are known to a cluster, the tile's ends aside."""
         around = index.reshape(1, -1, 1)
-        known = known_before(self.order, around, np.array([cluster.up]), np.array([cluster.start]))
+        known = self.order.known_before(around, np.array([cluster.up]), np.array([cluster.start]))
         return known.reshape(index.shape)
 
     def window(self, values: NDArray[np.int64], cluster: Cluster, offsets: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,23 +1,39 @@
-"""Rows and columns: of tiles, of regions, of previews, and what they share. Standard library and errors only."""
+"""Cut images into tiles; rows and columns of tiles, regions and previews. Standard library and errors only."""
 
 from __future__ import annotations
 
 from math import ceil
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ardm_compress.errors import UnsupportedError
 
 Region: TypeAlias = tuple[int, int, int, int]  # left, top, width, height
 
+TILE: Final = 896  # largest side of a tile; a small region of 100 megapixels meets 4 of 144 at most
+SECTIONS: Final = 5  # of a tile that the model codes: levels 0 to 3, and the coarser ones together
+COARSEST: Final = SECTIONS - 1  # level of previews; the first section is enough for it
+
+
+def tile_side(side: int, most: int) -> int:
+    """Cut an image's side evenly into tiles of at most ``most``, a multiple of 16 unless there is one."""
+    count = ceil(side / most)
+    return side if count == 1 else ceil(side / count / 16) * 16
+
+
+def check_level(level: int) -> None:
+    """Raise UnsupportedError unless there are previews of a level; 0 is the image itself."""
+    if not 0 <= level <= COARSEST:
+        raise UnsupportedError(f"there are previews of levels 1 to {COARSEST}")
+
 
 def tile_box(shape: tuple[int, int], tile: tuple[int, int], index: int) -> tuple[slice, slice]:
-    """Rows and columns of a tile of an image that is cut into tiles in raster order."""
+    """Return the rows and columns of a tile of an image whose tiles are numbered in raster order."""
     y, x = divmod(index, ceil(shape[1] / tile[1]))
     return _span(y, tile[0], shape[0]), _span(x, tile[1], shape[1])
 
 
 def scaled(shape: tuple[int, int], tile: tuple[int, int], level: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Shapes of an image and its tiles of which only every 2**level-th row and column of each tile is there."""
+    """Return the shapes of an image's and its tiles' previews: every 2**level-th row and column of each tile."""
     small = -(-tile[0] >> level), -(-tile[1] >> level)
     last = (shape[0] - 1) % tile[0] + 1, (shape[1] - 1) % tile[1] + 1
     rows, columns = (ceil(n / t) - 1 for n, t in zip(shape, tile, strict=True))
@@ -25,7 +41,7 @@ def scaled(shape: tuple[int, int], tile: tuple[int, int], level: int) -> tuple[t
 
 
 def region_box(region: Region | None, shape: tuple[int, int]) -> tuple[slice, slice]:
-    """Rows and columns of a region; all of them if there is none.
+    """Return the rows and columns of a region; all of them if there is none.
 
     Raises:
         UnsupportedError: it is not inside the image.
@@ -39,13 +55,13 @@ def region_box(region: Region | None, shape: tuple[int, int]) -> tuple[slice, sl
 
 
 def shared(box: tuple[slice, slice], other: tuple[slice, slice]) -> tuple[slice, slice] | None:
-    """Rows and columns that two boxes share, if any."""
+    """Return the rows and columns that two boxes share, if any."""
     spans = tuple(slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(box, other, strict=True))
     return (spans[0], spans[1]) if all(span.start < span.stop for span in spans) else None
 
 
 def box_shape(box: tuple[slice, slice]) -> tuple[int, int]:
-    """How many rows and columns a box has."""
+    """Count the rows and columns of a box."""
     return box[0].stop - box[0].start, box[1].stop - box[1].start
 
 
