@@ -10,6 +10,8 @@ from click.testing import CliRunner, Result
 from ardm_compress.cli import main
 from ardm_compress.formats.media import Samples
 
+PATIENCE = 600  # seconds, after which a test that hangs ends; no test passes or fails by how fast it is
+
 
 def smooth(channels: int) -> Samples:
     """A 24x20 picture with some structure."""

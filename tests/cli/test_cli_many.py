@@ -16,7 +16,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from commands import failed, names, run, smooth
+from commands import PATIENCE, failed, names, run, smooth
 from PIL import Image
 from sounds import wave
 
@@ -511,7 +511,7 @@ def test_a_damaged_manifest_is_a_named_error(tmp_path: Path, monkeypatch: pytest
 def test_outputs_of_a_process_that_died_are_not_failures(tree: Path) -> None:
     """They were there, whole, and their sources removed; a second try called that an error."""
     names_ = [str(tree / "a.png"), str(tree / "sub" / "b.png"), "dies"]
-    groups = [[Job(name, name) for name in names_[:2]], [Job("dies", "dies")]]
+    groups = [[Job(name, name) for name in names_[:2]], [Job("dies", str(tree / "a.png.ardm"))]]
     (tree / "sub" / "b.png.ardm").write_bytes(b"")
     found = {outcome.source: outcome for outcome in batch_run.outcomes(written_then_dead, Encoding(jobs=2), groups)}
     assert [bool(found[name].code) for name in names_] == [False, True, True]
@@ -521,7 +521,8 @@ def test_outputs_of_a_process_that_died_are_not_failures(tree: Path) -> None:
 def written_then_dead(how: Encoding, group: list[Job], _bar: object) -> list[Outcome]:
     """Encodes, and dies before it can tell, unless it is the second time."""
     if group[0].source == "dies":
-        time.sleep(1)
+        while not Path(group[0].place).exists():
+            time.sleep(0.05)
         os._exit(1)
     found = batch_run.encode_group(how, group)
     if not how.again:
@@ -539,7 +540,7 @@ def test_interruption_of_several_processes_leaves_nothing_half_written(tree: Pat
     while process.poll() is None and not list(tree.rglob("*.ardm")):  # the small ones are written first
         time.sleep(0.05)
     os.killpg(process.pid, end) if end == signal.SIGINT else process.send_signal(end)
-    message = process.communicate(timeout=60)[1].decode()
+    message = process.communicate(timeout=PATIENCE)[1].decode()
     assert process.returncode == 130, message
     assert "Traceback" not in message
     assert not list(tree.rglob(".ardm-*"))

@@ -11,6 +11,7 @@ import numba
 import numpy as np
 import pytest
 import torch
+from commands import PATIENCE
 
 from ardm_compress.inference import backward, config, kernels, mixture, tables
 from ardm_compress.inference.compiling import compiled
@@ -83,7 +84,7 @@ def test_a_forked_process_has_threads_of_its_own() -> None:
     child = context.Process(target=forked, args=(answers,))
     child.start()
     try:
-        assert answers.get(timeout=60) == [2 * x for x in range(9)]
+        assert answers.get(timeout=PATIENCE) == [2 * x for x in range(9)]
     finally:
         child.kill()
 

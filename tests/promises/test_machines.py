@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import subprocess
 import sys
 from pathlib import Path as FilePath
@@ -80,25 +79,16 @@ facts = {
     "paths": sorted({model.network.path.value for model in models.values()}),
     "largest": largest,
     "threads": torch.get_num_threads(),
-    "capability": torch.backends.cpu.get_cpu_capability(),
     "numpy": np.show_config(mode="dicts")["SIMD Extensions"].get("found", []),
 }
-with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):
-    torch._int_mm(torch.ones(64, 64, dtype=torch.int8), torch.ones(64, 64, dtype=torch.int8))
-print()
 print(json.dumps(facts), flush=True)
 """
 
-ISAS = {  # ONEDNN_MAX_CPU_ISA, weakest first: what oneDNN says it uses
-    "SSE41": "Intel SSE4.1",
-    "AVX2": "Intel AVX2",
-    "AVX512_CORE": "Intel AVX-512 with AVX512BW, AVX512VL, and AVX512DQ extensions",
-    "AVX512_CORE_VNNI": "Intel AVX-512 with Intel DL Boost",
-}
 LARGEST = (255, 100)  # positions that steps of the photograph and of speech have at least
 FEWEST = "none"  # of NumPy's and Numba's instruction sets beside those that all processors have; OpenBLAS's of 2008
 
-MACHINES = [  # ONEDNN_MAX_CPU_ISA, ATEN_CPU_CAPABILITY, NumPy's, threads, path, batch (0: the default)
+# At most what the processor has: ONEDNN_MAX_CPU_ISA, ATEN_CPU_CAPABILITY, NumPy's; threads, path, batch (0: default)
+MACHINES = [
     ("SSE41", None, FEWEST, 1, Path.INT8, 0),
     ("AVX2", "avx2", None, 2, Path.INT8, 100),
     ("AVX512_CORE", "default", FEWEST, 1, Path.INT8, 50),
@@ -189,17 +179,13 @@ def test_every_machine_writes_the_same_file_and_reads_that_of_another(
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    (facts,) = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
+    facts = json.loads(result.stdout)
     assert facts["digests"] == expected
     assert facts["paths"] == [path.value]
     assert facts["threads"] == threads
     assert not (simd and facts["numpy"])
     for largest, most in zip(facts["largest"], LARGEST, strict=True):
         assert min(batch or BATCH, most) <= largest <= (batch or BATCH)
-    if platform.machine() == "x86_64":
-        assert capability in (None, facts["capability"].lower())
-        (used,) = [line.split("isa:")[1] for line in result.stdout.splitlines() if "cpu,isa:" in line]
-        assert isa is None or used in list(ISAS.values())[: list(ISAS).index(isa) + 1]  # or what the machine has
 
 
 @pytest.mark.parametrize("name", ["photo", "sound"])
