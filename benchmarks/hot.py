@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -35,19 +34,19 @@ def model() -> Any:
 
 
 @pytest.fixture(scope="module")
-def around(model: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, int, torch.Tensor]:
+def around(model: Any) -> tuple[Any, Any, Any, int, Any]:
     """Windows side by side, half of their positions known."""
     window = len(model.config.offsets)
-    samples = torch.from_numpy(integers(ROWS * window * 3).reshape(-1, 3) + 128).to(torch.uint8)
-    ranks = torch.from_numpy((integers(ROWS * window) > 0).astype(np.int32))
-    return samples, ranks, torch.arange(ROWS) * window, 1, torch.arange(window)
+    samples = (integers(ROWS * window * 3).reshape(-1, 3) + 128).astype(np.uint8)
+    ranks = (integers(ROWS * window) > 0).astype(np.int32)
+    return samples, ranks, np.arange(ROWS) * window, 1, np.arange(window)
 
 
 @pytest.mark.parametrize("path", list(Products), ids=lambda path: path.value)
 def test_products(benchmark: Any, path: Products) -> None:
-    weight = torch.from_numpy(integers(384 * 192).reshape(384, 192).clip(-63, 63)).to(torch.int8)
-    layer = IntegerLinear(weight, torch.zeros(384, dtype=torch.int32), path, "cpu")
-    benchmark(layer, torch.from_numpy(integers(ROWS * 192).reshape(ROWS, 192)).float())
+    weight = integers(384 * 192).reshape(384, 192).clip(-63, 63).astype(np.int8)
+    layer = IntegerLinear(weight, np.zeros(384, np.int32), path)
+    benchmark(layer, integers(ROWS * 192).reshape(ROWS, 192))
 
 
 def test_features(benchmark: Any, model: Any, around: tuple[Any, ...]) -> None:
@@ -55,20 +54,20 @@ def test_features(benchmark: Any, model: Any, around: tuple[Any, ...]) -> None:
 
 
 def test_hidden(benchmark: Any, model: Any, around: tuple[Any, ...]) -> None:
-    features, picture = model.features.gather(*around), model.network.described(0, (0,))
-    benchmark(model.network.hidden, features, 0, picture)
+    features, conditioning = model.features.gather(*around), model.network.conditioning(0, (0,))
+    benchmark(model.network.hidden, features, 0, conditioning)
 
 
 def test_frequencies(benchmark: Any, model: Any, around: tuple[Any, ...]) -> None:
     features = model.features.gather(*around)
-    hidden = model.network.hidden(features, 0, model.network.described(0, (0,)))
+    hidden = model.network.hidden(features, 0, model.network.conditioning(0, (0,)))
     parameters = model.network.start(hidden, features.scale).parameters(features.reference[:, 0])
-    benchmark(model.network.frequencies, parameters, Children(torch.zeros(1, dtype=torch.int64), 16, 16, 256))
+    benchmark(model.network.frequencies, parameters, Children(np.zeros(1, np.int64), 16, 16, 256))
 
 
 def test_gradient(benchmark: Any, model: Any, around: tuple[Any, ...]) -> None:
-    features, level = model.features.gather(*around), torch.zeros(ROWS, dtype=torch.int64)
-    benchmark(model.picture_gradient, features, level, model.network.described(0, (0,)), around[0][:ROWS], 3)
+    features, level = model.features.gather(*around), np.zeros(ROWS, np.int64)
+    benchmark(model.picture_gradient, features, level, model.network.conditioning(0, (0,)), around[0][:ROWS], 3)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What a model pays for positions of a picture in any order, whatever their step started with. Imports torch.
+"""What a model pays for positions of a picture in any order, whatever their step started with.
 
 Exact integer mixtures, their cross entropy in float64, at some positions that all orders and schedules share.
 """
@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from overhead import bits
 
@@ -85,15 +84,15 @@ def position_bits(
 def _group_bits(coder: Model, tile: Tiles, groups: list[Group]) -> NDArray[np.float64]:
     """Bits of the groups' positions, all of one level, without style and latents."""
     features = [tile.features(group, group.positions) for group in groups]
-    inputs, bucket, reference, scale = (torch.cat(part) for part in zip(*features, strict=True))
-    target = torch.from_numpy(np.concatenate([tile.read(group, group.positions) for group in groups]))
+    inputs, bucket, reference, scale = (np.concatenate(part) for part in zip(*features, strict=True))
+    target = np.concatenate([tile.read(group, group.positions) for group in groups])
     joined, network = type(features[0])(inputs, bucket, reference, scale), coder.network
-    channels = network.start(network.hidden(joined, groups[0].level, network.described(0, ())), scale)
-    total = torch.zeros(len(target), dtype=torch.float64)
+    channels = network.start(network.hidden(joined, groups[0].level, network.conditioning(0, ())), scale)
+    total = np.zeros(len(target))
     for channel in range(target.shape[1]):
         total += bits(channels.parameters(reference[:, channel]), target[:, channel])
         channels.observe(target[:, channel])
-    return total.numpy()
+    return total
 
 
 def starts(schedule: Schedule) -> NDArray[np.int64]:

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import click
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from ardm_compress.codec import api
 from ardm_compress.codec.array import DEFAULT_BUDGET, encode
@@ -25,22 +24,22 @@ from ardm_compress.inference.fused import FusedChannels
 from ardm_compress.inference.mixture import Parameters
 
 
-def bits(parameters: Parameters, samples: Tensor) -> Tensor:
-    """-log2 of the mixtures' probability of 8-bit samples (n,), (n,) float64."""
-    weights = parameters.weights.double() / parameters.weights.sum(1, keepdim=True)
+def bits(parameters: Parameters, samples: NDArray[np.integer]) -> NDArray[np.float64]:
+    """-log2 of the mixtures' probability of 8-bit samples (n,), (n,)."""
+    weights = parameters.weights / parameters.weights.sum(1, keepdims=True)
     unit = 2.0 ** (grid.NODE_BITS + grid.STEP_BITS)
-    value = samples.double().unsqueeze(1) * 2**grid.VALUE_BITS
+    value = samples[:, None] * 2**grid.VALUE_BITS
     half = 2.0 ** (grid.VALUE_BITS - 1)
-    inverse = parameters.inverse_scales.double() / unit
-    upper = torch.sigmoid((value + half - parameters.means.double()) * inverse)
-    lower = torch.sigmoid((value - half - parameters.means.double()) * inverse)
+    inverse = parameters.inverse_scales / unit
+    upper = 1 / (1 + np.exp(-np.clip((value + half - parameters.means) * inverse, -500, 500)))
+    lower = 1 / (1 + np.exp(-np.clip((value - half - parameters.means) * inverse, -500, 500)))
     upper[samples == 255] = 1
     lower[samples == 0] = 0
-    probability = (weights * (upper - lower)).sum(1).clamp_min(2.0**-24)
-    return -torch.log2(probability)
+    found: NDArray[np.float64] = -np.log2(np.maximum((weights * (upper - lower)).sum(1), 2.0**-24))
+    return found
 
 
-Observe = Callable[[FusedChannels, Tensor], None]
+Observe = Callable[[FusedChannels, NDArray[np.integer]], None]
 
 
 def counted(total: list[float], observe: Observe) -> Observe:
@@ -48,11 +47,11 @@ def counted(total: list[float], observe: Observe) -> Observe:
     last: dict[int, Parameters] = {}
     parameters = FusedChannels.parameters
 
-    def remember(channels: FusedChannels, reference: Tensor) -> Parameters:
+    def remember(channels: FusedChannels, reference: NDArray[np.float32]) -> Parameters:
         last[id(channels)] = parameters(channels, reference)
         return last[id(channels)]
 
-    def observe_and_count(channels: FusedChannels, samples: Tensor) -> None:
+    def observe_and_count(channels: FusedChannels, samples: NDArray[np.integer]) -> None:
         total[0] += float(bits(last.pop(id(channels)), samples).sum())
         observe(channels, samples)
 

@@ -21,7 +21,7 @@ import time
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -31,7 +31,7 @@ from PIL import Image
 from ardm_compress.bench.machine import machine
 
 if TYPE_CHECKING:
-    import torch
+    from numpy.typing import NDArray
 
 PHOTO = Path(__file__).parents[1] / "examples" / "photo.png"
 CHILD = "import sys; sys.path.insert(0, sys.argv[1]); import scaling; scaling.child(*map(int, sys.argv[2:]))"
@@ -63,7 +63,7 @@ class Products:
 
         product, lock = IntegerLinear.sums, threading.Lock()
 
-        def timed(layer: IntegerLinear, x: torch.Tensor) -> torch.Tensor:
+        def timed(layer: IntegerLinear, x: NDArray[Any]) -> NDArray[Any]:
             start = time.perf_counter()
             result = product(layer, x)
             seconds, (rows, inputs) = time.perf_counter() - start, x.shape  # with padding

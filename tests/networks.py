@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,13 +14,12 @@ from torch import Tensor
 from ardm_compress.ardm.upscaling import Upscaling
 from ardm_compress.coding.sound.features import SUMMARY
 from ardm_compress.inference.config import CLIP, INPUT_STEP, NetworkConfig
-from ardm_compress.inference.export import STREAM, head_steps
 from ardm_compress.inference.features import FeatureMaker, Features
 from ardm_compress.inference.mixture import Children
 from ardm_compress.inference.network import ExactNetwork
+from ardm_compress.training.export import STREAM, head_steps
 from ardm_compress.training.model import Network
 
-CPU = torch.device("cpu")
 BRANCHING = 16
 LATENTS = (127, -64, 0, 31, -7)
 
@@ -60,13 +60,13 @@ def random_features(config: NetworkConfig, n: int, seed: int = 0) -> tuple[Featu
     """Features of random windows and the targets (n, channels); of sound, of nothing in particular."""
     if config.summary > 1:
         noise = np.random.default_rng(seed)
-        inputs = torch.from_numpy(noise.integers(-CLIP, CLIP + 1, (n, config.inputs)).astype(np.float32))
-        scale = torch.from_numpy(noise.integers(16, 1 << 20, (n, config.channels)).astype(np.float32))
-        bucket = torch.from_numpy(noise.integers(0, len(config.scale_thresholds) + 1, n))
+        inputs = noise.integers(-CLIP, CLIP + 1, (n, config.inputs)).astype(np.int8)
+        scale = noise.integers(16, 1 << 20, (n, config.channels)).astype(np.float32)
+        bucket = noise.integers(0, len(config.scale_thresholds) + 1, n)
         target = noise.integers(0, 1 << 16, (n, config.channels))
-        return Features(inputs, bucket, torch.full_like(scale, 1 << 20), scale), target
+        return Features(inputs, bucket, np.full_like(scale, 1 << 20), scale), target
     samples, known = random_windows(config, n, seed)
-    return FeatureMaker(config)(torch.from_numpy(samples[:, 1:]), torch.from_numpy(known)), samples[:, 0]
+    return FeatureMaker(config)(samples[:, 1:], known), samples[:, 0]
 
 
 def rows_of(
@@ -77,17 +77,17 @@ def rows_of(
     latents: tuple[int, ...] = (),
 ) -> list[tuple[NDArray[np.float32], NDArray[np.int64]]]:
     """Frequencies and digit of every channel and stage, as the codec asks for them."""
-    picture = network.described(level % network.config.styles, latents)
-    channels = network.start(network.hidden(features, level, picture), features.scale)
+    conditioning = network.conditioning(level % network.config.styles, latents)
+    channels = network.start(network.hidden(features, level, conditioning), features.scale)
     bit_depth = network.config.bit_depth
     upscaling, rows = Upscaling(1 << bit_depth, BRANCHING), []
     for channel, value in enumerate(target.T):
         parameters = channels.parameters(features.reference[:, channel])
         for stage, digits in enumerate(upscaling.digits(value), 1):
-            first = torch.from_numpy(value // upscaling.width(stage - 1) * upscaling.width(stage - 1))
+            first = value // upscaling.width(stage - 1) * upscaling.width(stage - 1)
             children = Children(first, upscaling.width(stage), upscaling.children(stage), upscaling.values)
             rows.append((network.frequencies(parameters, children), digits))
-        channels.observe(torch.from_numpy(value))
+        channels.observe(value)
     return rows
 
 
@@ -107,13 +107,9 @@ def random_network(config: NetworkConfig, seed: int = 0) -> Network:
     return network
 
 
-def some(features: Features, index: slice | Tensor) -> Features:
-    return Features(*(tensor[index] for tensor in features))
-
-
-def restore(config: NetworkConfig, tensors: Mapping[str, Tensor]) -> Network:
+def restore(config: NetworkConfig, arrays: Mapping[str, NDArray[Any]]) -> Network:
     """The float network whose export the tensors are; it rounds nothing."""
-    network = Network(config)
+    network, tensors = Network(config), {name: torch.from_numpy(array) for name, array in arrays.items()}
     state = {k: torch.ones_like(v) if k.endswith("gains") else v for k, v in network.state_dict().items()}
 
     def layer(name: str, output_step: Tensor | float) -> Tensor:

@@ -29,10 +29,10 @@ from ardm_compress.formats.images import read_picture, write_picture
 from ardm_compress.formats.sounds import read_sound, write_sound
 from ardm_compress.inference import registry as models
 from ardm_compress.inference.config import NetworkConfig
-from ardm_compress.inference.export import export
 from ardm_compress.inference.model import save_model
 from ardm_compress.limits import Limits
 from ardm_compress.methods import choice as methods
+from ardm_compress.training.export import export
 from ardm_compress.training.model import Network
 
 SMALL = Limits(pixels=1 << 10)
@@ -73,8 +73,8 @@ def tiny() -> str:
     torch.manual_seed(1)
     ranks = make_order(TINY.order, axes=2, period=TINY.period).ranks_per_level
     costs = {
-        "costs.same": torch.ones(TINY.levels, ranks, ranks),
-        "costs.coarser": torch.ones(TINY.levels, 2, ranks, ranks),
+        "costs.same": np.ones((TINY.levels, ranks, ranks), np.float32),
+        "costs.coarser": np.ones((TINY.levels, 2, ranks, ranks), np.float32),
     }
     sha256 = save_model(folder / "tiny.safetensors", TINY, {**export(Network(TINY)), **costs})
     entry = {"name": "tiny", "file": "tiny.safetensors", "sha256": sha256, "order": TINY.order, "period": TINY.period}

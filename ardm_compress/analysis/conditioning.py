@@ -1,4 +1,4 @@
-"""Choosing what a file tells the network about its tiles: their style, mirror and latents. Imports torch.
+"""Choosing what a file tells the network about its tiles: their style, mirror and latents. NumPy only.
 
 Only the encoder does this: the file holds the choice, and any choice decodes. Choices are compared in exact integers,
 so that they depend neither on the machine nor on the tiles beside; latents are fitted tile by tile by integer products
@@ -12,11 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ardm_compress.coding.tile import BATCH, Tiles, groups, mirrored, replicated
 from ardm_compress.container.image import LARGEST_LATENT, PLAIN, Description
@@ -63,67 +61,69 @@ class Sample:
 
     model: Model
     features: Features  # (tiles * n, ...)
-    target: Tensor  # (tiles * n, the model's channels) uint8
-    level: Tensor  # (n,)
-    weight: Tensor  # (n,) float64, the number of positions for which each stands
+    target: NDArray[np.uint8]  # (tiles * n, the model's channels)
+    level: NDArray[np.int64]  # (n,)
+    weight: NDArray[np.float64]  # (n,), the number of positions for which each stands
     channels: int  # coded
 
     def of_tile(self, tile: int) -> Sample:
         """That of one tile."""
         own = slice(tile * len(self.level), (tile + 1) * len(self.level))
-        features = Features(*(each[own] for each in self.features))
-        return replace(self, features=features, target=self.target[own])
+        return replace(self, features=self.features.rows(own), target=self.target[own])
 
     def part(self, most: int) -> Sample:
         """At most so many of the positions, which stand for all."""
         count = len(self.level)
         if count <= most:
             return self
-        at = torch.from_numpy(_spread(count, most))
-        rows = (torch.arange(len(self.target) // count).unsqueeze(1) * count + at).flatten()
-        features = Features(*(each.index_select(0, rows) for each in self.features))
+        at = _spread(count, most)
+        rows = (np.arange(len(self.target) // count)[:, None] * count + at).ravel()
         weight = self.weight[at] * (float(self.weight.sum()) / float(self.weight[at].sum()))
-        return replace(self, features=features, target=self.target[rows], level=self.level[at], weight=weight)
+        return replace(
+            self, features=self.features.rows(rows), target=self.target[rows], level=self.level[at], weight=weight
+        )
 
     def units(self, choices: Sequence[Choice]) -> list[int]:
         """What the positions, times their weights, take given each of the choices: 2**UNIT_BITS units are a bit."""
         network, count = self.model.network, len(self.level)
-        pictures = torch.stack([network.described(each.style, each.latents) for each in choices])
-        first = torch.tensor([each.tile for each in choices]) * count
+        pictures = np.stack([network.conditioning(each.style, each.latents) for each in choices])
+        first = np.array([each.tile for each in choices]) * count
         units = []
-        for batch in torch.split(torch.arange(len(choices) * count), BATCH):
+        for start in range(0, len(choices) * count, BATCH):
+            batch = np.arange(start, min(start + BATCH, len(choices) * count))
             choice, at = batch // count, batch % count
             rows = first[choice] + at
-            features = Features(*(each.index_select(0, rows).to(network.device) for each in self.features))
+            features = self.features.rows(rows)
             hidden = network.hidden(features, self.level[at], pictures[choice])
             units.append(self._units(hidden, features, self.target[rows]))
-        weight = (self.weight * (1 << UNIT_BITS)).round().to(torch.int64)
-        total = (torch.cat(units).view(-1, count) * weight).sum(1) >> UNIT_BITS
-        return [int(each) for each in total]
+        weight = np.rint(self.weight * (1 << UNIT_BITS)).astype(np.int64)
+        total: list[int] = ((np.concatenate(units).reshape(-1, count) * weight).sum(1) >> UNIT_BITS).tolist()
+        return total
 
-    def _units(self, hidden: Tensor, features: Features, target: Tensor) -> Tensor:
-        """What positions with such hidden states take, int64."""
+    def _units(self, hidden: NDArray[np.int8], features: Features, target: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """What positions with such hidden states take."""
         network, values = self.model.network, 1 << self.model.config.bit_depth
-        mixtures, total = network.start(hidden, features.scale), torch.zeros(len(hidden), dtype=torch.int64)
+        mixtures, total = network.start(hidden, features.scale), np.zeros(len(hidden), np.int64)
         for channel in range(self.channels):
-            value = target[:, channel].to(torch.int64)
-            edges = torch.stack([value, value + 1, torch.zeros_like(value), torch.full_like(value, values)], 1)
+            value = target[:, channel].astype(np.int64)
+            edges = np.stack([value, value + 1, np.zeros_like(value), np.full_like(value, values)], 1)
             parameters = mixtures.parameters(features.reference[:, channel])
-            cdf = network.cumulative(parameters, boundaries(edges, values).to(network.device)).cpu().to(torch.float64)
+            cdf = network.cumulative(parameters, boundaries(edges, values)).astype(np.float64)
             total += _units_of((cdf[:, 1] - cdf[:, 0]) / (cdf[:, 3] - cdf[:, 2]))
-            mixtures.observe(value.to(network.device))
+            mixtures.observe(value)
         return total
 
 
-def _units_of(share: Tensor) -> Tensor:
+def _units_of(share: NDArray[np.float64]) -> NDArray[np.int64]:
     """-log2 of shares of 1, by IEEE operations that every machine and any batch round alike."""
-    mantissa, exponent = torch.frexp(share.clamp_min(LEAST_SHARE))
-    index = (mantissa * (2 << UNIT_BITS)).to(torch.int64) - (1 << UNIT_BITS)
-    return UNITS.index_select(0, index) - (exponent.to(torch.int64) << UNIT_BITS)
+    mantissa, exponent = np.frexp(np.maximum(share, LEAST_SHARE))
+    index = (mantissa * (2 << UNIT_BITS)).astype(np.int64) - (1 << UNIT_BITS)
+    units: NDArray[np.int64] = UNITS[index] - (exponent.astype(np.int64) << UNIT_BITS)
+    return units
 
 
 # Of mantissas of 0.5 to 1, each the middle of 2**UNIT_BITS intervals, and of 1 itself.
-UNITS = torch.tensor(
+UNITS = np.array(
     [round(-math.log2((i + 0.5) / (2 << UNIT_BITS)) * (1 << UNIT_BITS)) for i in range(1 << UNIT_BITS, 2 << UNIT_BITS)]
 )
 
@@ -139,16 +139,17 @@ def take_sample(model: Model, samples: NDArray[np.uint8]) -> Sample:
         for group in groups(order, tiles.shape, rank, rank + 1):
             positions = group.positions[_spread(len(group.positions), sampled)]
             features.append(tiles.features(group, positions))
-            targets.append(torch.from_numpy(tiles.read(group, positions)))
-            levels.append(torch.full((len(positions),), min(group.level, model.config.levels - 1)))
-            weights.append(torch.full((len(positions),), len(group.positions) / len(positions) * every))
+            targets.append(tiles.read(group, positions))
+            levels.append(np.full(len(positions), min(group.level, model.config.levels - 1)))
+            weights.append(np.full(len(positions), len(group.positions) / len(positions) * every, np.float32))
 
-    def joined(parts: Sequence[Tensor]) -> Tensor:
-        by_tile = [part.view(len(tiles), -1, *part.shape[1:]) for part in parts]
-        return torch.cat(by_tile, 1).flatten(0, 1)
+    def joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        by_tile = [part.reshape(len(tiles), -1, *part.shape[1:]) for part in parts]
+        return np.concatenate(by_tile, 1).reshape(-1, *parts[0].shape[1:])
 
-    inputs = Features(*(joined(parts).cpu() for parts in zip(*features, strict=True)))
-    return Sample(model, inputs, joined(targets), torch.cat(levels), torch.cat(weights).double(), samples.shape[-1])
+    inputs = Features(*(joined(parts) for parts in zip(*features, strict=True)))
+    weight = np.concatenate(weights).astype(np.float64)
+    return Sample(model, inputs, joined(targets), np.concatenate(levels), weight, samples.shape[-1])
 
 
 def _spread(count: int, most: int) -> NDArray[np.int64]:
@@ -197,24 +198,25 @@ def _all_described(sample: Sample, choices: Sequence[Choice], steps: Sequence[in
 
 
 def _described(sample: Sample, gradient_of: PictureGradient, steps: Sequence[int], choice: Choice) -> Choice:
-    """By natural gradient steps; torch multiplies, since NumPy takes all processors for it, in every thread.
+    """By natural gradient steps.
 
     Source: Amari 1998, with the empirical Fisher information of the positions.
     """
-    fitted = torch.zeros(sample.model.config.latents, dtype=torch.float64)
-    own, fixed = sample.of_tile(choice.tile), 2 * PRIOR * torch.eye(len(fitted), dtype=torch.float64)
+    fitted = np.zeros(sample.model.config.latents)
+    own, fixed = sample.of_tile(choice.tile), 2 * PRIOR * np.eye(len(fitted))
     for share in steps:
         part = own.part(max(LEAST, len(own.level) // share))
-        picture = sample.model.network.described(choice.style, _rounded(fitted)).cpu()
+        picture = sample.model.network.conditioning(choice.style, _rounded(fitted))
         gradient = gradient_of(part.features, part.level, picture, part.target, part.channels)
-        fisher = (gradient.T * part.weight) @ gradient + fixed
-        fitted = fitted - torch.linalg.solve(fisher, part.weight @ gradient + fixed @ fitted)
+        fisher = np.einsum("ni,n,nj->ij", gradient, part.weight, gradient) + fixed
+        slope = np.einsum("n,ni->i", part.weight, gradient) + 2 * PRIOR * fitted
+        fitted = fitted - np.linalg.solve(fisher, slope)
     return choice._replace(latents=tuple(np.trim_zeros(_rounded(fitted), "b")))
 
 
-def _rounded(latents: Tensor) -> list[int]:
+def _rounded(latents: NDArray[np.float64]) -> list[int]:
     """As a file gives them."""
-    found: list[int] = (latents * INPUT_STEP).round().clamp(-LARGEST_LATENT, LARGEST_LATENT).to(torch.int64).tolist()
+    found: list[int] = np.rint(latents * INPUT_STEP).clip(-LARGEST_LATENT, LARGEST_LATENT).astype(np.int64).tolist()
     return found
 
 

@@ -1,4 +1,4 @@
-"""The digits of a block of positions, and who knows them: the encoder, or stacks. Imports torch.
+"""The digits of a block of positions, and who knows them: the encoder, or stacks. NumPy only.
 
 docs/format.md sections 4 and 8 are normative.
 """
@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
 
 from ardm_compress.ardm.upscaling import Upscaling
 from ardm_compress.coding.ans import SymbolDecoder, SymbolEncoders
@@ -76,11 +75,11 @@ def code_block(model: Model, block: Evaluated, channels: int, digits: Digits) ->
         value = np.zeros(count, np.int64)
         for stage in range(1, upscaling.stages() + 1):
             width, children = upscaling.width(stage), upscaling.children(stage)
-            first = torch.from_numpy(value[:1] if stage == 1 else value).to(network.device) * (width * children)
+            first = (value[:1] if stage == 1 else value) * (width * children)
             rows = network.frequencies(parameters, Children(first, width, children, upscaling.values))
             value = value * children + digits.take(rows)
         samples[:, channel] = value
-        mixtures.observe(torch.from_numpy(value).to(network.device))
+        mixtures.observe(value)
     return samples
 
 

@@ -1,4 +1,4 @@
-"""The coding loops: model, order and schedule on one side, streams on the other. Imports torch.
+"""The coding loops: model, order and schedule on one side, streams on the other. NumPy only.
 
 For every step, the positions it codes are gathered with their windows of the ranks before it, the network gives their
 mixtures, and a stack takes or gives their digits. docs/format.md sections 4 and 5 are normative.

@@ -1,11 +1,10 @@
-"""Where the samples of tiles come from: streams, the beginning of one, or the model alone. Imports torch."""
+"""Where the samples of tiles come from: streams, the beginning of one, or the model alone. NumPy only."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
 
 from ardm_compress.coding.ans import SymbolDecoder
 from ardm_compress.coding.digits import PoppedDigits, code_block, code_root
@@ -66,10 +65,9 @@ class Expected:
         samples = np.zeros((len(block.state), channels), np.uint8)
         for channel in range(channels):
             weights, means, _ = mixtures.parameters(block.reference[:, channel])
-            total = (weights.long() * means.long()).sum(1)
-            value = torch.div(2 * total, weights.long().sum(1) << VALUE_BITS, rounding_mode="floor").add_(1) >> 1
-            value = value.clamp_(0, top)
-            samples[:, channel] = value.cpu().numpy()
+            total = (weights * means.astype(np.int64)).sum(1)
+            value = (2 * total // (weights.sum(1, dtype=np.int64) << VALUE_BITS) + 1 >> 1).clip(0, top)
+            samples[:, channel] = value
             mixtures.observe(value)
         return samples
 

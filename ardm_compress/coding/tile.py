@@ -1,4 +1,4 @@
-"""The samples of tiles while they are coded, and the windows that the network sees. Imports torch.
+"""The samples of tiles while they are coded, and the windows that the network sees. NumPy only.
 
 Tiles of one shape are coded in lockstep: their positions go through the network together, those of a tile in a row.
 
@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ardm_compress.ardm.order import COARSER, level_shape
 from ardm_compress.container.image import Description
@@ -64,24 +62,25 @@ class PaddedLevel:
     """Samples and ranks of a level with a margin as wide as the window's reach, flattened, tile after tile."""
 
     level: int
-    samples: Tensor  # (tiles * padded positions, channels) uint8
-    ranks: Tensor  # (tiles * padded positions,) int32
+    samples: NDArray[np.uint8]  # (tiles * padded positions, channels)
+    ranks: NDArray[np.int32]  # (tiles * padded positions,)
     starts: NDArray[np.int64]  # where each tile starts, (tiles, 1)
     pitch: NDArray[np.int64]  # flat distance of neighbours along each axis, (axes,)
     margin: int
 
-    def flat(self, positions: NDArray[np.int64]) -> Tensor:
+    def flat(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """Flat indices (tiles * n,) of positions (n, axes) of every tile."""
-        return torch.from_numpy(((positions + self.margin) @ self.pitch + self.starts).ravel())
+        flat: NDArray[np.int64] = ((positions + self.margin) @ self.pitch + self.starts).ravel()
+        return flat
 
 
 class Evaluated(NamedTuple):
     """What the network makes of n positions of all tiles together."""
 
     network: ExactNetwork
-    state: Tensor  # (n, hidden)
-    reference: Tensor  # (n, the model's channels)
-    scale: Tensor  # the same
+    state: NDArray[np.int8]  # (n, hidden)
+    reference: NDArray[np.float32]  # (n, the model's channels)
+    scale: NDArray[np.float32]  # the same
 
     def channels(self) -> Channels:
         """Their channels, of which none is coded yet."""
@@ -100,7 +99,7 @@ class Tiles:
         Those at positions ``known`` (rows, columns) are there from the beginning.
         """
         self.model, self.samples = model, samples
-        self._pictures = torch.stack([model.network.described(each.style, each.latents) for each in descriptions])
+        self._pictures = np.stack([model.network.conditioning(each.style, each.latents) for each in descriptions])
         self.shape = samples.shape[1:-1]
         self._ranks = model.order.rank_map(self.shape).astype(np.int32)
         self._known = known
@@ -121,9 +120,8 @@ class Tiles:
             samples = np.pad(self.samples[every], [(0, 0), *widths, (0, 0)])
             pitch = np.array([np.prod(ranks.shape[i + 1 :], dtype=np.int64) for i in range(ranks.ndim)])
             self._padded = PaddedLevel(
-                level, torch.from_numpy(samples.reshape(-1, samples.shape[-1])),
-                torch.from_numpy(np.tile(ranks.ravel(), len(self))), np.arange(len(self))[:, None] * ranks.size,
-                pitch, margin,
+                level, samples.reshape(-1, samples.shape[-1]), np.tile(ranks.ravel(), len(self)),
+                np.arange(len(self))[:, None] * ranks.size, pitch, margin,
             )  # fmt: skip
         return self._padded
 
@@ -131,24 +129,25 @@ class Tiles:
         """What is known around positions (n, axes) of a group, of every tile, before its step."""
         return self._windows(group, self.padded(group.level).flat(positions))
 
-    def _windows(self, group: Group, flat: Tensor) -> Features:
+    def _windows(self, group: Group, flat: NDArray[np.int64]) -> Features:
         """What is known around flat indices."""
         padded = self.padded(group.level)
-        offsets = torch.from_numpy(self.model.config.offsets @ padded.pitch)
+        offsets = self.model.config.offsets @ padded.pitch
         return self.model.features.gather(padded.samples, padded.ranks, flat, group.first, offsets)
 
     def evaluate(self, group: Group, positions: NDArray[np.int64]) -> Evaluated:
         """What the network makes of positions (n, axes) of a group, of every tile, given the ranks before its step."""
         network, flat = self.model.network, self.padded(group.level).flat(positions)
-        pictures = torch.arange(len(self), device=network.device).repeat_interleave(len(positions))
+        pictures = np.repeat(np.arange(len(self)), len(positions))
 
-        def part(batch: Tensor, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            features = self._windows(group, batch)
-            hidden = network.hidden(features, group.level, self._pictures.index_select(0, picture))
+        def part(start: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]:
+            batch = slice(start, start + BATCH)
+            features = self._windows(group, flat[batch])
+            hidden = network.hidden(features, group.level, self._pictures[pictures[batch]])
             return hidden, features.reference, features.scale
 
-        parts = mapped(part, torch.split(flat, BATCH), torch.split(pictures, BATCH))
-        return Evaluated(network, *(torch.cat(each) for each in zip(*parts, strict=True)))
+        state, reference, scale = zip(*mapped(part, range(0, len(flat), BATCH)), strict=True)
+        return Evaluated(network, np.concatenate(state), np.concatenate(reference), np.concatenate(scale))
 
     def _at(self, group: Group, positions: NDArray[np.int64]) -> tuple[slice | NDArray[np.int64], ...]:
         """Where positions (n, axes) of a group are among the samples."""
@@ -168,7 +167,7 @@ class Tiles:
         each = samples.reshape(len(self), len(positions), -1)
         self.samples[self._at(group, positions)] = each
         padded = self.padded(group.level)
-        padded.samples[padded.flat(positions)] = torch.from_numpy(samples)
+        padded.samples[padded.flat(positions)] = samples
 
 
 def replicated(model: Model, samples: NDArray[np.uint8]) -> NDArray[np.uint8]:

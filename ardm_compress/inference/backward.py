@@ -15,13 +15,13 @@ from ardm_compress.inference import tables as grid
 from ardm_compress.inference.compiling import compiled
 from ardm_compress.inference.config import SAMPLE_BITS
 from ardm_compress.inference.kernels import HALF_KNEE, KNEE, LARGEST, STREAM_UNIT
-from ardm_compress.training.model import LOG_FLOOR
 
 CONSTANTS = 0xCD6EE4C5  # as in ``kernels``
 LOGIT, OFFSET, OCTAVE, COUPLING, SAMPLE = (
     1.0 / (1 << bits) for bits in (grid.LOGIT_BITS, grid.OFFSET_BITS, grid.OCTAVE_BITS, grid.COUPLING_BITS, SAMPLE_BITS)
 )
 LN2 = math.log(2)
+LOG_FLOOR = -24 * LN2  # the coder gives every symbol at least 2**-24
 f32 = np.float32
 
 
@@ -72,6 +72,17 @@ def unstated(product: Any, scale: Any, stream: Any, floor: float, top: float, gr
         for j in range(width):
             own = f32(product[i, j]) * scale[i] if abs(stream[i, j] * factor) < LARGEST else f32(0)
             gradient[i, j] += factor * (own - stream[i, j] * share)
+
+
+@compiled
+def project(gradient: Any, directions: Any, out: Any) -> None:
+    """Gradient (n, m) float32 @ directions (m, k) float64, summed in order; out (n, k)."""
+    for i in range(gradient.shape[0]):
+        for j in range(directions.shape[1]):
+            out[i, j] = 0.0
+        for m in range(directions.shape[0]):
+            for j in range(directions.shape[1]):
+                out[i, j] += np.float64(gradient[i, m]) * directions[m, j]
 
 
 @compiled

@@ -1,85 +1,90 @@
-"""Known neighbours -> the network's integer inputs. Exact: integers held in floats, the same on every machine.
+"""Known neighbours -> the network's integer inputs, in exact integers. NumPy only.
 
-Training and coding share this module, so that the network sees in training exactly what it will see when it codes.
-docs/format.md section 6 is normative. Imports torch and the configuration.
+docs/format.md section 6 is normative. ``training.features`` does the same with torch, on the trainer's device.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from ardm_compress.inference.config import CLIP, INPUT_STEP, SAMPLE_BITS, NetworkConfig
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ONE = 1 << SAMPLE_BITS
 
 
 class Features(NamedTuple):
-    """What is known about n positions; float32 tensors that hold integers."""
+    """What is known about n positions; all of them hold integers."""
 
-    inputs: Tensor  # (n, config.inputs), within +-CLIP
-    bucket: Tensor  # (n,) int64, row of the scale embedding
-    reference: Tensor  # (n, channels), weighted mean of the known neighbours times ONE
-    scale: Tensor  # (n, 1), (weighted mean absolute deviation + 1) times ONE
+    inputs: NDArray[np.int8]  # (n, config.inputs), within +-CLIP
+    bucket: NDArray[np.int64]  # (n,), row of the scale embedding
+    reference: NDArray[np.float32]  # (n, channels), weighted mean of the known neighbours times ONE
+    scale: NDArray[np.float32]  # (n, 1), or of sound (n, channels): weighted mean absolute deviation + 1, times ONE
+
+    def rows(self, index: slice | NDArray[np.int64]) -> Features:
+        """Some of the positions."""
+        return Features(self.inputs[index], self.bucket[index], self.reference[index], self.scale[index])
 
 
 class FeatureMaker:
-    """Turns windows into features; holds the window's constants as tensors."""
+    """Turns windows into features; the reference, which ``fused`` computes faster."""
 
-    def __init__(self, config: NetworkConfig, device: torch.device | str = "cpu") -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         self.config = config
-        # Sums stay below 2**24 at 8 bits (checked by the configuration) and below 2**53 at 16.
-        self._sum_type = torch.float32 if config.bit_depth <= 8 else torch.float64
-        self._weights = torch.from_numpy(config.weights).to(device, self._sum_type)
         self.level_unit = float(ONE << max(0, config.bit_depth - 8))  # of references, as inputs
-        self._thresholds = torch.from_numpy(config.scale_thresholds).to(device, torch.float32)
+        self.thresholds = config.scale_thresholds.astype(np.float32)
 
-    def __call__(self, values: Tensor, known: Tensor) -> Features:
+    def __call__(self, values: NDArray[np.integer], known: NDArray[np.bool_]) -> Features:
         """Compute the features.
 
         Args:
             values: (n, window, channels), integers; unknown ones are ignored.
-            known: (n, window) bool.
+            known: (n, window).
         """
         config = self.config
-        mask = known.to(torch.float32)
-        weights = known.to(self._sum_type) * self._weights
-        values = values.to(torch.float32) * mask.unsqueeze(2)
-        total = weights.sum(1, keepdim=True).to(torch.float64)
-        empty = total == 0
-        total = torch.where(empty, 1.0, total)
-        sums = torch.bmm(weights.unsqueeze(1), values.to(self._sum_type)).squeeze(1).to(torch.float64)
-        reference = torch.floor((2 * ONE * sums + total) / (2 * total))
-        reference = torch.where(empty, float(ONE << config.bit_depth - 1), reference).to(torch.float32)
-        deviation = (values * ONE).sub_(reference.unsqueeze(1)).mul_(mask.unsqueeze(2))
-        spread = torch.bmm(weights.unsqueeze(1), deviation.abs().to(self._sum_type)).sum(2).to(torch.float64)
-        scale = torch.floor(spread / (config.channels * total)) + ONE
-        scale = torch.where(empty, float(ONE << config.bit_depth - 3), scale).to(torch.float32)
-        window = quantise_deviation(deviation, config.gain, scale.unsqueeze(2))
-        level = torch.round(reference / self.level_unit).sub_(128).clamp_(-CLIP, CLIP)
-        inputs = torch.cat([window.flatten(1), mask * INPUT_STEP, level], 1)
-        bucket = torch.bucketize(scale.squeeze(1), self._thresholds, right=True)
-        return Features(inputs, bucket, reference, scale)
+        mask = known[..., None]
+        weights = known * config.weights
+        samples = np.where(mask, values, 0).astype(np.int64)
+        total = weights.sum(1)
+        divisor, some = np.maximum(total, 1)[:, None], (total > 0)[:, None]
+        sums = (weights[..., None] * samples).sum(1)
+        means = np.where(some, (2 * ONE * sums + total[:, None]) // (2 * divisor), ONE << config.bit_depth - 1)
+        deviation = np.where(mask, samples * ONE - means[:, None], 0)
+        spread = (weights[..., None] * np.abs(deviation)).sum((1, 2))[:, None]
+        scales = np.where(some, spread // (config.channels * divisor) + ONE, ONE << config.bit_depth - 3)
+        reference, scale = means.astype(np.float32), scales.astype(np.float32)
+        window = quantise_deviation(deviation.astype(np.float32), config.gain, scale[..., None])
+        level = (np.rint(reference / np.float32(self.level_unit)) - 128).clip(-CLIP, CLIP)
+        parts = [window.reshape(len(known), -1), known * INPUT_STEP, level]
+        bucket = np.searchsorted(self.thresholds, scale[:, 0], side="right")
+        return Features(np.concatenate(parts, 1).astype(np.int8), bucket, reference, scale)
 
-    def gather(self, samples: Tensor, ranks: Tensor, at: Tensor, first: int, offsets: Tensor) -> Features:
-        """What is known around positions of flattened samples.
+    def gather(
+        self,
+        samples: NDArray[np.integer],
+        ranks: NDArray[np.int32],
+        at: NDArray[np.int64],
+        first: int,
+        offsets: NDArray[np.int64],
+    ) -> Features:
+        """Compute the features of positions from what is known around them among flattened samples.
 
         Args:
-            samples: (positions, channels) uint8.
-            ranks: (positions,) int32; those below ``first`` are known.
-            at: (n,) int64, flat indices of the positions.
+            samples: (positions, channels).
+            ranks: (positions,); those below ``first`` are known.
+            at: (n,), flat indices of the positions.
             first: see there.
-            offsets: (window,) int64, of their neighbours.
+            offsets: (window,), of their neighbours.
         """
-        index = at.unsqueeze(1) + offsets
-        values = samples.index_select(0, index.flatten()).view(*index.shape, -1)
-        known = (ranks.index_select(0, index.flatten()) < first).view(index.shape)
-        return self(values.to(self._weights.device), known.to(self._weights.device))
+        index = at[:, None] + offsets
+        return self(samples[index], ranks[index] < first)
 
 
-def quantise_deviation(deviation: Tensor, gain: int, scale: Tensor) -> Tensor:
+def quantise_deviation(deviation: NDArray[np.float32], gain: int, scale: NDArray[np.float32]) -> NDArray[np.float32]:
     """round(deviation * (gain / scale)) within +-CLIP: one IEEE division, multiplication and rounding each."""
-    factor = torch.full_like(scale, gain) / scale  # of tensors: torch takes number / tensor as a reciprocal
-    return torch.round(deviation * factor).clamp_(-CLIP, CLIP)
+    found: NDArray[np.float32] = np.rint(deviation * (np.float32(gain) / scale)).clip(-CLIP, CLIP)
+    return found

@@ -1,12 +1,10 @@
-"""The exact network on a CPU: integer products, and kernels for what lies between them. Imports torch and Numba."""
+"""The exact network, fast: integer products, and kernels for what lies between them. Imports Numba."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ardm_compress.inference import kernels
 from ardm_compress.inference import tables as grid
@@ -27,36 +25,37 @@ if TYPE_CHECKING:
 PART = 1 << 11  # positions of which a thread computes mixtures or frequencies
 
 
-def exact_network(
-    config: NetworkConfig, tensors: Mapping[str, Tensor], path: Path, device: torch.device
-) -> ExactNetwork:
-    """The network on a device; FLOAT64 is the reference, by torch's operations alone, as on a GPU."""
-    return (FusedNetwork if _is_fused(path, device) else ExactNetwork)(config, tensors, path, device)
+def exact_network(config: NetworkConfig, tensors: Mapping[str, NDArray[Any]], path: Path) -> ExactNetwork:
+    """Make the network; FLOAT64 is the reference, by NumPy's operations alone."""
+    return (ExactNetwork if path is Path.FLOAT64 else FusedNetwork)(config, tensors, path)
 
 
-def exact_features(config: NetworkConfig, path: Path, device: torch.device) -> FeatureMaker:
-    """What makes the network's inputs there."""
-    return (FusedFeatures if _is_fused(path, device) else FeatureMaker)(config, device)
-
-
-def _is_fused(path: Path, device: torch.device) -> bool:
-    return device.type == "cpu" and path is not Path.FLOAT64
+def exact_features(config: NetworkConfig, path: Path) -> FeatureMaker:
+    """Make what computes the network's inputs; FLOAT64 is the reference."""
+    return (FeatureMaker if path is Path.FLOAT64 else FusedFeatures)(config)
 
 
 class FusedFeatures(FeatureMaker):
     """The same integers as its base; those of ``gather`` in one pass, inputs of 8 bits."""
 
-    def gather(self, samples: Tensor, ranks: Tensor, at: Tensor, first: int, offsets: Tensor) -> Features:
+    def gather(
+        self,
+        samples: NDArray[np.integer],
+        ranks: NDArray[np.int32],
+        at: NDArray[np.int64],
+        first: int,
+        offsets: NDArray[np.int64],
+    ) -> Features:
         """See the base."""
         config, count = self.config, len(at)
         middle, least = float(ONE << config.bit_depth - 1), float(ONE << config.bit_depth - 3)
         found = Features(
-            torch.empty(count, config.inputs, dtype=torch.int8), torch.empty(count, dtype=torch.int64),
-            torch.empty(count, config.channels), torch.empty(count, 1),
+            np.empty((count, config.inputs), np.int8), np.empty(count, np.int64),
+            np.empty((count, config.channels), np.float32), np.empty((count, 1), np.float32),
         )  # fmt: skip
         kernels.gathered(
-            samples.numpy(), ranks.numpy(), at.numpy(), first, offsets.numpy(), config.weights, middle, least,
-            self.level_unit, float(config.gain), self._thresholds.numpy(), *(each.numpy() for each in found),
+            samples, ranks, at, first, offsets, config.weights, middle, least, self.level_unit, float(config.gain),
+            self.thresholds, *found,
         )  # fmt: skip
         return found
 
@@ -68,14 +67,13 @@ class Layer(NamedTuple):
     bias: NDArray[np.float32]
     multiplier: NDArray[np.float32]
 
-    def inputs(self, count: int) -> Tensor:
+    def inputs(self, count: int) -> NDArray[Any]:
         """Zeros for so many positions, and for what the product wants besides."""
         return self.rescaled.linear.inputs(count)
 
-    def sums(self, x: Tensor) -> Sums:
+    def sums(self, x: NDArray[Any]) -> Sums:
         """Without the bias; (n, outputs) or larger."""
-        found: Sums = self.rescaled.linear.sums(x).numpy()
-        return found
+        return self.rescaled.linear.sums(x)
 
 
 def _parts(count: int) -> list[slice]:
@@ -84,31 +82,36 @@ def _parts(count: int) -> list[slice]:
 
 
 def _layer(rescaled: Rescaled) -> Layer:
-    return Layer(rescaled, rescaled.linear.bias.to(torch.float32).numpy(), rescaled.multiplier.numpy())
+    return Layer(rescaled, rescaled.linear.bias, rescaled.multiplier)
 
 
 class FusedNetwork(ExactNetwork):
     """The same integers as its base, several times faster."""
 
-    def __init__(self, config: NetworkConfig, tensors: Mapping[str, Tensor], path: Path, device: torch.device) -> None:
-        super().__init__(config, tensors, path, device)
+    def __init__(self, config: NetworkConfig, tensors: Mapping[str, NDArray[Any]], path: Path) -> None:
+        super().__init__(config, tensors, path)
         self.first = _layer(self._input)
         self.pairs = [(_layer(expand), _layer(contract)) for expand, contract in self._blocks]
         self.head_layers = [(_layer(inner), _layer(outer)) for inner, outer in self._heads]
         self.bend = kernels.bent if config.smooth else kernels.rectified
-        self.tables = self._weights.numpy(), self._inverse.numpy()
+        self.tables = self._weights, self._inverse
 
-    def hidden(self, features: Features, level: int | Tensor, picture: Tensor) -> Tensor:
+    def hidden(
+        self, features: Features, level: int | NDArray[np.int64], conditioning: NDArray[np.float32]
+    ) -> NDArray[np.int8]:
         """See the base."""
-        stream = self.begin(features, level, picture)
+        stream = self.begin(features, level, conditioning)
         for expand, contract in self.pairs:
             self.advance(expand, contract, self.inner_sums(expand, stream), stream)
-        self.activate(stream, stream)
-        return torch.from_numpy(stream)
+        state = np.empty(stream.shape, np.int8)
+        self.activate(stream, state)
+        return state
 
-    def begin(self, features: Features, level: int | Tensor, picture: Tensor) -> NDArray[np.float32]:
+    def begin(
+        self, features: Features, level: int | NDArray[np.int64], conditioning: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
         """The residual stream before all blocks, (n, hidden)."""
-        count, extra = len(features.inputs), self._embedding(features, level, picture).numpy()
+        count, extra = len(features.inputs), self._embedding(features, level, conditioning)
         x = self.first.inputs(count)
         x[:count, : features.inputs.shape[1]] = features.inputs
         stream = np.empty(extra.shape, np.float32)
@@ -118,13 +121,13 @@ class FusedNetwork(ExactNetwork):
     def inner_sums(self, expand: Layer, stream: NDArray[np.float32]) -> Sums:
         """Of a block's first layer."""
         state = expand.inputs(len(stream))
-        self.activate(stream, state.numpy())
+        self.activate(stream, state)
         return expand.sums(state)
 
     def advance(self, expand: Layer, contract: Layer, sums: Sums, stream: NDArray[np.float32]) -> None:
         """Add what a block changes to the stream, given the sums of its first layer."""
         inner = contract.inputs(len(stream))
-        self.bend(sums, expand.bias, expand.multiplier, inner.numpy()[: len(stream)])
+        self.bend(sums, expand.bias, expand.multiplier, inner[: len(stream)])
         kernels.advance(contract.sums(inner), contract.bias, contract.multiplier, stream)
 
     def activate(self, stream: NDArray[np.float32], out: NDArray[np.int8] | NDArray[np.float32]) -> None:
@@ -135,27 +138,26 @@ class FusedNetwork(ExactNetwork):
         else:
             kernels.clamped(stream, out)
 
-    def start(self, state: Tensor, scale: Tensor) -> FusedChannels:
+    def start(self, state: NDArray[np.int8], scale: NDArray[np.float32]) -> FusedChannels:
         """See the base."""
         return FusedChannels(self, state, scale)
 
-    def cumulative(self, parameters: Parameters, boundary: Tensor) -> Tensor:
+    def cumulative(self, parameters: Parameters, boundary: NDArray[np.float32]) -> NDArray[np.int32]:
         """See the base."""
-        cdf = torch.empty(len(parameters.means), boundary.shape[1], dtype=torch.int32)
-        kernels.cumulated(*(each.numpy() for each in (*parameters, boundary, self.nodes, cdf)))
+        cdf = np.empty((len(parameters.means), boundary.shape[1]), np.int32)
+        kernels.cumulated(*parameters, boundary, self.nodes, cdf)
         return cdf
 
     def frequencies(self, parameters: Parameters, children: Children) -> NDArray[np.float32]:
         """See the base."""
-        weights, means, inverse = (each.numpy() for each in parameters)
+        weights, means, inverse = parameters
         first, step, number, cells, origin, width = children
-        widths = width.numpy() if isinstance(width, Tensor) else np.full(1, width)
+        widths = width if isinstance(width, np.ndarray) else np.full(1, width)
         rows = np.empty((len(means), number), np.float32)
-        firsts = first.numpy()
 
         def part(at: slice) -> None:
             kernels.shared(
-                weights[at], means[at], inverse[at], self.nodes.numpy(), firsts[at] if len(firsts) > 1 else firsts,
+                weights[at], means[at], inverse[at], self.nodes, first[at] if len(first) > 1 else first,
                 widths[at] if len(widths) > 1 else widths, step, cells, origin, rows[at],
             )  # fmt: skip
 
@@ -169,7 +171,7 @@ class FusedChannels(Channels):
     _network: FusedNetwork
     sums: list[tuple[Sums, Sums]]  # of the last channel's inner and outer layer, for parts of the positions
 
-    def __init__(self, network: FusedNetwork, state: Tensor, scale: Tensor) -> None:
+    def __init__(self, network: FusedNetwork, state: NDArray[np.int8], scale: NDArray[np.float32]) -> None:
         """See the base."""
         super().__init__(network, state, scale)
         count, channels = len(state), network.config.channels
@@ -179,11 +181,11 @@ class FusedChannels(Channels):
         self._found = np.empty(count)
         self._scale = self._centre = np.empty(0, np.float32)
 
-    def parameters(self, reference: Tensor) -> Parameters:
+    def parameters(self, reference: NDArray[np.float32]) -> Parameters:
         """See the base."""
         channel, k, count = self._channel, self._network.config.mixture, len(self._state)
         weights, means, inverse = np.empty((count, k), np.int32), *np.empty((2, count, k), np.float32)
-        self._centre, self._scale = (each.contiguous().numpy() for each in (reference, self._scales[:, channel]))
+        self._centre, self._scale = map(np.ascontiguousarray, (reference, self._scales[:, channel]))
 
         def part(at: slice) -> tuple[Sums, Sums]:
             sums = self._sums(channel, at)
@@ -196,25 +198,26 @@ class FusedChannels(Channels):
             return sums
 
         self.sums = mapped(part, _parts(count))
-        return Parameters(*(torch.from_numpy(each) for each in (weights, means, inverse)))
+        return Parameters(weights, means, inverse)
 
     def _sums(self, channel: int, at: slice) -> tuple[Sums, Sums]:
         """Of a head's inner and outer layer, for some of the positions."""
-        state, seen = self._state[at], torch.from_numpy(self._seen[at, : 2 * channel])
+        state, seen = self._state[at], self._seen[at, : 2 * channel]
         inner, outer = self._network.head_layers[channel]
         x, bent = inner.inputs(len(state)), outer.inputs(len(state))
         x[: len(state), : state.shape[1]] = state
         x[: len(state), state.shape[1] : state.shape[1] + 2 * channel] = seen
         sums = inner.sums(x)
-        self._network.bend(sums, inner.bias, inner.multiplier, bent.numpy()[: len(state)])
+        self._network.bend(sums, inner.bias, inner.multiplier, bent[: len(state)])
         return sums, outer.sums(bent)
 
-    def observe(self, samples: Tensor) -> None:
+    def observe(self, samples: NDArray[np.integer]) -> None:
         """See the base."""
         config, channel = self._network.config, self._channel
         innovation_gain = config.innovation_gain >> grid.VALUE_BITS - SAMPLE_BITS
         kernels.observed(
-            samples.numpy(), self._centre, self._scale, self._found, float(config.gain), float(innovation_gain),
+            samples.astype(np.int64), self._centre, self._scale, self._found, float(config.gain),
+            float(innovation_gain),
             self._seen[:, 2 * channel : 2 * channel + 2], self.innovations[:, channel],
         )  # fmt: skip
         self._channel += 1

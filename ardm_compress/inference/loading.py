@@ -1,4 +1,4 @@
-"""Loaded models, each once for a process. Imports torch."""
+"""Loaded models, each once for a process. No torch."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING
 
-import torch
-
-from ardm_compress.errors import ModelError, UnsupportedError
+from ardm_compress.errors import UnsupportedError
 from ardm_compress.inference.model import Model, load_model
 from ardm_compress.inference.registry import DEVICE, DEVICES
 
@@ -18,24 +16,19 @@ if TYPE_CHECKING:
 
 @cache
 def loaded(entry: ModelFile) -> Model:
-    """The model of a line of the manifest, on the device that the environment names: the same integers on each.
+    """Load the model of a line of the manifest.
 
     Raises:
-        UnsupportedError: there is no such device; ModelError: the model is missing, damaged, or not exact on it.
+        UnsupportedError: the environment asks for a GPU; ModelError: the model is missing, damaged, or not exact here.
     """
     device = os.environ.get(DEVICE) or "cpu"
     if device not in DEVICES:
         raise UnsupportedError(f"{DEVICE} is {device!r}; choose {', '.join(DEVICES)}")
-    if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
-        return load_model(entry)
-    if not torch.cuda.is_available():
-        raise UnsupportedError(f"PyTorch finds no CUDA device; --device cpu ({DEVICE}=cpu) needs none")
-    try:
-        return load_model(entry, device="cuda")
-    except ModelError:
-        if device == "cuda":
-            raise
-        return load_model(entry)
+    if device == "cuda":
+        raise UnsupportedError(
+            f"this version codes on CPUs, not on CUDA devices: leave out --device cuda ({DEVICE}=cuda)"
+        )
+    return load_model(entry)
 
 
 def model_of(entry: ModelFile, axes: int) -> Model:

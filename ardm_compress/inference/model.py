@@ -1,4 +1,4 @@
-"""A model file: integer tensors, tables, cost table and known answers, checked before use. Imports torch."""
+"""A model file: integer tensors, tables, cost table and known answers, checked before use. No torch."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import zlib
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from safetensors.torch import load, save
+from safetensors.numpy import load, save
 
 from ardm_compress.ardm.order import Order, make_order
 from ardm_compress.coding.sound import answer
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from ardm_compress.inference.network import ExactNetwork
 
@@ -47,14 +45,14 @@ class Model:
     features: FeatureMaker
     order: Order
     costs: Mapping[str, NDArray[np.float32]]  # see ardm_compress.ardm.costs
-    tensors: Mapping[str, Tensor]  # of the model file
+    tensors: Mapping[str, NDArray[Any]]  # of the model file
 
     @cached_property
     def picture_gradient(self) -> PictureGradient:
-        """On this processor, wherever the network is, so that the encoder's choices are the same."""
+        """How costs change with latents; the same whatever computes it."""
         network = self.network
         if not isinstance(network, FusedNetwork):
-            network = FusedNetwork(self.config, self.tensors, Path.FLOAT32, torch.device("cpu"))
+            network = FusedNetwork(self.config, self.tensors, Path.FLOAT32)
         return PictureGradient(network, self.tensors)
 
 
@@ -67,26 +65,26 @@ def known_answer(network: ExactNetwork, features: FeatureMaker) -> int:
     count = n * ((window + 1) * config.channels + window)
     noise = np.frombuffer(hashlib.shake_256(b"ardm-compress").digest(2 * count), "<u2").astype(np.int64)
     samples, mask = noise[: -n * window].reshape(n, window + 1, config.channels), noise[-n * window :]
-    smooth = torch.from_numpy((samples % 64 * top // 256 + samples[:, :1] * top // (1 << 17)) % top)
-    coded = smooth.to(torch.uint8) if top <= 1 << 8 else smooth  # as samples of tiles come
-    unknown = torch.ones(n, window + 1, dtype=torch.int32)
-    unknown[:, 1:] = torch.from_numpy(mask.reshape(n, window) % 7 >= np.arange(n)[:, None] % 8)
-    at, neighbours = torch.arange(n) * (window + 1), torch.arange(1, window + 1)
-    children, check = Children(torch.zeros(1, dtype=torch.int64, device=network.device), top // 16, 16, top), 0
+    smooth = (samples % 64 * top // 256 + samples[:, :1] * top // (1 << 17)) % top
+    coded = smooth.astype(np.uint8) if top <= 1 << 8 else smooth  # as samples of tiles come
+    unknown = np.ones((n, window + 1), np.int32)
+    unknown[:, 1:] = mask.reshape(n, window) % 7 >= np.arange(n)[:, None] % 8
+    at, neighbours = np.arange(n) * (window + 1), np.arange(1, window + 1)
+    children, check = Children(np.zeros(1, np.int64), top // 16, 16, top), 0
     for level in range(config.levels):
-        context = features.gather(coded.flatten(0, 1), unknown.flatten(), at, 1, neighbours)
+        context = features.gather(coded.reshape(-1, config.channels), unknown.ravel(), at, 1, neighbours)
         latents = [(37 * level + 101 * k) % 255 - 127 for k in range(config.latents)]
-        picture = network.described(level % config.styles, latents)
-        channels = network.start(network.hidden(context, level, picture), context.scale)
+        conditioning = network.conditioning(level % config.styles, latents)
+        channels = network.start(network.hidden(context, level, conditioning), context.scale)
         for channel in range(config.channels):
             parameters = channels.parameters(context.reference[:, channel])
             rows = network.frequencies(parameters, children)
             check = zlib.crc32(rows.astype("<i4").tobytes(), check)
-            channels.observe(smooth[:, 0, channel].to(network.device))
+            channels.observe(smooth[:, 0, channel])
     return check
 
 
-def save_model(file: FilePath, config: NetworkConfig, tensors: dict[str, Tensor], training: str = "") -> str:
+def save_model(file: FilePath, config: NetworkConfig, tensors: dict[str, NDArray[Any]], training: str = "") -> str:
     """Write a model file with its known answer.
 
     Args:
@@ -98,7 +96,7 @@ def save_model(file: FilePath, config: NetworkConfig, tensors: dict[str, Tensor]
     Returns:
         The file's SHA-256.
     """
-    network = exact_network(config, tensors, Path.FLOAT64, torch.device("cpu"))
+    network = exact_network(config, tensors, Path.FLOAT64)
     answer = known_answer(network, FeatureMaker(config))
     meta = {"config": json.dumps(asdict(config)), "known_answer": str(answer), "training": training}
     data = save(tensors, meta)
@@ -106,13 +104,12 @@ def save_model(file: FilePath, config: NetworkConfig, tensors: dict[str, Tensor]
     return hashlib.sha256(data).hexdigest()
 
 
-def load_model(entry: ModelFile, *, path: Path | None = None, device: str = "cpu") -> Model:
+def load_model(entry: ModelFile, *, path: Path | None = None) -> Model:
     """Read, check and prepare a model.
 
     Args:
         entry: from the manifest.
         path: how to compute products; the fastest on this machine by default. The results do not depend on it.
-        device: a torch device.
 
     Raises:
         ModelError: the file is missing, is not the one the manifest names, or this machine fails its self-test.
@@ -128,16 +125,16 @@ def load_model(entry: ModelFile, *, path: Path | None = None, device: str = "cpu
     config = NetworkConfig(**json.loads(meta["config"]))
     if (config.order, config.period) != (entry.order, entry.period):
         raise ModelError(f"the manifest gives {entry.file} another generation order than the file itself")
-    tensors.setdefault("style", torch.zeros(1, config.hidden, dtype=torch.int32))  # models before there were styles
-    tensors.setdefault("latent", torch.zeros(0, config.hidden, dtype=torch.int32))
-    path = path or fastest_path(device)
-    network = exact_network(config, tensors, path, torch.device(device))
-    features = exact_features(config, path, torch.device(device))
+    tensors.setdefault("style", np.zeros((1, config.hidden), np.int32))  # models before there were styles
+    tensors.setdefault("latent", np.zeros((0, config.hidden), np.int32))
+    path = path or fastest_path()
+    network = exact_network(config, tensors, path)
+    features = exact_features(config, path)
     if known_answer(network, features) != int(meta["known_answer"]):
         raise ModelError(
             f"this machine computes other integers than the model {entry.name} was made with ({path.value} "
-            "products); nothing is coded, because files would not be portable. Please report the processor and torch."
+            "products); nothing is coded, because files would not be portable. Please report the processor."
         )
     order = make_order(config.order, axes=config.axes, period=config.period)
-    costs = {k[6:]: v.numpy() for k, v in tensors.items() if k.startswith("costs.")}
+    costs = {k[6:]: v for k, v in tensors.items() if k.startswith("costs.")}
     return Model(entry.model_id, config, network, features, order, costs, tensors)

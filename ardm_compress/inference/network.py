@@ -1,15 +1,14 @@
-"""The network in exact integers: features -> hidden state -> integer mixture parameters. Imports torch.
+"""The network in exact integers: features -> hidden state -> integer mixture parameters. NumPy only.
 
-Every tensor holds integers. What is not an integer product is one IEEE multiplication or division followed by one
+Every array holds integers. What is not an integer product is one IEEE multiplication or division followed by one
 rounding, or an exact float64 floor of a quotient. docs/format.md section 7 is normative.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from ardm_compress.errors import ModelError
 from ardm_compress.inference import mixture
@@ -22,35 +21,32 @@ from ardm_compress.inference.products import EXACT_FLOAT32, EXACT_FLOAT64, Integ
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
 
 class Rescaled:
     """Integer linear layer, its sums multiplied by a float32 per output and rounded once."""
 
-    def __init__(self, tensors: Mapping[str, Tensor], name: str, path: Path, device: torch.device | str) -> None:
-        self.linear = IntegerLinear(tensors[f"{name}.weight"], tensors[f"{name}.bias"], path, device)
-        self.multiplier = tensors[f"{name}.multiplier"].to(device)
+    def __init__(self, tensors: Mapping[str, NDArray[Any]], name: str, path: Path) -> None:
+        self.linear = IntegerLinear(tensors[f"{name}.weight"], tensors[f"{name}.bias"], path)
+        self.multiplier: NDArray[np.float32] = tensors[f"{name}.multiplier"]
 
-    def __call__(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
+    def __call__(self, x: NDArray[Any], extra: NDArray[np.float32] | float = 0) -> NDArray[np.float32]:
         """Returns round((linear(x) + extra) * multiplier)."""
-        total = self.linear(x)
-        if extra is not None:
-            total += extra
-        return total.mul_(self.multiplier).round_()
+        found: NDArray[np.float32] = np.rint((self.linear(x) + np.float32(extra)) * self.multiplier)
+        return found
 
 
-def _check_stream(config: NetworkConfig, tensors: Mapping[str, Tensor]) -> None:
+def _check_stream(config: NetworkConfig, tensors: Mapping[str, NDArray[Any]]) -> None:
     """Raise ModelError unless the input sums and the residual stream stay exact in float32, whatever the samples."""
     sums = largest_sums(tensors["input.weight"], tensors["input.bias"])
-    sums = sums + sum(tensors[name].to(torch.int64).abs().amax(0) for name in ("level", "bucket", "style"))
-    sums = sums + (CLIP * tensors["latent"].to(torch.int64).abs().sum(0) + INPUT_STEP) // INPUT_STEP
-    stream = sums * tensors["input.multiplier"].abs().to(torch.float64) + 1
+    sums = sums + sum(np.abs(tensors[name].astype(np.int64)).max(0) for name in ("level", "bucket", "style"))
+    sums = sums + (CLIP * np.abs(tensors["latent"].astype(np.int64)).sum(0) + INPUT_STEP) // INPUT_STEP
+    stream = sums * np.abs(tensors["input.multiplier"]).astype(np.float64) + 1
     for i in range(config.blocks):
         name = f"blocks.{i}.contract"
         bound = largest_sums(tensors[f"{name}.weight"], tensors[f"{name}.bias"])
-        stream = stream + bound * tensors[f"{name}.multiplier"].abs().to(torch.float64) + 1
+        stream = stream + bound * np.abs(tensors[f"{name}.multiplier"]).astype(np.float64) + 1
     squares = float(stream.max()) ** 2 * len(stream) if config.normalise else 0
     if max(int(sums.max()), float(stream.max())) >= EXACT_FLOAT32 or squares >= EXACT_FLOAT64:
         raise ModelError("the model's residual stream is too large for exact sums")
@@ -59,120 +55,140 @@ def _check_stream(config: NetworkConfig, tensors: Mapping[str, Tensor]) -> None:
 class ExactNetwork:
     """Integer twin of ``ardm_compress.training.model.Network``."""
 
-    def __init__(self, config: NetworkConfig, tensors: Mapping[str, Tensor], path: Path, device: torch.device) -> None:
-        self.config, self.path, self.device = config, path, device
+    def __init__(self, config: NetworkConfig, tensors: Mapping[str, NDArray[Any]], path: Path) -> None:
+        self.config, self.path = config, path
         _check_stream(config, tensors)
 
         def layer(name: str) -> Rescaled:
-            return Rescaled(tensors, name, path, device)
+            return Rescaled(tensors, name, path)
 
         self._input = layer("input")
-        self._level = tensors["level"].to(device, torch.float32)
-        self._style = tensors["style"].to(device, torch.float32)
-        self._latent = tensors["latent"].to(torch.int64)
-        self._bucket = tensors["bucket"].to(device, torch.float32)
+        self._level = tensors["level"].astype(np.float32)
+        self._style = tensors["style"].astype(np.float32)
+        self._latent = tensors["latent"].astype(np.int64)
+        self._bucket = tensors["bucket"].astype(np.float32)
         self._blocks = [(layer(f"blocks.{i}.expand"), layer(f"blocks.{i}.contract")) for i in range(config.blocks)]
         self._heads = [(layer(f"heads.{c}.inner"), layer(f"heads.{c}.outer")) for c in range(config.channels)]
-        self._weights = tensors["tables.mixture_weights"].to(device)
-        self._inverse = tensors["tables.inverse_scales"].to(device)
-        self.nodes = tensors["tables.logistic_nodes"].to(device)
+        self._weights: NDArray[np.int32] = tensors["tables.mixture_weights"]
+        self._inverse: NDArray[np.float32] = tensors["tables.inverse_scales"]
+        self.nodes: NDArray[np.int32] = tensors["tables.logistic_nodes"]
 
-    def described(self, style: int, latents: Sequence[int]) -> Tensor:
+    def conditioning(self, style: int, latents: Sequence[int]) -> NDArray[np.float32]:
         """What a picture's style and latents, of which the last may be missing, add to the input sums: (hidden,)."""
-        sums = torch.tensor(latents, dtype=torch.int64) @ self._latent[: len(latents)]
-        row = torch.div(sums + INPUT_STEP // 2, INPUT_STEP, rounding_mode="floor")
-        return self._style[style] + row.to(self.device, torch.float32)
+        sums = np.array(latents, np.int64) @ self._latent[: len(latents)]
+        row: NDArray[np.float32] = self._style[style] + ((sums + INPUT_STEP // 2) // INPUT_STEP).astype(np.float32)
+        return row
 
-    def hidden(self, features: Features, level: int | Tensor, picture: Tensor) -> Tensor:
-        """Hidden state (n, hidden) of positions, integers within +-CLIP; level and picture are of all, or of each."""
-        stream = self._input(features.inputs, self._embedding(features, level, picture))
+    def hidden(
+        self, features: Features, level: int | NDArray[np.int64], conditioning: NDArray[np.float32]
+    ) -> NDArray[np.int8]:
+        """Hidden state (n, hidden) of positions, integers within +-CLIP.
+
+        Args:
+            features: of n positions.
+            level: of all, or of each (n,).
+            conditioning: of all (hidden,), or of each (n, hidden).
+        """
+        stream = self._input(features.inputs, self._embedding(features, level, conditioning))
         for expand, contract in self._blocks:
-            stream += contract(self._bend(expand(self._state(stream))))
-        return self._state(stream)
+            stream += contract(self._smooth_relu(expand(self._activations(stream))))
+        return self._activations(stream).astype(np.int8)
 
-    def _embedding(self, features: Features, level: int | Tensor, picture: Tensor) -> Tensor:
+    def _embedding(
+        self, features: Features, level: int | NDArray[np.int64], conditioning: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
         """What is added to the input sums: (n, hidden)."""
-        row = torch.as_tensor(level).clamp(max=self.config.levels - 1)
-        return self._bucket.index_select(0, features.bucket).add_(self._level[row] + picture)
+        row = self._level[np.minimum(level, self.config.levels - 1)] + conditioning
+        found: NDArray[np.float32] = self._bucket[features.bucket] + row
+        return found
 
-    def _state(self, stream: Tensor) -> Tensor:
+    def _activations(self, stream: NDArray[np.float32]) -> NDArray[np.float32]:
         """Residual stream (STREAM_BITS fraction bits) -> activations."""
-        if not self.config.normalise:
-            return (stream * (INPUT_STEP / (1 << STREAM_BITS))).round_().clamp_(-CLIP, CLIP)
-        width, exact = stream.shape[1], stream.to(torch.float64)
-        squares = torch.linalg.vecdot(exact, exact).add_(width * NORM_FLOOR).unsqueeze(1)
-        factor = torch.sqrt(torch.full_like(squares, width * INPUT_STEP**2) / squares).to(torch.float32)
-        return (stream * factor).round_().clamp_(-CLIP, CLIP)
+        factor: NDArray[np.float32] | float = INPUT_STEP / (1 << STREAM_BITS)
+        if self.config.normalise:
+            width, exact = stream.shape[1], stream.astype(np.int64)
+            squares = (exact * exact).sum(1, keepdims=True) + float(width * NORM_FLOOR)
+            factor = np.sqrt(width * INPUT_STEP**2 / squares).astype(np.float32)
+        found: NDArray[np.float32] = np.rint(stream * np.float32(factor)).clip(-CLIP, CLIP)
+        return found
 
-    def _bend(self, x: Tensor) -> Tensor:
-        """Nonlinearity of hidden layers, in place; every product is exact."""
+    def _smooth_relu(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Nonlinearity of hidden layers; every product is exact."""
         if not self.config.smooth:
-            return x.clamp_(0, CLIP)
-        factor = x.clamp_(max=CLIP).add(INPUT_STEP).clamp_(0, 2 * INPUT_STEP)
-        return x.mul_(factor).mul_(1 / (2 * INPUT_STEP)).round_()
+            return x.clip(0, CLIP)
+        x = np.minimum(x, CLIP)
+        factor = (x + INPUT_STEP).clip(0, 2 * INPUT_STEP)
+        found: NDArray[np.float32] = np.rint(x * factor * np.float32(1 / (2 * INPUT_STEP)))
+        return found
 
-    def start(self, state: Tensor, scale: Tensor) -> Channels:
-        """Begin coding the channels of n positions, given their hidden states and local scales."""
+    def start(self, state: NDArray[np.int8], scale: NDArray[np.float32]) -> Channels:
+        """Begin coding the channels of n positions.
+
+        Args:
+            state: (n, hidden), see ``hidden``.
+            scale: local scales (n, channels), or (n, 1) for all.
+        """
         return Channels(self, state, scale)
 
-    def outputs(self, channel: int, inputs: Tensor) -> Tensor:
+    def outputs(self, channel: int, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Raw integer outputs of a channel's head, (n, 3 * mixture + channel)."""
         inner, outer = self._heads[channel]
-        return outer(self._bend(inner(inputs)))
+        return outer(self._smooth_relu(inner(inputs)))
 
-    def lookup(self, logits: Tensor, log2_scales: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    def lookup(
+        self, logits: NDArray[np.float32], log2_scales: NDArray[np.float32], scale: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Integer mixture weights and inverse scales."""
-        below = (logits.amax(1, keepdim=True) - logits).clamp_(0, len(self._weights) - 1).to(torch.int64)
-        index = log2_scales.clamp(-grid.OCTAVE_LIMIT, grid.OCTAVE_LIMIT - 1).to(torch.int64) + grid.OCTAVE_LIMIT
-        return self._weights[below], self._inverse[index] / scale
+        below = (logits.max(1, keepdims=True) - logits).clip(0, len(self._weights) - 1).astype(np.int64)
+        octaves = log2_scales.clip(-grid.OCTAVE_LIMIT, grid.OCTAVE_LIMIT - 1).astype(np.int64)
+        return self._weights[below], self._inverse[octaves + grid.OCTAVE_LIMIT] / scale
 
-    def cumulative(self, parameters: Parameters, boundary: Tensor) -> Tensor:
+    def cumulative(self, parameters: Parameters, boundary: NDArray[np.float32]) -> NDArray[np.int32]:
         """See ``mixture.cumulative``."""
         return mixture.cumulative(parameters, boundary, self.nodes)
 
     def frequencies(self, parameters: Parameters, children: Children) -> NDArray[np.float32]:
         """Frequencies (n, children) of n mixtures; see ``mixture.frequencies``."""
-        cdf = self.cumulative(parameters, children.boundaries())
-        rows: NDArray[np.float32] = mixture.frequencies(cdf).cpu().numpy()
-        return rows
+        return mixture.frequencies(self.cumulative(parameters, children.boundaries()))
 
 
 class Channels:
     """The channels of n positions, in turn: ``parameters`` of a channel, then ``observe`` its samples."""
 
-    def __init__(self, network: ExactNetwork, state: Tensor, scale: Tensor) -> None:
-        """Args: state (n, hidden); scale (n, channels), or (n, 1) for all."""
-        self._network, self._scales = network, scale.expand(-1, network.config.channels)
-        self._inputs = [state]
-        self._innovations: list[Tensor] = []  # (n,) float64, sample units times 2**VALUE_BITS
-        self._expected = self._reference = torch.empty(0)
+    def __init__(self, network: ExactNetwork, state: NDArray[np.int8], scale: NDArray[np.float32]) -> None:
+        """Args: as of ``ExactNetwork.start``."""
+        self._network = network
+        self._scales = np.broadcast_to(scale, (len(state), network.config.channels))
+        self._inputs = [state.astype(np.float32)]
+        self._innovations: list[NDArray[np.float64]] = []  # (n,), sample units times 2**VALUE_BITS
+        self._expected = np.empty(0)
+        self._reference = np.empty(0, np.float32)
 
-    def parameters(self, reference: Tensor) -> Parameters:
+    def parameters(self, reference: NDArray[np.float32]) -> Parameters:
         """Mixtures of the next channel, whose references (n,) are given."""
         channel, k = len(self._innovations), self._network.config.mixture
         self._reference, scale = reference, self._scales[:, channel : channel + 1]
-        out = self._network.outputs(channel, torch.cat(self._inputs, 1))
+        out = self._network.outputs(channel, np.concatenate(self._inputs, 1))
         weights, inverse = self._network.lookup(out[:, :k], out[:, 2 * k : 3 * k], scale)
-        offsets = out[:, k : 2 * k].clamp(-grid.OFFSET_LIMIT, grid.OFFSET_LIMIT).to(torch.float64)
-        coupling = out[:, 3 * k :].clamp(-grid.COUPLING_LIMIT, grid.COUPLING_LIMIT).to(torch.float64)
-        centre = reference.to(torch.float64) * (1 << grid.VALUE_BITS - SAMPLE_BITS)
+        offsets = out[:, k : 2 * k].clip(-grid.OFFSET_LIMIT, grid.OFFSET_LIMIT).astype(np.float64)
+        coupling = out[:, 3 * k :].clip(-grid.COUPLING_LIMIT, grid.COUPLING_LIMIT).astype(np.float64)
+        centre = reference.astype(np.float64) * (1 << grid.VALUE_BITS - SAMPLE_BITS)
         if self._innovations:
-            pull = (coupling * torch.stack(self._innovations, 1)).sum(1)
-            centre += torch.floor(pull / (1 << grid.COUPLING_BITS) + 0.5)
+            pull = (coupling * np.stack(self._innovations, 1)).sum(1)
+            centre += np.floor(pull / (1 << grid.COUPLING_BITS) + 0.5)
         shift = SAMPLE_BITS + grid.OFFSET_BITS - grid.VALUE_BITS
-        means = centre.unsqueeze(1) + torch.floor(offsets * scale / (1 << shift) + 0.5)
-        total = weights.sum(1)
-        self._expected = torch.floor((weights * means).sum(1) / total)
-        return Parameters(weights, means.clamp_(-grid.MEAN_LIMIT, grid.MEAN_LIMIT).to(torch.float32), inverse)
+        means = centre[:, None] + np.floor(offsets * scale / (1 << shift) + 0.5)
+        self._expected = np.floor((weights * means).sum(1) / weights.sum(1))
+        return Parameters(weights, means.clip(-grid.MEAN_LIMIT, grid.MEAN_LIMIT).astype(np.float32), inverse)
 
-    def observe(self, samples: Tensor) -> None:
+    def observe(self, samples: NDArray[np.integer]) -> None:
         """Tell the samples (n,) of the channel whose parameters were given last."""
         channel, config = len(self._innovations), self._network.config
-        samples = samples.to(torch.float32)
-        innovation = samples.to(torch.float64) * (1 << grid.VALUE_BITS) - self._expected
+        values = samples.astype(np.float32)
+        innovation = values.astype(np.float64) * (1 << grid.VALUE_BITS) - self._expected
         self._innovations.append(innovation)
-        deviation = samples * (1 << SAMPLE_BITS) - self._reference
+        deviation = values * np.float32(1 << SAMPLE_BITS) - self._reference
         scale = self._scales[:, channel]
         gain = config.innovation_gain >> grid.VALUE_BITS - SAMPLE_BITS
-        self._inputs.append(quantise_deviation(deviation, config.gain, scale).unsqueeze(1))
-        self._inputs.append(quantise_deviation(innovation.to(torch.float32), gain, scale).unsqueeze(1))
+        for each, factor in ((deviation, config.gain), (innovation.astype(np.float32), gain)):
+            self._inputs.append(quantise_deviation(each, factor, scale)[:, None])

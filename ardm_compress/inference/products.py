@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import time
 from enum import Enum
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 from ardm_compress.errors import ModelError
 from ardm_compress.inference.config import CLIP, WEIGHT_CLIP
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 EXACT_FLOAT32 = 1 << 24
 EXACT_FLOAT64 = 1 << 53
@@ -31,57 +34,59 @@ class Path(str, Enum):
     FLOAT64 = "float64"  # the reference
 
 
-TYPES = {Path.INT8: torch.int8, Path.FLOAT32: torch.float32, Path.FLOAT64: torch.float64}
+TYPES = {Path.INT8: np.int8, Path.FLOAT32: np.float32, Path.FLOAT64: np.float64}
 
 
-def largest_sums(weight: Tensor, bias: Tensor) -> Tensor:
-    """Bound (outputs,) on the magnitude of a layer's sums, int64."""
-    return CLIP * weight.to(torch.int64).abs().sum(1) + bias.to(torch.int64).abs()
+def largest_sums(weight: NDArray[np.int8], bias: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Bound (outputs,) on the magnitude of a layer's sums."""
+    found: NDArray[np.int64] = CLIP * np.abs(weight.astype(np.int64)).sum(1) + np.abs(bias.astype(np.int64))
+    return found
 
 
 class IntegerLinear:
-    """x -> x @ weight.T + bias for integers, as float32 tensors."""
+    """x -> x @ weight.T + bias for integers."""
 
-    def __init__(self, weight: Tensor, bias: Tensor, path: Path, device: torch.device | str) -> None:
-        """Args: weight (outputs, inputs) int8; bias (outputs,) int32."""
-        if int(weight.to(torch.int64).abs().max()) > WEIGHT_CLIP:
+    def __init__(self, weight: NDArray[np.int8], bias: NDArray[np.int32], path: Path) -> None:
+        """Args: weight (outputs, inputs); bias (outputs,)."""
+        if int(np.abs(weight.astype(np.int64)).max()) > WEIGHT_CLIP:
             raise ModelError("the model's weights are too large for exact products")
         if int(largest_sums(weight, bias).max()) >= EXACT_FLOAT32:
             raise ModelError("the model's weights are too large for exact sums")
         self.path, self.outputs = path, len(weight)
         rows, columns = (-(-n // ALIGNMENT) * ALIGNMENT for n in weight.shape) if path is Path.INT8 else weight.shape
-        padded = torch.zeros(rows, columns, dtype=TYPES[path])
+        padded = np.zeros((rows, columns), TYPES[path])
         padded[: weight.shape[0], : weight.shape[1]] = weight
-        self._weight = padded.to(device)
-        self.bias = bias.to(device, torch.int32 if path is Path.INT8 else TYPES[path])
+        self._weight, self._columns = torch.from_numpy(padded), columns
+        self.bias = bias.astype(np.float32)
 
-    def inputs(self, count: int) -> Tensor:
+    def inputs(self, count: int) -> NDArray[Any]:
         """Zeros, of the type and shape that ``sums`` takes, for ``count`` positions."""
-        rows = max(count, LEAST) if self.path is Path.INT8 else count
-        return torch.zeros(rows, self._weight.shape[1], dtype=self._weight.dtype, device=self._weight.device)
+        return np.zeros((max(count, LEAST) if self.path is Path.INT8 else count, self._columns), TYPES[self.path])
 
-    def sums(self, x: Tensor) -> Tensor:
+    def sums(self, x: NDArray[Any]) -> NDArray[Any]:
         """Without the bias: x @ weight.T, (n, outputs) or larger."""
-        return torch._int_mm(x, self._weight.t()) if self.path is Path.INT8 else x @ self._weight.t()
+        tensor = torch.from_numpy(x)
+        found: NDArray[Any] = (
+            torch._int_mm(tensor, self._weight.t()) if self.path is Path.INT8 else tensor @ self._weight.t()
+        ).numpy()
+        return found
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Args: x (n, inputs) float32, integers within +-CLIP. Returns: (n, outputs) float32, integers."""
-        small = x.to(self._weight.dtype)
-        if self.path is Path.INT8:
-            padding = 0, self._weight.shape[1] - x.shape[1], 0, max(0, LEAST - len(x))
-            small = F.pad(small, padding) if any(padding) else small
-        return (self.sums(small)[: len(x), : self.outputs] + self.bias).to(torch.float32)
+    def __call__(self, x: NDArray[Any]) -> NDArray[np.float32]:
+        """Args: x (n, inputs), integers within +-CLIP. Returns: (n, outputs), integers."""
+        padded = self.inputs(len(x))
+        padded[: len(x), : x.shape[1]] = x
+        return self.sums(padded)[: len(x), : self.outputs].astype(np.float32) + self.bias
 
 
-def fastest_path(device: torch.device | str) -> Path:
+def fastest_path() -> Path:
     """The faster of INT8 and FLOAT32 on this machine, by a millisecond's trial; both give the same integers."""
-    weight = torch.ones(192, 384, dtype=torch.int8)
-    x = torch.ones(512, 384, device=device)
+    weight = np.ones((192, 384), np.int8)
+    x = np.ones((512, 384), np.float32)
     seconds = {}
     for path in (Path.FLOAT32, Path.INT8):
-        layer = IntegerLinear(weight, torch.zeros(192, dtype=torch.int32), path, device)
+        layer = IntegerLinear(weight, np.zeros(192, np.int32), path)
         layer(x[:64])
         start = time.perf_counter()
-        layer(x).sum().item()
+        layer(x)
         seconds[path] = time.perf_counter() - start
     return min(seconds, key=lambda path: seconds[path])

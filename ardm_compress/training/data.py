@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ardm_compress.ardm.order import Order
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.inference.features import FeatureMaker, Features
+from ardm_compress.training.features import FeatureMaker, Features
 from ardm_compress.training.styles import Pixels, developed
 
 if TYPE_CHECKING:

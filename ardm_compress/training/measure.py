@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ardm_compress.inference.features import FeatureMaker
 from ardm_compress.training.data import Sampler
+from ardm_compress.training.features import FeatureMaker
 from ardm_compress.training.model import Network, mixture_bits
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ EVERY = 8  # ranks between the starts measured on coarser levels
 
 
 @torch.no_grad()
-def measure_costs(network: Network, sampler: Sampler, positions: int) -> dict[str, torch.Tensor]:
+def measure_costs(network: Network, sampler: Sampler, positions: int) -> dict[str, NDArray[np.float32]]:
     """Expected bits of a position, all channels together.
 
     Args:
@@ -43,7 +43,7 @@ def measure_costs(network: Network, sampler: Sampler, positions: int) -> dict[st
             same[level, : rank + 1, rank] = measured.bits(0, range(rank + 1))
             for up in range(1, DEPTH + 1):
                 coarser[level, up - 1, :, rank] = np.repeat(measured.bits(up, range(0, n, EVERY)), EVERY)
-    return {"same": torch.from_numpy(same), "coarser": torch.from_numpy(coarser)}
+    return {"same": same, "coarser": coarser}
 
 
 @dataclass(frozen=True)

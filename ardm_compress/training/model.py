@@ -1,4 +1,4 @@
-"""The float network of an ARDM, for training; ``ardm_compress.exact`` computes the same function in integers.
+"""The float network of an ARDM, for training; ``ardm_compress.inference`` computes the same function in integers.
 
 A local window -> residual MLP -> per channel a head that also sees the position's channels already coded -> mixture
 of discretised logistics. Every activation is a clamp onto the grid of 8-bit integers. Imports torch.
@@ -13,13 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ardm_compress.inference.backward import LOG_FLOOR
 from ardm_compress.inference.config import CLIP, INPUT_STEP, NORM_FLOOR, STREAM_BITS, WEIGHT_CLIP, NetworkConfig
-from ardm_compress.inference.features import ONE, Features, quantise_deviation
+from ardm_compress.inference.features import ONE
+from ardm_compress.training.features import Features, quantise_deviation
 
 BIAS_CLIP = 1 << 22  # largest magnitude of an integer bias, so that sums stay below 2**24
 NEAREST_GAIN = 3.0  # of the weights of the nearest neighbours
 CODED_GAIN = 3.0  # of the weights of a position's channels already coded
-LOG_FLOOR = -24 * math.log(2)  # the coder gives every symbol at least 2**-24
 
 
 class Mixture(NamedTuple):

@@ -12,21 +12,24 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import load_file
-from torch import Tensor
 
 from ardm_compress.ardm.order import make_order
 from ardm_compress.files.atomic import write_atomically
 from ardm_compress.inference.config import NetworkConfig
-from ardm_compress.inference.export import export
 from ardm_compress.inference.model import save_model
 from ardm_compress.inference.registry import MANIFEST
 from ardm_compress.training.data import ImageFolder, Sampler, held_out
+from ardm_compress.training.export import export
 from ardm_compress.training.measure import measure_costs
 from ardm_compress.training.model import Network
 from ardm_compress.training.train import MEASURED, checkpoint_metadata, part
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 POSITIONS = 96  # measured per level and rank
 
@@ -39,7 +42,7 @@ def load_average(checkpoint: Path) -> tuple[Network, str]:
     return network, training
 
 
-def _costs(network: Network, images: Path) -> dict[str, Tensor]:
+def _costs(network: Network, images: Path) -> dict[str, NDArray[np.float32]]:
     """The cost table for planning, measured on held-out images; sound needs none, see ``audio.files.plan_period``."""
     config = network.config
     order = make_order(config.order, axes=config.axes, period=config.period)

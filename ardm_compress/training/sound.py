@@ -18,8 +18,8 @@ from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.data import opened
 from ardm_compress.formats.sounds import read_sound
 from ardm_compress.inference.config import SAMPLE_BITS
-from ardm_compress.inference.features import Features
 from ardm_compress.training.data import Example
+from ardm_compress.training.features import Features
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,7 +95,7 @@ class SoundPositions:
             target[:, channel] = (samples - centre) / (1 << SAMPLE_BITS)
         level = np.full(count, min(cluster.level, self.config.levels - 1), np.uint8)
         style = np.full(count, channels - 1, np.uint8)
-        return inputs.astype(np.int8), bucket.astype(np.uint8), level, style, scale.astype(np.float32), target
+        return inputs, bucket.astype(np.uint8), level, style, scale.astype(np.float32), target
 
 
 def _samples(file: Path) -> NDArray[np.int32]:

@@ -22,9 +22,9 @@ from ardm_compress.ardm.order import make_order
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.atomic import write_atomically
 from ardm_compress.inference.config import NetworkConfig
-from ardm_compress.inference.features import Features
 from ardm_compress.training.data import IMAGE_SUFFIXES, Example, ImageFolder, Positions, Sampler, Sampling, held_out
 from ardm_compress.training.defaults import SOUND_SUFFIXES
+from ardm_compress.training.features import Features
 from ardm_compress.training.model import Mixture, Network, hidden_layers, mixture_bits
 from ardm_compress.training.muon import Muon
 from ardm_compress.training.sound import SoundPositions

@@ -371,7 +371,7 @@ def test_a_step_sees_only_the_ranks_before_it(model: Model, photo: Samples) -> N
         evaluated = (each.evaluate(group, group.positions) for each in tiles)
         a, b = (block.channels().parameters(block.reference[:, 0]) for block in evaluated)
         for x, y in zip(a, b, strict=True):
-            np.testing.assert_array_equal(x.numpy(), y.numpy())
+            np.testing.assert_array_equal(x, y)
 
 
 def test_a_plan_has_a_row_for_every_useful_budget() -> None:

@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from networks import CPU, IMAGE, random_features, random_network, restore, some
+from networks import IMAGE, random_features, random_network, restore
 from numpy.typing import NDArray
 
 from ardm_compress.analysis.conditioning import Sample, take_sample
 from ardm_compress.formats.media import Samples
 from ardm_compress.inference import fused
 from ardm_compress.inference.config import INPUT_STEP, NetworkConfig
-from ardm_compress.inference.export import export
 from ardm_compress.inference.features import Features
 from ardm_compress.inference.fused import FusedNetwork
 from ardm_compress.inference.gradient import PictureGradient
 from ardm_compress.inference.model import Model, load_model
 from ardm_compress.inference.products import Path
 from ardm_compress.inference.registry import find_model
+from ardm_compress.training import features as floats
+from ardm_compress.training.export import export
 from ardm_compress.training.model import Network, mixture_bits
 
 LATENTS = (20, -5, 0, 13)
 
 
 def by_float(
-    network: Network, features: Features, level: torch.Tensor, style: int, target: torch.Tensor, channels: int
+    network: Network, known: Features, levels: NDArray[np.int64], style: int, targets: NDArray[Any], channels: int
 ) -> NDArray[np.float64]:
     """The same by torch, in float64."""
-    inputs, bucket, reference, scale = features
-    features = Features(inputs.double(), bucket, reference.double(), scale.double())
+    inputs, bucket, reference, scale = map(torch.from_numpy, known)
+    features = floats.Features(inputs.double(), bucket, reference.double(), scale.double())
+    level, target = torch.from_numpy(levels), torch.from_numpy(targets)
     latents = torch.zeros(len(level), network.config.latents, dtype=torch.float64)
     latents[:, : len(LATENTS)] = torch.tensor(LATENTS) / INPUT_STEP
     mixtures = network(features, level, torch.full_like(level, style), latents.requires_grad_(), target.double())
@@ -46,10 +49,10 @@ def by_integers(
 ) -> NDArray[np.float64]:
     """Gradients of a sample of one tile."""
     model = model or sample.model
-    picture = model.network.described(style, latents)
+    conditioning = model.network.conditioning(style, latents)
     found: NDArray[np.float64] = model.picture_gradient(
-        sample.features, sample.level, picture, sample.target, sample.channels
-    ).numpy()
+        sample.features, sample.level, conditioning, sample.target, sample.channels
+    )
     return found
 
 
@@ -77,11 +80,11 @@ def test_every_kind_of_network_has_a_way_back(changes: dict[str, bool], likeness
     config: NetworkConfig = replace(IMAGE, **changes)
     tensors = export(random_network(config))
     features, target = random_features(config, 400)
-    known, level = torch.from_numpy(target), torch.ones(400, dtype=torch.int64)
-    network = FusedNetwork(config, tensors, Path.INT8, CPU)
-    picture = network.described(1, LATENTS)
-    found = PictureGradient(network, tensors)(features, level, picture, known, 3).numpy()
-    wanted = by_float(restore(config, tensors).double().eval(), features, level, 1, known, 3)
+    level = np.ones(400, np.int64)
+    network = FusedNetwork(config, tensors, Path.INT8)
+    conditioning = network.conditioning(1, LATENTS)
+    found = PictureGradient(network, tensors)(features, level, conditioning, target, 3)
+    wanted = by_float(restore(config, tensors).double().eval(), features, level, 1, target, 3)
     usual = np.abs(wanted).max(1) < np.quantile(np.abs(wanted).max(1), 0.9)  # of the wildest, 8 bits tell little
     assert np.corrcoef(found[usual].ravel(), wanted[usual].ravel())[0, 1] > likeness
 
@@ -97,5 +100,5 @@ def test_every_path_and_every_split_gives_the_same_gradients(
             by_integers(sample, 1, LATENTS, load_model(find_model("photo"), path=path)), whole
         )
     half = slice(0, len(whole) // 2)
-    first = replace(sample, features=some(sample.features, half), target=sample.target[half], level=sample.level[half])
+    first = replace(sample, features=sample.features.rows(half), target=sample.target[half], level=sample.level[half])
     np.testing.assert_allclose(by_integers(first, 1, LATENTS), whole[half], rtol=1e-12)

@@ -14,10 +14,10 @@ import torch
 from commands import PATIENCE
 
 from ardm_compress.inference import backward, config, kernels, mixture, tables
+from ardm_compress.inference.backward import LOG_FLOOR
 from ardm_compress.inference.compiling import compiled
 from ardm_compress.inference.threads import mapped
 from ardm_compress.tasks import processes as parallel
-from ardm_compress.training.model import LOG_FLOOR
 
 
 def doubled(x: int) -> int:

@@ -7,7 +7,6 @@ import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from ardm_compress.ardm.order import make_order
 from ardm_compress.coding.sound.features import WaveFeatures
@@ -34,21 +33,19 @@ def known_answer(network: ExactNetwork) -> int:
             for channel in range(2):
                 wave.observe(cluster, channel, wave.refine(cluster, channel))
     check = zlib.crc32(wave.remainders.astype("<i4").tobytes(), check)
-    children = Children(torch.zeros(1, dtype=torch.int64, device=network.device), 1, 256, 256, 128, 8)
+    children = Children(np.zeros(1, np.int64), 1, 256, 256, 128, 8)
     for number, rank in enumerate(range(0, PERIOD, EVERY)):
         (cluster,) = clusters(wave.order, LENGTH, rank, rank + 1)
-        inputs, bucket, scale = (torch.from_numpy(a).to(network.device) for a in features(wave, cluster))
-        scale = scale.to(torch.float32)
-        picture = network.described(number % config.styles, ())
-        state = network.hidden(Features(inputs, bucket, scale, scale), number % config.levels, picture)
+        inputs, bucket, scales = features(wave, cluster)
+        scale, conditioning = scales.astype(np.float32), network.conditioning(number % config.styles, ())
+        state = network.hidden(Features(inputs, bucket, scale, scale), number % config.levels, conditioning)
         channels = network.start(state, scale)
         for channel in range(2):
-            centre = torch.from_numpy(wave.refine(cluster, channel)).to(network.device)
-            parameters = channels.parameters((centre % 16).to(torch.float32))
+            centre = wave.refine(cluster, channel)
+            parameters = channels.parameters((centre % 16).astype(np.float32))
             rows = network.frequencies(parameters, children)
             check = zlib.crc32(rows.astype("<i4").tobytes(), check)
-            samples = torch.from_numpy(wave.samples[cluster.times, channel]).to(network.device)
-            channels.observe(samples - centre // 16)
+            channels.observe(wave.samples[cluster.times, channel] - centre // 16)
     return check
 
 

@@ -1,6 +1,6 @@
 """The coding loop of sound: ``wave`` predicts, the network gives mixtures of what remains, an ANS stack codes it.
 
-docs/format.md section 13 is normative. Imports torch.
+docs/format.md section 13 is normative. NumPy only.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
-import torch
 
 from ardm_compress.coding.ans import SymbolDecoder, SymbolEncoder
 from ardm_compress.coding.loop import Progress
@@ -23,7 +22,6 @@ from ardm_compress.inference.threads import mapped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from ardm_compress.inference.model import Model
     from ardm_compress.inference.network import Channels
@@ -92,18 +90,17 @@ def _blocks(wave: Wave, first: int, stop: int) -> Iterator[Cluster]:
 def _evaluate(model: Model, wave: Wave, cluster: Cluster) -> tuple[Channels, NDArray[np.int64]]:
     """The network at a cluster, and its local scales (n, channels)."""
     network, features = model.network, WaveFeatures(model.config)
-    picture = network.described(wave.samples.shape[1] - 1, ())
+    conditioning = network.conditioning(wave.samples.shape[1] - 1, ())
 
-    def evaluated(start: int) -> tuple[Tensor, NDArray[np.int64]]:
+    def evaluated(start: int) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
         part = replace(cluster, positions=cluster.positions[start : start + BATCH])
         inputs, bucket, scale = features(wave, part)
-        tensors = [torch.from_numpy(a).to(network.device) for a in (inputs, bucket, scale.astype(np.float32))]
-        hidden = network.hidden(Features(tensors[0], tensors[1], tensors[2], tensors[2]), part.level, picture)
-        return hidden, scale
+        local = scale.astype(np.float32)
+        return network.hidden(Features(inputs, bucket, local, local), part.level, conditioning), scale
 
     states, scales = zip(*mapped(evaluated, range(0, len(cluster.positions), BATCH)), strict=True)
     scale = np.concatenate(scales)
-    return network.start(torch.cat(states), torch.from_numpy(scale.astype(np.float32)).to(network.device)), scale
+    return network.start(np.concatenate(states), scale.astype(np.float32)), scale
 
 
 def _code_remainder(
@@ -121,14 +118,14 @@ def _code_remainder(
         known: (n,) remainders, when encoding.
     """
     network = model.network
-    parameters = mixtures.parameters(torch.from_numpy(fraction.astype(np.float32)).to(network.device))
+    parameters = mixtures.parameters(fraction.astype(np.float32))
     octave = np.frexp((scale // ONE).astype(np.float64))[1]  # bits of the scale
     low = np.clip(octave - 1 - FINE, 0, MOST_FINE)  # bits of a cell
-    width = torch.from_numpy(1 << low).to(network.device)
+    width = 1 << low
     cell = np.clip((known >> low) + CELLS // 2, 0, CELLS - 1)
     found = np.zeros(len(scale), np.int64)
     for step in (CHILDREN, 1):
-        first = torch.from_numpy(found * (CHILDREN * step)).to(network.device)
+        first = found * (CHILDREN * step)
         rows = network.frequencies(parameters, Children(first, step, CHILDREN, CELLS, CELLS // 2, width))
         found = found * CHILDREN + symbols.digits(cell // step % CHILDREN, rows)
     value: NDArray[np.int64] = (found - CELLS // 2) << low
@@ -137,7 +134,7 @@ def _code_remainder(
     value[fine] += symbols.bits(known[fine] & (1 << low[fine]) - 1, low[fine])
     far = np.flatnonzero(outside)
     value[far] = _code_whole(known[far], symbols)
-    mixtures.observe(torch.from_numpy(value).to(network.device))
+    mixtures.observe(value)
     return value
 
 

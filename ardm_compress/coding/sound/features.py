@@ -48,9 +48,7 @@ class WaveFeatures:
         """Thirds of octaves above ONE, shape of ``values``."""
         return np.searchsorted(self.config.scale_thresholds, values, side="right")
 
-    def __call__(
-        self, wave: Wave, cluster: Cluster
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    def __call__(self, wave: Wave, cluster: Cluster) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.int64]]:
         """Inputs (n, config.inputs), rows of the scale embedding (n,), local scales (n, config.channels) times ONE."""
         channels, count = wave.samples.shape[1], len(cluster.positions)
         known = wave.known(cluster, self.offsets)
@@ -91,7 +89,7 @@ class WaveFeatures:
             at += SUMMARY
         scales = np.broadcast_to(scale[:, :1], (count, self.config.channels)).copy()
         scales[:, :channels] = scale
-        return inputs.clip(-CLIP, CLIP), buckets[:, 0], scales
+        return inputs.clip(-CLIP, CLIP).astype(np.int8), buckets[:, 0], scales
 
     def periodic(self, wave: Wave, cluster: Cluster, channel: int, local: NDArray[np.int64]) -> NDArray[np.float32]:
         """Innovations a pitch before and after, and whether any is known, (n, 2 * (PERIODIC + 1))."""

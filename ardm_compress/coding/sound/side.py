@@ -1,6 +1,6 @@
 """A tile's analysis <-> symbols: spectra and links, each number predicted by that of the frame before.
 
-docs/format.md section 13.3 is normative. Imports torch.
+docs/format.md section 13.3 is normative. NumPy only.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import torch
 
 from ardm_compress.coding.sound.spectrum import FIRST_GAIN, GAINS, LARGEST, Spectrum
 from ardm_compress.coding.sound.stretches import Stretch, quiet_frames
@@ -19,7 +18,6 @@ from ardm_compress.inference.tables import NODE_BITS, STEP_BITS, VALUE_BITS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from ardm_compress.coding.sound.codec import Symbols
 
@@ -52,19 +50,20 @@ GAIN_SPREAD: Final = 16
 
 
 def _code(
-    symbols: Symbols, values: NDArray[np.int64], mean: NDArray[np.int64], spread: NDArray[np.int64], nodes: Tensor
-) -> NDArray[np.int64]:
+    symbols: Symbols, values: NDArray[np.int64], mean: NDArray[np.int64], spread: NDArray[np.int64],
+    nodes: NDArray[np.int32],
+) -> NDArray[np.int64]:  # fmt: skip
     """Code numbers (n,) within +-LARGEST, given what is expected, (n,) in 64ths and in sixteenths."""
     count = len(mean)
-    weights = torch.tensor([[weight for weight, _ in MIXTURE]], dtype=torch.int32).expand(count, -1)
+    weights = np.broadcast_to(np.array([weight for weight, _ in MIXTURE], np.int32), (count, len(MIXTURE)))
     scales = np.stack([np.maximum(1, spread * factor // 16) for _, factor in MIXTURE], 1).astype(np.float32)
     unit = np.float32(1 << NODE_BITS + STEP_BITS - VALUE_BITS + 4)
-    means = torch.from_numpy((mean + (ZERO << VALUE_BITS)).astype(np.float32)).unsqueeze(1).expand(-1, len(MIXTURE))
-    parameters = Parameters(weights, means, torch.from_numpy(unit / scales))
+    means = np.broadcast_to((mean + (ZERO << VALUE_BITS)).astype(np.float32)[:, None], scales.shape)
+    parameters = Parameters(weights, means, unit / scales)
     wanted, found = values + ZERO, np.zeros(count, np.int64)
     for step, children in ((CHILDREN, VALUES // CHILDREN), (1, CHILDREN)):
-        intervals = Children(torch.from_numpy(found * (CHILDREN * step)), step, children, VALUES)
-        rows = frequencies(cumulative(parameters, intervals.boundaries(), nodes)).numpy()
+        intervals = Children(found * (CHILDREN * step), step, children, VALUES)
+        rows = frequencies(cumulative(parameters, intervals.boundaries(), nodes))
         found = found * CHILDREN + symbols.digits(wanted // step % children, rows)
     return found - ZERO
 
@@ -78,7 +77,9 @@ def _expected(
     return (usual * (16 - carry) + 16 * carry * before) // (4 * coarseness)
 
 
-def code_analysis(symbols: Symbols, known: Analysis | None, length: int, channels: int, nodes: Tensor) -> Analysis:
+def code_analysis(
+    symbols: Symbols, known: Analysis | None, length: int, channels: int, nodes: NDArray[np.int32]
+) -> Analysis:
     """Code the analysis of a tile of ``length`` samples; ``known`` when encoding."""
     given = _settings(known) if known else np.zeros(3, np.int64)
     size, order, coarseness = symbols.bits(given, np.array(SETTING_BITS)).tolist()
@@ -161,7 +162,7 @@ def _settings(analysis: Analysis) -> NDArray[np.int64]:
     return np.array([size, order, STRETCHED if analysis.stretches else analysis.coarseness])
 
 
-def _code_links(symbols: Symbols, links: NDArray[np.int64], channel: int, index: int, nodes: Tensor) -> None:
+def _code_links(symbols: Symbols, links: NDArray[np.int64], channel: int, index: int, nodes: NDArray[np.int32]) -> None:
     """Code the links of a channel in a frame: whether it has any, then all of them."""
     used = linked(len(links), channel)
     now = links[channel, ..., index]

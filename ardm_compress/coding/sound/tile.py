@@ -1,4 +1,4 @@
-"""A tile of one or two channels of sound <-> the payload of its stream. Imports torch."""
+"""A tile of one or two channels of sound <-> the payload of its stream. NumPy only."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def encode_tile(
     encoder, head = SymbolEncoder(), Collected()
     encode_samples(model, wave, steps, encoder, progress)
     head.bits(np.full(1, transform), TRANSFORM_BITS)
-    code_analysis(head, wave.analysis, len(samples), samples.shape[1], model.network.nodes.cpu())
+    code_analysis(head, wave.analysis, len(samples), samples.shape[1], model.network.nodes)
     head.push_to(encoder)
     return encoder.to_bytes()
 
@@ -57,7 +57,7 @@ def decode_tile(
     (transform,) = symbols.bits(np.zeros(1, np.int64), TRANSFORM_BITS).tolist()
     if transform not in TRANSFORMS[shape[1]]:
         raise FormatError("a tile has a transform that version 1 does not define", section="payload")
-    analysis = code_analysis(symbols, None, *shape, model.network.nodes.cpu())
+    analysis = code_analysis(symbols, None, *shape, model.network.nodes)
     wave = Wave(np.zeros(shape, np.int64), order, analysis)
     decode_samples(model, wave, steps, decoder, progress)
     decoder.finish()

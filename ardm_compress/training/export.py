@@ -5,12 +5,17 @@ Each output's weights share one float32 step; biases and embeddings are in units
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import torch
 from torch import Tensor, nn
 
 from ardm_compress.inference import tables as grid
 from ardm_compress.inference.config import INPUT_STEP, STREAM_BITS
 from ardm_compress.training.model import Block, GridLinear, Head, Network
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 STREAM = float(1 << STREAM_BITS)
 
@@ -33,8 +38,8 @@ def head_steps(mixture: int, channel: int) -> Tensor:
     return torch.tensor([float(1 << b) for b in bits + [grid.COUPLING_BITS] * channel])
 
 
-def export(network: Network) -> dict[str, Tensor]:
-    """Tensors of the exact network: int8 weights, int32 biases, float32 multipliers and the fixed-point tables."""
+def export(network: Network) -> dict[str, NDArray[Any]]:
+    """Arrays of the exact network: int8 weights, int32 biases, float32 multipliers and the fixed-point tables."""
     config = network.config
     tensors = _layer("input", network.input, STREAM)
     unit = network.input.weight_step().squeeze(1) / INPUT_STEP
@@ -50,7 +55,8 @@ def export(network: Network) -> dict[str, Tensor]:
         assert isinstance(head, Head)
         tensors |= _layer(f"heads.{channel}.inner", head.inner, INPUT_STEP)
         tensors |= _layer(f"heads.{channel}.outer", head.outer, head_steps(config.mixture, channel))
-    tensors["tables.logistic_nodes"] = torch.from_numpy(grid.logistic_nodes())
-    tensors["tables.mixture_weights"] = torch.from_numpy(grid.mixture_weights())
-    tensors["tables.inverse_scales"] = torch.from_numpy(grid.inverse_scales())
-    return tensors
+    arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+    arrays["tables.logistic_nodes"] = grid.logistic_nodes()
+    arrays["tables.mixture_weights"] = grid.mixture_weights()
+    arrays["tables.inverse_scales"] = grid.inverse_scales()
+    return arrays
