@@ -18,10 +18,9 @@ from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from ardm_compress.codec.picture import decode_image, encode_picture, salvage_image, wrapper_of
+from ardm_compress.codec.picture import decode_image, encode_picture, salvage_image
 from ardm_compress.container.image import MAGIC, MAX_SIDE
-from ardm_compress.container.sound import is_sound, is_stored
-from ardm_compress.container.stored import read_stored, stored_size
+from ardm_compress.container.parse import ParsedImage, ParsedPicture, ParsedStored, parse
 from ardm_compress.errors import ArdmError, FormatError, UnsupportedError
 from ardm_compress.files.data import Joined, OnDisk, Stream
 from ardm_compress.formats import png
@@ -31,7 +30,6 @@ from ardm_compress.formats.picture import PNG, WEBP, Wrapper
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.methods.choice import Settings
 from ardm_compress.reading.base import check_jobs
-from ardm_compress.reading.image import image_sides
 
 if TYPE_CHECKING:
     from ardm_compress.files.data import Data
@@ -51,10 +49,13 @@ class ArdmImageFile(ImageFile.ImageFile):
     format_description = "ardm-compress image"
     _coded = False  # whether the pixels are still to be decoded
 
+    def __init__(self, file: IO[bytes], filename: str | bytes, data: Data, parsed: ParsedImage | ParsedPicture) -> None:
+        """Args: ``data``: what the file holds, ``parsed`` already."""
+        self._data, self._wrapper, self._sides = data, parsed.wrapper, parsed.shape
+        super().__init__(file, filename)
+
     def _open(self) -> None:
-        assert self.fp is not None
-        self._data = OnDisk(cast("BinaryIO", self.fp))
-        self._wrapper, sides = wrapper_of(self._data, ANY), image_sides(self._data, ANY)
+        sides = self._sides
         if self._wrapper.kind == WEBP:
             chunks = [*read_chunks(self._wrapper.head), *read_chunks(self._wrapper.tail)]
             self._mode, self._size = MODES_OF_WEBP[self._wrapper.channels], sides[::-1]
@@ -72,7 +73,7 @@ class ArdmImageFile(ImageFile.ImageFile):
         """
         if self._coded:
             try:
-                image = self._shown(io.BytesIO(self._file()), image_sides(self._data, ANY))
+                image = self._shown(io.BytesIO(self._file()), self._sides)
                 image.load()
             except (ArdmError, ValueError, SyntaxError) as error:
                 raise OSError(str(error)) from error
@@ -137,21 +138,18 @@ def _open(file: IO[bytes], filename: str | bytes = "") -> ImageFile.ImageFile:
     """An image; of a stored file, such as an animation, what Pillow makes of that."""
     try:
         data = OnDisk(cast("BinaryIO", file))
-        if not is_sound(data):
-            return ArdmImageFile(file, filename)
-        image = _open_stored(data)
+        parsed = parse(data, ANY)
+        if isinstance(parsed, ParsedImage | ParsedPicture):
+            return ArdmImageFile(file, filename, data, parsed)
+        if not isinstance(parsed, ParsedStored):
+            raise UnsupportedError("it holds sound")
+        DEFAULT_LIMITS.check_memory(parsed.body.size)
+        image = Image.open(io.BytesIO(b"".join(parsed.parts())), formats=plugins())
     except (ArdmError, ValueError) as error:
         raise UnidentifiedImageError(f"cannot identify image file {filename or file!r}: {error}") from error
     if filename:
         file.close()  # Pillow has opened it
     return image
-
-
-def _open_stored(data: Data) -> ImageFile.ImageFile:
-    if not is_stored(data):
-        raise UnsupportedError("it holds sound")
-    DEFAULT_LIMITS.check_memory(stored_size(data))
-    return Image.open(io.BytesIO(b"".join(read_stored(data))), formats=plugins())
 
 
 def _save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ardm_compress.codec.api import encode_image, salvage_image
-from ardm_compress.container.layout import describe
+from ardm_compress.container.parse import parse
 
 PHOTO = Path(__file__).with_name("photo.png")
 
@@ -26,7 +26,7 @@ def main(folder: Path, image: Path, frames: int) -> None:
     """Write the frames of IMAGE arriving into FOLDER."""
     folder.mkdir(parents=True, exist_ok=True)
     data = encode_image(image.read_bytes())
-    facts = describe(data)
+    facts = parse(data).facts
     if not facts.get("progressive"):
         raise click.ClickException("the model has not coded all of this image, or it is too small to arrive in parts")
     first = int(str(facts["header_bytes"])) + len(data) // 200

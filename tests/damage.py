@@ -23,11 +23,9 @@ from pictures import TEXT, png_file
 from ardm_compress.codec import api, array
 from ardm_compress.codec import picture as codec
 from ardm_compress.codec.picture import encode_picture
-from ardm_compress.container import sound as sound_container
-from ardm_compress.container.image import CRC_BYTES, read_header
-from ardm_compress.container.picture import START, is_picture, is_wrapped, read_wrapped, write_wrapped
-from ardm_compress.container.picture import read_header as read_picture_header
-from ardm_compress.container.sound import is_sound, is_stored
+from ardm_compress.container.image import CRC_BYTES
+from ardm_compress.container.parse import ParsedImage, ParsedPicture, ParsedStored, parse
+from ardm_compress.container.picture import START, is_wrapped, read_wrapped, write_wrapped
 from ardm_compress.errors import ArdmError
 from ardm_compress.formats.images import read_picture
 from ardm_compress.formats.picture import Picture, Wrapper, write_wrapper
@@ -60,10 +58,10 @@ def files() -> dict[str, bytes]:
 
 def decode(data: bytes, limits: Limits = SMALL) -> None:
     """Decode a file of any kind, all of it."""
-    if is_sound(data):
-        deque(api.decoded_sound(data), maxlen=0)
-    else:
+    if isinstance(parse(data, limits), ParsedImage | ParsedPicture):
         api.decode_image(data, limits=limits)
+    else:
+        deque(api.decoded_sound(data), maxlen=0)
 
 
 def is_refused(data: bytes) -> bool:
@@ -99,12 +97,10 @@ def spans(data: bytes) -> list[tuple[bytes, int, int]]:
         shifted = [(START if a == 0 else b"", max(start, a + start - len(START)), b + start - len(START))
                    for _, a, b in inner]  # fmt: skip
         return [(b"", 0, start - CRC_BYTES), *shifted]
-    if is_sound(data) and is_stored(data):
+    file = parse(data)
+    if isinstance(file, ParsedStored) or len(file.header.lengths) == 1:
         return [(b"", 0, len(data) - CRC_BYTES)]
-    find = sound_container.read_header if is_sound(data) else read_picture_header if is_picture(data) else read_header
-    header, offset = find(data)
-    if len(header.lengths) == 1:
-        return [(b"", 0, len(data) - CRC_BYTES)]
+    header, offset = file.header, file.header_bytes
     found, at = [(b"", 0, offset - CRC_BYTES)], offset
     for length in header.lengths:
         found.append((b"", at, at + length - CRC_BYTES))

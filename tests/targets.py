@@ -22,7 +22,7 @@ from ardm_compress.ardm.order import make_order
 from ardm_compress.codec import api
 from ardm_compress.container import picture as picture_container
 from ardm_compress.container import sound as sound_container
-from ardm_compress.container.layout import describe
+from ardm_compress.container.parse import parse
 from ardm_compress.errors import ArdmError
 from ardm_compress.formats import picture, sound_wrapper
 from ardm_compress.formats.images import read_picture, write_picture
@@ -43,7 +43,12 @@ SIDES = 9  # of the largest image of the round trip
 
 def header(data: bytes) -> None:
     """Every parser of a header, and what ``info`` makes of it."""
-    for read in (describe, picture_container.read_wrapped, sound_container.read_file, picture_container.read_file):
+    for read in (
+        lambda file: parse(file).facts,
+        picture_container.read_wrapped,
+        sound_container.read_file,
+        picture_container.read_file,
+    ):
         with suppress(ArdmError):
             read(b"ARDM\1" + data)
 

@@ -10,12 +10,12 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from ardm_compress.batch.settings import SUFFIX, Bar, Decoding, Outcome, cleared, no_bar
-from ardm_compress.container.sound import is_sound, is_stored
 from ardm_compress.errors import ChecksumError, OptionError
 from ardm_compress.files import locations as storage
 
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Job
+    from ardm_compress.container.parse import ParsedImage, ParsedPicture, ParsedSound
     from ardm_compress.files.data import Data
     from ardm_compress.formats.picture import Picture, Wrapper
     from ardm_compress.progress import Progress
@@ -63,9 +63,11 @@ def check_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
     Raises:
         ArdmError, OSError: as ``decode_file``.
     """
+    from ardm_compress.container.parse import ParsedSound, ParsedStored, parse
+
     start = time.perf_counter()
     with storage.opened(job.source) as data, bar("test") as progress:
-        if is_sound(data):
+        if isinstance(parse(data, how.limits), ParsedSound | ParsedStored):
             from ardm_compress.codec import api
 
             deque(api.decoded_sound(data, limits=how.limits, progress=progress), maxlen=0)
@@ -76,27 +78,30 @@ def check_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
 
 
 def _restored(job: Job, data: Data, how: Decoding, progress: Progress | None) -> Restored:
-    sound, stored = is_sound(data), is_sound(data) and is_stored(data)
-    if how.of_image and sound:
+    from ardm_compress.container.parse import ParsedImage, ParsedPicture, ParsedSound, ParsedStored, parse
+
+    file = parse(data, how.limits)
+    if how.of_image and not isinstance(file, ParsedImage | ParsedPicture):
         raise OptionError("--region and --preview are for images of which samples are coded; this is none")
-    if how.of_sound and (stored or not sound):
+    if how.of_sound and not isinstance(file, ParsedSound):
         raise OptionError("--start and --duration are for sound that the model has coded; this file is none")
-    return (_stored if stored else _sound if sound else _image)(job, data, how, progress)
+    if isinstance(file, ParsedStored):
+        return _stored(job, data, how)
+    if isinstance(file, ParsedSound):
+        return _sound(job, data, file, how, progress)
+    return _image(job, data, file, how, progress)
 
 
-def _stored(job: Job, data: Data, how: Decoding, _progress: Progress | None) -> Restored:
+def _stored(job: Job, data: Data, how: Decoding) -> Restored:
     from ardm_compress.formats.restoring import decoded_file
 
     parts = decoded_file(data, suffix=_suffix(job.target))
     return Restored(_checked(job.target or _original_name(job.place), how), parts, [])
 
 
-def _sound(job: Job, data: Data, how: Decoding, progress: Progress | None) -> Restored:
-    from ardm_compress.container.sound import read_file
-    from ardm_compress.inference.registry import model_of_file
-
-    header, _ = read_file(data, how.limits, whole=not how.salvage)
-    model_of_file(header.model_id)  # what is refused is so before anything large is imported
+def _sound(job: Job, data: Data, file: ParsedSound, how: Decoding, progress: Progress | None) -> Restored:
+    if not how.salvage:
+        file.payloads.check_whole()  # what is refused is so before anything large is imported
     target = _checked(job.target or _original_name(job.place), how)
     if how.dry:
         return Restored(target, (), [])
@@ -118,16 +123,14 @@ def _then_told(parts: Iterable[bytes], damaged: list[int], inexact: list[str]) -
         inexact.append(f"tiles {', '.join(map(str, sorted(set(damaged))))}")
 
 
-def image_target(job: Job, data: Data, how: Decoding) -> tuple[str, str]:
+def image_target(job: Job, wrapper: Wrapper, how: Decoding) -> tuple[str, str]:
     """Where an image goes, and the suffix of the kind of file to write, once it is known that it can be.
 
     Raises:
-        As ``wrapper_of``, ``check_suffix`` and ``storage.check_output``.
+        As ``check_suffix`` and ``storage.check_output``.
     """
-    from ardm_compress.codec.picture import wrapper_of
     from ardm_compress.formats.images import check_suffix, own_suffixes, part_wrapper
 
-    wrapper = wrapper_of(data, how.limits)
     target = _checked(job.target or _decoded_name(job.place, wrapper), how)
     suffix = _suffix(target)
     suffix = own_suffixes(wrapper)[0] if suffix is None else suffix
@@ -135,11 +138,13 @@ def image_target(job: Job, data: Data, how: Decoding) -> tuple[str, str]:
     return target, suffix
 
 
-def _image(job: Job, data: Data, how: Decoding, progress: Progress | None) -> Restored:
+def _image(
+    job: Job, data: Data, file: ParsedImage | ParsedPicture, how: Decoding, progress: Progress | None
+) -> Restored:
     from ardm_compress.codec.picture import salvage_image
     from ardm_compress.formats.images import written_as
 
-    target, suffix = image_target(job, data, how)
+    target, suffix = image_target(job, file.wrapper, how)
     if how.dry:
         return Restored(target, (), [])
     if not how.salvage:

@@ -114,16 +114,15 @@ def _model_options(how: Encoding, kind: str) -> dict[str, Any]:
 def _encoded_image(data: Data, how: Encoding, bar: Bar) -> Iterator[Encoded]:
     """A compressed image; it restores the same samples and metadata, or the same bytes."""
     from ardm_compress.codec.picture import decode_image, encode_image
-    from ardm_compress.container.sound import is_sound, is_stored
-    from ardm_compress.formats.restoring import decoded_file
+    from ardm_compress.container.parse import ParsedStored, parse
 
     original = data[:]
     with bar("encode") as progress:
         coded = encode_image(original, progress=progress, jobs=how.jobs, **image_options(how))
 
     def restores() -> bool:
-        if is_sound(coded) and is_stored(coded):
-            return b"".join(decoded_file(coded)) == original
+        if isinstance(file := parse(coded, how.limits), ParsedStored):
+            return b"".join(file.parts()) == original
         with bar("verify") as progress:
             picture = decode_image(coded, jobs=how.jobs, limits=how.limits, progress=progress)
         return is_same_image(picture, original, how)
@@ -165,9 +164,9 @@ def _restores(restores: Callable[[], bool]) -> bool:
 
 def _note(data: Data) -> str:
     """How a file is coded."""
-    from ardm_compress.container.layout import describe
+    from ardm_compress.container.parse import UNLIMITED, parse
 
-    facts = describe(data)
+    facts = parse(data, UNLIMITED).facts
     if facts["kind"] == "stored file":
         return "stored as it is"
     unit = "subpixel" if facts["kind"] == "image" else "sample"

@@ -19,7 +19,6 @@ from ardm_compress.batch.encoding import (
     write_encoded,
 )
 from ardm_compress.batch.settings import Decoding, Encoding, Outcome, cleared
-from ardm_compress.container.sound import is_sound
 from ardm_compress.errors import ArdmError, ChecksumError
 from ardm_compress.files import locations as storage
 
@@ -71,9 +70,12 @@ def grouped(jobs: Sequence[Job], processes: int, *, together: bool = True) -> It
 def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
     """``encode_file`` of many, of which those that fail do not stop the others; outcomes in the order of the jobs."""
     from ardm_compress.codec.many import encode_images
-    from ardm_compress.formats.sounds import is_sound as is_recording
+    from ardm_compress.formats.sounds import is_sound
 
-    images, outcomes = _read(jobs, is_recording, lambda job, _: (check_target(job, how), ""))
+    def target(job: Job, data: bytes) -> tuple[str, str] | None:
+        return None if is_sound(data) else (check_target(job, how), "")
+
+    images, outcomes = _read(jobs, target)
     start = time.perf_counter()
     coded = list(encode_images((image.data for image in images), jobs=how.jobs, **image_options(how)))
     seconds = (time.perf_counter() - start) / max(1, len(images))
@@ -91,9 +93,14 @@ def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
 def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
     """``decode_file`` of many, all of each; as ``encode_files``."""
     from ardm_compress.codec.many import decode_images
+    from ardm_compress.container.parse import ParsedImage, ParsedPicture, parse
     from ardm_compress.formats.images import written_as
 
-    images, outcomes = _read(jobs, is_sound, lambda job, data: image_target(job, data, how))
+    def target(job: Job, data: bytes) -> tuple[str, str] | None:
+        file = parse(data, how.limits)
+        return image_target(job, file.wrapper, how) if isinstance(file, ParsedImage | ParsedPicture) else None
+
+    images, outcomes = _read(jobs, target)
     pictures = decode_images((image.data for image in images), jobs=how.jobs, limits=how.limits)  # one at a time
 
     def write(image: Read, picture: Picture) -> Outcome:
@@ -105,17 +112,22 @@ def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
 
 
 def _read(
-    jobs: Sequence[Job], is_other: Callable[[bytes], bool], target: Callable[[Job, bytes], tuple[str, str]]
+    jobs: Sequence[Job], target: Callable[[Job, bytes], tuple[str, str] | None]
 ) -> tuple[list[Read], dict[Job, Outcome]]:
-    """The images among files, and what came of those that cannot be read or written; of other kinds neither is told."""
+    """The images among files, and what came of those that cannot be read or written; of other kinds neither is told.
+
+    Args:
+        jobs: which files.
+        target: gives where an image goes and the suffix of the kind of file to write; None for other kinds of files.
+    """
     images: list[Read] = []
     outcomes: dict[Job, Outcome] = {}
 
     def read(job: Job) -> None:
         with storage.opened(job.source) as data:
             content = data[:]
-        if not is_other(content):
-            images.append(Read(job, content, *target(job, content)))
+        if found := target(job, content):
+            images.append(Read(job, content, *found))
 
     for job in jobs:
         if failure := failing.failure(job.source, partial(read, job)):
@@ -126,27 +138,33 @@ def _read(
 def _verified(images: Sequence[Read], coded: Sequence[bytes | ArdmError], how: Encoding) -> list[bytes | ArdmError]:
     """The compressed files, or an error instead of those that do not restore what they were made from."""
     from ardm_compress.codec.many import decode_images
+    from ardm_compress.container.parse import Parsed, ParsedImage, ParsedPicture, ParsedStored, parse
+    from ardm_compress.formats.picture import Picture
 
-    of_pixels = [data for data in coded if isinstance(data, bytes) and not is_sound(data)]
+    def parsed(data: bytes | ArdmError) -> Parsed | ArdmError:
+        try:
+            return data if isinstance(data, ArdmError) else parse(data, how.limits)
+        except ArdmError as error:
+            return error
+
+    def is_same(file: Parsed | ArdmError, image: Read) -> bool:
+        try:
+            if isinstance(file, ParsedStored):
+                return b"".join(file.parts()) == image.data
+            picture = next(pictures) if isinstance(file, ParsedImage | ParsedPicture) else None
+            return isinstance(picture, Picture) and is_same_image(picture, image.data, how)
+        except ArdmError:
+            return False
+
+    files = list(zip(coded, map(parsed, coded), strict=True))
+    of_pixels = (
+        data for data, file in files if isinstance(data, bytes) and isinstance(file, ParsedImage | ParsedPicture)
+    )
     pictures = decode_images(of_pixels, jobs=how.jobs, limits=how.limits)
-    checked: list[bytes | ArdmError] = []
-    for image, data in zip(images, coded, strict=True):
-        of_image = isinstance(data, bytes) and not is_sound(data)
-        same = isinstance(data, ArdmError) or _restores(data, next(pictures) if of_image else None, image, how)
-        checked.append(data if same else ChecksumError(NOT_VERIFIED))
-    return checked
-
-
-def _restores(data: bytes, picture: Picture | ArdmError | None, image: Read, how: Encoding) -> bool:
-    """Whether a compressed file, which decodes to the picture if it is none that is stored, is of an image."""
-    from ardm_compress.formats.restoring import decoded_file
-
-    try:
-        if picture is None:
-            return b"".join(decoded_file(data)) == image.data
-        return not isinstance(picture, ArdmError) and is_same_image(picture, image.data, how)
-    except ArdmError:
-        return False
+    return [
+        data if isinstance(data, ArdmError) or is_same(file, image) else ChecksumError(NOT_VERIFIED)
+        for image, (data, file) in zip(images, files, strict=True)
+    ]
 
 
 def _written(

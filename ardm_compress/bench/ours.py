@@ -10,8 +10,7 @@ from typing import Final
 from ardm_compress.bench.base import Measured
 from ardm_compress.bench.inputs import IMAGE, SOUND, Input
 from ardm_compress.bench.machine import version_of
-from ardm_compress.container.layout import describe
-from ardm_compress.container.sound import is_sound, is_stored
+from ardm_compress.container.parse import ParsedImage, ParsedPicture, parse
 from ardm_compress.errors import ChecksumError
 from ardm_compress.formats.images import same_image
 from ardm_compress.inference.registry import find_model
@@ -57,7 +56,7 @@ class Ours:
         same, end = self._decoded(coded, data)
         if not same:
             raise ChecksumError("what came back is not what went in")
-        calls, peak = describe(coded).get("calls"), _peak() if known else None
+        calls, peak = parse(coded).facts.get("calls"), _peak() if known else None
         return Measured(len(coded), middle - start, end - middle, peak, calls if isinstance(calls, int) else None)
 
     def _encoded(self, data: bytes) -> bytes:
@@ -71,7 +70,7 @@ class Ours:
         """Whether it is the same, and when it was decoded."""
         from ardm_compress.codec import api
 
-        if self.kind != IMAGE or (is_sound(coded) and is_stored(coded)):
+        if not isinstance(parse(coded), ParsedImage | ParsedPicture):
             same = b"".join(api.decoded_sound(coded)) == data
             return same, time.perf_counter()
         picture = api.decode_image(coded, jobs=self.jobs)

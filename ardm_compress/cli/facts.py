@@ -39,11 +39,11 @@ def info(files: tuple[str, ...], as_json: bool, **given: Any) -> None:
 
 
 def _describe(source: str, told: list[dict[str, object]]) -> None:
-    from ardm_compress.container.layout import describe
+    from ardm_compress.container.parse import UNLIMITED, parse
     from ardm_compress.files import locations as storage
 
     with storage.opened(source) as data:
-        told.append({"source": source, **describe(data)})
+        told.append({"source": source, **parse(data, UNLIMITED).facts})
 
 
 def _list(facts: dict[str, object]) -> str:

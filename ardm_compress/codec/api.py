@@ -16,6 +16,7 @@ from ardm_compress.codec.drawing import inpaint, sample
 from ardm_compress.codec.many import decode_images, encode_images
 from ardm_compress.codec.picture import decode_image, encode_image, salvage_image
 from ardm_compress.container import sound as container
+from ardm_compress.container.parse import ParsedStored, parse
 from ardm_compress.container.stored import write_stored
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.data import Data, spool
@@ -160,7 +161,7 @@ def decoded_sound(
     if not all(math.isfinite(seconds) and seconds >= 0 for seconds in (start, duration or 0)):
         raise UnsupportedError("start and duration must be finite and not negative")
     suffix = SAME.get(suffix, suffix) if suffix else None
-    if container.is_sound(data) and container.is_stored(data):
+    if isinstance(parse(data, limits), ParsedStored):
         if not whole:
             raise UnsupportedError("this file is stored as it was, so only all of it can be decoded")
         return decoded_file(data, suffix=suffix)

@@ -34,9 +34,6 @@ from ardm_compress.container.picture import (
     write_file,
     write_wrapped,
 )
-from ardm_compress.container.picture import (
-    read_header as read_picture_header,
-)
 from ardm_compress.container.stored import stored
 from ardm_compress.errors import FormatError
 from ardm_compress.formats import png
@@ -219,17 +216,6 @@ def unwrapped(data: Data, limits: Limits, *, whole: bool) -> tuple[Wrapper, Data
     if wrapper.depth != MODEL_DEPTH or wrapper.channels != header.channels:
         raise FormatError("the wrapper is of other samples than the file has", section="header")
     return wrapper, file
-
-
-def wrapper_of(data: Data, limits: Limits = DEFAULT_LIMITS) -> Wrapper:
-    """What ``decode_image`` and ``salvage_image`` will give besides samples, from the header alone.
-
-    Raises:
-        As they do, as far as headers tell.
-    """
-    if is_picture(data):
-        return read_wrapper(read_picture_header(data, limits)[0].wrapper)
-    return unwrapped(data, limits, whole=False)[0]
 
 
 def decode_tiles(

@@ -300,18 +300,24 @@ def read_file(data: Data, limits: Limits = DEFAULT_LIMITS, *, whole: bool = True
 
 
 class Payloads:
-    """The payloads of streams; each is read, and its checksum checked unless it is the only one, when asked for."""
+    """The payloads of streams; each is read when asked for, and its checksum checked once unless it is the only one."""
 
-    def __init__(self, data: Data, offset: int, lengths: tuple[int, ...], *, whole: bool = True) -> None:
+    def __init__(self, data: Data, offset: int, lengths: tuple[int, ...], *, whole: bool = False) -> None:
         """Raises: FormatError: they do not fill the data from ``offset`` on, although it should be ``whole``."""
         self._data, self._ends = data, list(accumulate(lengths, initial=offset))
-        if whole and self._ends[-1] != len(data):
-            message = f"the file has {len(data)} bytes but should have {self._ends[-1]}"
-            message += "; --salvage decodes what there is" if len(data) < self._ends[-1] else ""
-            raise FormatError(message, offset=min(self._ends[-1], len(data)))
+        self._checked = bytearray([len(lengths) == 1] * len(lengths))
+        if whole:
+            self.check_whole()
+
+    def check_whole(self) -> None:
+        """Raise FormatError unless the payloads, and nothing else, fill the file to its end."""
+        if self._ends[-1] != len(self._data):
+            message = f"the file has {len(self._data)} bytes but should have {self._ends[-1]}"
+            message += "; --salvage decodes what there is" if len(self._data) < self._ends[-1] else ""
+            raise FormatError(message, offset=min(self._ends[-1], len(self._data)))
 
     def __len__(self) -> int:
-        return len(self._ends) - 1
+        return len(self._checked)
 
     def __getitem__(self, number: int) -> bytes:
         if not 0 <= number < len(self):
@@ -320,8 +326,9 @@ class Payloads:
         payload = self._data[start:stop]
         if len(payload) < stop - start:
             raise FormatError("the file is cut short; --salvage decodes what there is", offset=len(self._data))
-        if len(self) > 1 and crc(payload[:-CRC_BYTES]) != payload[-CRC_BYTES:]:
+        if not self._checked[number] and crc(payload[:-CRC_BYTES]) != payload[-CRC_BYTES:]:
             raise ChecksumError(f"section {number} is damaged", offset=start, section=f"section {number}")
+        self._checked[number] = True
         return payload[:-CRC_BYTES]
 
     def check(self) -> None:

@@ -62,16 +62,6 @@ class SoundHeader:
         return slice(index * self.tile, min((index + 1) * self.tile, self.frames))
 
 
-def is_sound(data: Data) -> bool:
-    """Whether a file, if it is one of this program's, is one of sound or a stored one."""
-    return data[: len(MAGIC)] == MAGIC and len(data) > 5 and bool(data[5:6][0] & SOUND)
-
-
-def is_stored(data: Data) -> bool:
-    """Whether a file, if it is one of this program's, is a stored one: of sound that no model can code."""
-    return len(data) > 5 and bool(data[5:6][0] & STORED)
-
-
 def _write_header(header: SoundHeader) -> bytes:
     """The header's bytes without its checksum: the only ones that say the same."""
     flags = SOUND

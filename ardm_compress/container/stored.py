@@ -5,6 +5,7 @@ from __future__ import annotations
 import lzma
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from ardm_compress.container.image import CRC_BYTES, MAGIC, VERSION, Reader, write_varint
@@ -42,32 +43,45 @@ def stored(data: Data) -> bytes:
         return write_stored(data, collected)[:]
 
 
-def stored_size(data: Data) -> int:
-    """Bytes of the file that is stored."""
-    return Reader.start(data)[0].varint(0, LARGEST, "the size")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """Where the file is that another holds."""
+
+    data: Data  # the whole compressed file
+    offset: int  # of what is stored
+    size: int  # bytes of the file that is stored
+    packed: bool
+
+    def unpack(self) -> Iterator[bytes]:
+        """Give the file that is stored, some at a time.
+
+        Raises:
+            FormatError, ChecksumError: damaged, which may show at the end only.
+        """
+        end = len(self.data) - CRC_BYTES
+        if end < self.offset or _crc(blocks(self.data, 0, end)) != self.data[end : len(self.data)]:
+            raise ChecksumError("the file is damaged or cut short", offset=self.offset, section="payload")
+        body, found = blocks(self.data, self.offset, end), 0
+        for part in _unpacked(body) if self.packed else body:
+            found += len(part)
+            if found > self.size:
+                break
+            yield part
+        if found != self.size:
+            raise FormatError("a stored file has another size than its header says", section="payload")
 
 
-def read_stored(data: Data) -> Iterator[bytes]:
-    """The file that is stored, some at a time.
+def read_header(data: Data) -> Body:
+    """Parse the header of a file that holds another.
 
     Raises:
-        FormatError, ChecksumError: damaged, which may show at the end only.
+        FormatError: it is none, or damaged.
     """
     reader, flags = Reader.start(data)
     size = reader.varint(0, LARGEST, "the size")
-    end = len(data) - CRC_BYTES
-    if end < reader.offset or _crc(blocks(data, 0, end)) != data[end : len(data)]:
-        raise ChecksumError("the file is damaged or cut short", offset=reader.offset, section="payload")
     if flags & ~PACKED != SOUND | STORED:
         raise FormatError("the header has flags that version 1 does not define", offset=5, section="header")
-    body, found = blocks(data, reader.offset, end), 0
-    for part in _unpacked(body) if flags & PACKED else body:
-        found += len(part)
-        if found > size:
-            break
-        yield part
-    if found != size:
-        raise FormatError("a stored file has another size than its header says", section="payload")
+    return Body(data=data, offset=reader.offset, size=size, packed=bool(flags & PACKED))
 
 
 def _unpacked(body: Iterable[bytes]) -> Iterator[bytes]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from ardm_compress.container.stored import read_stored
+from ardm_compress.container.stored import read_header
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.formats.images import suffix_of as image_suffix
 from ardm_compress.formats.sound_wrapper import suffix_of as sound_suffix
@@ -30,8 +30,9 @@ def decoded_file(data: Data, *, suffix: str | None = None) -> Iterator[bytes]:
     Raises:
         UnsupportedError: it is of another kind; FormatError, ChecksumError: damaged, which may show at the end only.
     """
-    start = b"".join(islice(read_stored(data), 1))
+    parts = read_header(data).unpack()
+    start = next(parts, b"")
     known = sound_suffix(start) if is_sound(start) else image_suffix(start)
     if suffix and known and SAME.get(suffix, suffix) != known:
         raise UnsupportedError("this file is stored as it was, so it can only be decoded as what it was")
-    return read_stored(data)
+    return chain((start,), parts)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import io
 import os
 from contextlib import ExitStack
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
-from ardm_compress.container.sound import is_sound, is_stored
-from ardm_compress.container.stored import read_stored
+from ardm_compress.container.parse import ParsedSound, ParsedStored, parse
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.data import OnDisk, opened, spool
 from ardm_compress.formats.images import suffix_of as image_suffix
 from ardm_compress.formats.sound_wrapper import suffix_of as sound_suffix
-from ardm_compress.formats.sounds import is_sound as is_sound_file
+from ardm_compress.formats.sounds import is_sound
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.reading.base import File, Source, check_jobs
 from ardm_compress.reading.image import ImageFile
@@ -32,13 +31,13 @@ class StoredFile(File):
 
     kind: ClassVar[str] = "stored file"
 
-    def __init__(self, source: Source, suffix: str = "") -> None:
+    def __init__(self, source: Source, file: ParsedStored, suffix: str = "") -> None:
         super().__init__(source)
-        self.suffix = suffix
+        self._file, self.suffix = file, suffix
 
     def original(self) -> bytes:
         """See ``File.original``."""
-        return b"".join(read_stored(self._source.data))
+        return b"".join(self._file.parts())
 
     def __repr__(self) -> str:
         return f"<StoredFile of {self.suffix or 'an unknown kind'}>"
@@ -70,7 +69,7 @@ def open(  # noqa: A001  # as gzip and Pillow call it
         else:
             data = OnDisk(file if file.seekable() else io.BytesIO(file.read()))
         files = ExitStack()
-        source = Source(data, files, jobs, limits, progress)
+        source = Source(data, parse(data, limits), files, jobs, limits, progress)
         found = _found(source, files)
         files.push(stack.pop_all())
         return found
@@ -78,18 +77,20 @@ def open(  # noqa: A001  # as gzip and Pillow call it
 
 def _found(source: Source, files: ExitStack) -> ImageFile | SoundFile | StoredFile:
     """The file by its kind; what it opens is left to ``files`` to close."""
-    if not is_sound(source.data):
-        return ImageFile(source)
-    if not is_stored(source.data):
-        return CodedSound(source)
-    start = b"".join(islice(read_stored(source.data), 1))
-    if not is_sound_file(start):
-        return StoredFile(source, image_suffix(start))
+    file = source.parsed
+    if isinstance(file, ParsedSound):
+        return CodedSound(source, file)
+    if not isinstance(file, ParsedStored):
+        return ImageFile(source, file)
+    parts = file.parts()
+    start = next(parts, b"")
+    if not is_sound(start):
+        return StoredFile(source, file, image_suffix(start))
     with ExitStack() as stack:
-        unpacked = stack.enter_context(spool(read_stored(source.data)))
+        unpacked = stack.enter_context(spool(chain((start,), parts)))
         try:
             found = StoredSound(source, sound_suffix(start), OnDisk(unpacked))
         except UnsupportedError:
-            return StoredFile(source, sound_suffix(start))
+            return StoredFile(source, file, sound_suffix(start))
         files.push(stack.pop_all())
         return found

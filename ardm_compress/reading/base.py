@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from ardm_compress.container.layout import describe
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from ardm_compress.container.parse import Parsed
     from ardm_compress.files.data import Data
     from ardm_compress.progress import Progress
 
@@ -30,6 +30,7 @@ class Source:
     """Where an open file is read from, and how."""
 
     data: Data
+    parsed: Parsed
     closing: AbstractContextManager[object]  # left when the file is closed
     jobs: int = 1
     limits: Limits = DEFAULT_LIMITS
@@ -47,12 +48,8 @@ class File:
 
     @property
     def info(self) -> dict[str, object]:
-        """What ``ardm-compress info --json`` shows, but for the name: sides, model, sizes in bytes ...
-
-        Raises:
-            UnsupportedError: the file's model is unknown.
-        """
-        return describe(self._source.data)
+        """What ``ardm-compress info --json`` shows, but for the name: sides, model, sizes in bytes ..."""
+        return self._source.parsed.facts
 
     def original(self) -> bytes:
         """The file that was compressed, as ``ardm-compress decode`` writes it: byte for byte, or repacked.

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ardm_compress.codec.picture import decode_image, wrapper_of
-from ardm_compress.container import image as container
-from ardm_compress.container import picture as pictures
+from ardm_compress.codec.picture import decode_image
 from ardm_compress.formats import png
 from ardm_compress.formats.image_chunks import read_chunks
 from ardm_compress.formats.images import own_suffixes, write_picture
@@ -19,20 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ardm_compress.ardm.tiles import Region
-    from ardm_compress.files.data import Data
-    from ardm_compress.limits import Limits
-
-
-def image_sides(data: Data, limits: Limits) -> tuple[int, int]:
-    """Rows and columns, from the header alone.
-
-    Raises:
-        FormatError: damaged; LimitError: over ``limits``; UnsupportedError: of a later version.
-    """
-    if pictures.is_picture(data):
-        return pictures.read_header(data, limits)[0].shape
-    file = pictures.read_wrapped(data)[1] if pictures.is_wrapped(data) else data
-    return container.read_header(file, limits)[0].shape
+    from ardm_compress.container.parse import ParsedImage, ParsedPicture
 
 
 class ImageFile(File):
@@ -40,15 +25,14 @@ class ImageFile(File):
 
     kind: ClassVar[str] = "image"
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, file: ParsedImage | ParsedPicture) -> None:
         super().__init__(source)
-        wrapper, sides = wrapper_of(source.data, source.limits), image_sides(source.data, source.limits)
-        self._wrapper = wrapper
+        self._wrapper = wrapper = file.wrapper
         self._flat = wrapper.channels == 1 and not (
             wrapper.kind == PNG and any(name == OWN_AXIS for name, _ in read_chunks(wrapper.head))
         )
         self.suffix = own_suffixes(wrapper)[0]
-        self.shape: tuple[int, ...] = sides if self._flat else (*sides, wrapper.channels)
+        self.shape: tuple[int, ...] = file.shape if self._flat else (*file.shape, wrapper.channels)
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
-from ardm_compress.container.sound import MAX_FRAMES, read_file
+from ardm_compress.container.sound import MAX_FRAMES
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.data import Stream
 from ardm_compress.formats.pcm import UNSIGNED, Samples
-from ardm_compress.formats.sound_wrapper import Wrapper, read_wrapper
-from ardm_compress.inference.registry import model_of_file
+from ardm_compress.formats.sound_wrapper import Wrapper
 from ardm_compress.reading.base import OWN_AXIS, File, Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ardm_compress.container.parse import ParsedSound
     from ardm_compress.files.data import Data
     from ardm_compress.inference.model import Model
 
@@ -85,13 +85,13 @@ class SoundFile(File):
 class CodedSound(SoundFile):
     """Sound that a model has coded."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, file: ParsedSound) -> None:
+        """Raises: FormatError: the file is cut short."""
         super().__init__(source)
-        self._header, self._payloads = read_file(source.data, source.limits)
-        model_of_file(self._header.model_id)
-        wrapper = read_wrapper(self._header.wrapper)
-        self._wrapper, self.suffix = wrapper, wrapper.suffix
-        self.rate, self.frames, self.channels = wrapper.rate, self._header.frames, self._header.channels
+        file.payloads.check_whole()
+        self._file, self._wrapper, wrapper = file, file.wrapper, file.wrapper
+        self.suffix = wrapper.suffix
+        self.rate, self.frames, self.channels = wrapper.rate, file.header.frames, file.header.channels
         self.subtype = _subtype(wrapper)
         self._flat = self.channels == 1 and not wrapper.tail.endswith(MARK)
 
@@ -111,9 +111,9 @@ class CodedSound(SoundFile):
         from ardm_compress.codec.sound import DecodedSamples
         from ardm_compress.inference.loading import model_of
 
-        model: Model = model_of(model_of_file(self._header.model_id), 1)
+        model: Model = model_of(self._file.model, 1)
         return DecodedSamples(
-            self._header, self._payloads, model, range(self.frames), self._source.progress, damaged=None
+            self._file.header, self._file.payloads, model, range(self.frames), self._source.progress, damaged=None
         )
 
 

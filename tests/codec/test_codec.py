@@ -23,7 +23,7 @@ from ardm_compress.codec import api, array
 from ardm_compress.coding import loop as codec
 from ardm_compress.coding import tile
 from ardm_compress.container.image import MAX_SIDE, Description, read_file
-from ardm_compress.container.layout import describe
+from ardm_compress.container.parse import parse
 from ardm_compress.errors import LimitError, UnsupportedError
 from ardm_compress.formats.media import Samples, read_image
 from ardm_compress.inference import loading
@@ -82,7 +82,7 @@ def test_every_shape_and_budget_round_trips(shape: tuple[int, int], channels: in
     most = useful_calls(shape)
     for budget in (1, 2, 7, 10**6 if prod(shape) < 50 else 50):
         data = check(noise((*shape, channels)) // 3, budget=budget)
-        assert describe(data)["calls"] == min(budget, most)
+        assert parse(data).facts["calls"] == min(budget, most)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -105,7 +105,7 @@ def test_a_photograph_shrinks_and_a_budget_above_the_useful_maximum_is_the_maxim
     most = useful_calls((16, 16))
     files = [check(small, budget=budget) for budget in (most, 10**6)]
     assert files[0] == files[1]
-    assert describe(files[0])["calls"] == most
+    assert parse(files[0]).facts["calls"] == most
     assert len(files[0]) < len(check(small, budget=most // 8)) < len(check(small, budget=1)) < small.nbytes * 1.1
     assert len(files[0]) < 0.7 * small.nbytes
 
@@ -201,7 +201,7 @@ def test_progress_counts_the_calls_of_all_tiles(monkeypatch: pytest.MonkeyPatch,
 def test_a_small_photograph_pays_at_most_24_bytes_beyond_its_payload(photo: Samples) -> None:
     data = api.encode(photo[:32, :32])
     latents = 1 + len(header_of(data).latents[0])  # which save more than they take, or are left out
-    assert len(data) - int(str(describe(data)["payload_bytes"])) - latents <= 24
+    assert len(data) - int(str(parse(data).facts["payload_bytes"])) - latents <= 24
 
 
 class Tally:
@@ -226,7 +226,7 @@ class Tally:
 def test_a_file_is_as_large_as_the_cross_entropy_of_its_model(
     monkeypatch: pytest.MonkeyPatch, photo: Samples, budget: int
 ) -> None:
-    payload = 8 * int(str(describe(api.encode(photo, budget=budget))["payload_bytes"]))
+    payload = 8 * int(str(parse(api.encode(photo, budget=budget)).facts["payload_bytes"]))
     monkeypatch.setattr(codec, "KnownDigits", Tally)
     monkeypatch.setattr(Tally, "bits", 0.0)
     api.encode(photo, budget=budget)

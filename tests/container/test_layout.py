@@ -19,7 +19,7 @@ from ardm_compress.container.image import (
     Header,
     write_file,
 )
-from ardm_compress.container.layout import describe
+from ardm_compress.container.parse import parse
 from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.inference.registry import find_model
 
@@ -39,7 +39,7 @@ def expected_calls(tile: tuple[int, int]) -> int:
 def test_describe_tells_what_a_header_says(shape: tuple[int, int]) -> None:
     header = example(shape=shape, tile=shape, channels=1)
     data = write_file(header, [bytes(11) + b"\x01"])
-    told = describe(data)
+    told = parse(data).facts
     assert told == {
         "format": 1,
         "kind": "image",
@@ -47,6 +47,7 @@ def test_describe_tells_what_a_header_says(shape: tuple[int, int]) -> None:
         "height": shape[0],
         "channels": 1,
         "bit_depth": 8,
+        "file": "png",
         "model": "photo",
         "model_id": header.model_id.hex(),
         "calls": expected_calls(shape),
@@ -69,19 +70,19 @@ def test_describe_counts_tiles_sections_and_steps() -> None:
         runs=(expected_calls((16, 24)) - 5, 2, 3),
     )
     payloads = payloads_of(header)
-    told = describe(write_file(header, payloads))
+    told = parse(write_file(header, payloads)).facts
     assert (told["tiles"], told["sections"], told["calls"]) == (3, 2, 3)
     assert told["payload_bytes"] == sum(map(len, payloads))
 
 
 def test_describe_refuses_unknown_models_and_schedules_that_do_not_fit() -> None:
     with pytest.raises(UnsupportedError, match="0badcafe"):
-        describe(write_file(example(model_id=bytes.fromhex("0badcafe")), [b"x"]))
+        parse(write_file(example(model_id=bytes.fromhex("0badcafe")), [b"x"]))
     right = expected_calls((9, 7))
     for runs in ((1, right - 2), (1, right), right, right + 1):
         with pytest.raises(FormatError, match="schedule"):
-            describe(write_file(example(runs=runs), [b"x"]))
-    assert describe(write_file(example(runs=right - 1), [b"x"]))["calls"] == right - 1
+            assert parse(write_file(example(runs=runs), [b"x"])).facts
+    assert parse(write_file(example(runs=right - 1), [b"x"])).facts["calls"] == right - 1
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.data())
