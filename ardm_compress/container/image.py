@@ -7,13 +7,15 @@ import zlib
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import ceil, prod
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ardm_compress.ardm.plans import Runs
 from ardm_compress.ardm.tiles import tile_box
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.files.data import Data
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from ardm_compress.ardm.plans import Runs
 
 MAGIC: Final = b"ARDM"
 VERSION: Final = 1
