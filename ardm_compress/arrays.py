@@ -13,11 +13,10 @@ from ardm_compress.codec.picture import encode_picture
 from ardm_compress.container.image import MAX_SIDE
 from ardm_compress.errors import LimitError, UnsupportedError
 from ardm_compress.formats import png
-from ardm_compress.formats.image_chunks import write_chunks
-from ardm_compress.formats.pcm import UNSIGNED, pack
-from ardm_compress.formats.picture import MOST_CHANNELS, PNG, Picture, Wrapper
-from ardm_compress.formats.sound_chunks import shortest_head
-from ardm_compress.formats.sounds import MOST_CHANNELS as MOST_SOUND_CHANNELS
+from ardm_compress.formats.chunks import write_chunks
+from ardm_compress.formats.contents import MOST_CHANNELS, MOST_SOUND_CHANNELS, PNG, UNSIGNED, ImageWrapper, Picture
+from ardm_compress.formats.pcm import pack
+from ardm_compress.formats.wav import shortest_head
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.methods.choice import Settings
 from ardm_compress.reading.base import OWN_AXIS, check_jobs
@@ -109,7 +108,7 @@ def _picture(samples: NDArray[Any]) -> Picture:
     if not 1 <= min(samples.shape[:2]) <= max(samples.shape[:2]) <= MAX_SIDE:
         raise LimitError(f"an image's sides must be 1 to {MAX_SIDE} pixels")
     chunks = write_chunks([(OWN_AXIS, b"")]) if samples.ndim == 3 and channels == 1 else b""
-    wrapper = Wrapper(PNG, depth, channels, png.plain(channels, depth).form, chunks)
+    wrapper = ImageWrapper(PNG, depth, channels, png.plain(channels, depth).form, chunks)
     kind = np.uint16 if depth > 8 else np.uint8
     return Picture(np.ascontiguousarray(samples.reshape(*samples.shape[:2], channels), kind), wrapper)
 

@@ -28,6 +28,10 @@ class UnsupportedError(ArdmError):
     """Needs another version, model or kind of input; the message says which is supported."""
 
 
+class AlreadyCompressedError(UnsupportedError):
+    """The file is compressed already, lossily or by this program, and is best kept as it is."""
+
+
 class OptionError(ArdmError):
     """An option that this kind of file does not take."""
 

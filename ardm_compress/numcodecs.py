@@ -12,7 +12,7 @@ from numcodecs.registry import register_codec
 
 from ardm_compress.arrays import decode, encode
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.formats.picture import MOST_CHANNELS
+from ardm_compress.formats.contents import MOST_CHANNELS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -24,9 +24,10 @@ from ardm_compress.container.parse import ParsedImage, ParsedPicture, ParsedStor
 from ardm_compress.errors import ArdmError, FormatError, UnsupportedError
 from ardm_compress.files.data import Joined, OnDisk, Stream
 from ardm_compress.formats import png
-from ardm_compress.formats.image_chunks import read_chunks
-from ardm_compress.formats.images import plugins, write_picture
-from ardm_compress.formats.picture import PNG, WEBP, Wrapper
+from ardm_compress.formats.catalogue import file_bytes
+from ardm_compress.formats.chunks import read_chunks
+from ardm_compress.formats.contents import PNG, WEBP, ImageWrapper
+from ardm_compress.formats.pixels import plugins
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.methods.choice import Settings
 from ardm_compress.reading.base import check_jobs
@@ -88,7 +89,7 @@ class ArdmImageFile(ImageFile.ImageFile):
         """The file that was compressed, or what is left of it."""
         salvage = ImageFile.LOAD_TRUNCATED_IMAGES
         picture = salvage_image(self._data, limits=ANY).picture if salvage else decode_image(self._data, limits=ANY)
-        return write_picture(picture)
+        return file_bytes(picture)
 
     def _shown(self, file: IO[bytes], sides: tuple[int, int]) -> ImageFile.ImageFile:
         """What Pillow makes of the file that was compressed; it must say that it has the same sides as its samples."""
@@ -116,7 +117,7 @@ class _ZerosBefore:
         return zeros + self._tail[max(0, start - self._size) : max(0, stop - self._size)]
 
 
-def _without_pixels(wrapper: Wrapper, rows: int, columns: int) -> IO[bytes]:
+def _without_pixels(wrapper: ImageWrapper, rows: int, columns: int) -> IO[bytes]:
     """The file that was compressed, as far as Pillow looks before it loads pixels."""
     if wrapper.kind == PNG:
         header = struct.pack(png.HEADER, columns, rows, wrapper.depth, wrapper.form, 0, 0, 0)
@@ -126,7 +127,7 @@ def _without_pixels(wrapper: Wrapper, rows: int, columns: int) -> IO[bytes]:
     return io.BufferedReader(Stream(Joined(wrapper.head, _ZerosBefore(size, wrapper.tail))))
 
 
-def _plugin(wrapper: Wrapper) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
+def _plugin(wrapper: ImageWrapper) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
     if wrapper.kind == PNG:
         return PngImageFile
     if wrapper.kind == WEBP:
@@ -162,7 +163,7 @@ def _save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
     check_jobs(own["jobs"])
     made = io.BytesIO()
     image.save(made, "PNG", **{**given, "compress_level": 1, "save_all": False})  # else append_images animates it
-    file.write(encode_picture(png.read_png(made.getvalue(), own["limits"]), settings, **own))
+    file.write(encode_picture(png.read(made.getvalue(), own["limits"]), settings, **own))
 
 
 def _accept(prefix: bytes) -> bool:

@@ -31,7 +31,7 @@ from oa.training import PICTURES, TARGETS, Trainer, read_weights, write_weights
 from photographs import images
 
 from ardm_compress.ardm.schedule import plan_all
-from ardm_compress.formats.media import write_image
+from ardm_compress.formats.pixels import write_pixels
 from ardm_compress.training.data import held_out
 
 WEIGHTS = Path(__file__).parent / "oa" / "weights.safetensors"
@@ -177,7 +177,7 @@ def draw(picture: Path, seed: int, weights: Path) -> None:
     network = read_weights(weights)
     drawn = sample(network, 32, dimension_order("random"), even_schedule(DIMENSIONS, DIMENSIONS), seed)
     grid = drawn.reshape(4, 8, SIDE, SIDE, CHANNELS).swapaxes(1, 2).reshape(4 * SIDE, 8 * SIDE, CHANNELS)
-    write_image(picture, grid.repeat(3, 0).repeat(3, 1), force=True)
+    picture.write_bytes(write_pixels(grid.repeat(3, 0).repeat(3, 1), ".png"))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ardm_compress.codec import api
 from ardm_compress.codec.array import DEFAULT_BUDGET, encode
 from ardm_compress.coding import tile
-from ardm_compress.formats.media import read_image
+from ardm_compress.formats.catalogue import read_picture
 from ardm_compress.inference import tables as grid
 from ardm_compress.inference.fused import FusedChannels
 from ardm_compress.inference.mixture import Parameters
@@ -67,7 +67,7 @@ def main(image: Path, budget: int) -> None:
     api.encode(np.zeros((8, 8, 3), np.uint8))  # loads the model, whose self-test must not be counted
     total = [0.0]
     FusedChannels.observe = counted(total, FusedChannels.observe)  # type: ignore[method-assign]
-    samples = read_image(image)
+    samples = read_picture(image.read_bytes()).samples
     data = encode(samples, budget=budget, describe=False)  # the encoder's choices cost none of the file
     root = 8 * samples.shape[2]
     ideal = (total[0] + root) / 8

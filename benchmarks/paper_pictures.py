@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from ardm_compress.codec import api
-from ardm_compress.formats.media import read_image, write_image
+from ardm_compress.formats.catalogue import read_picture
+from ardm_compress.formats.pixels import write_pixels
 
 SIDE = 144
 LEFT, TOP = 250, 150  # of the part of IMAGE
@@ -41,13 +42,13 @@ def main(image: Path, folder: Path) -> None:
     """Write both sheets."""
     torch.set_num_threads(1)
     drawn = [api.sample((SIDE, SIDE), seed=seed) for seed in SEEDS]
-    write_image(folder / "samples.png", np.concatenate(drawn, 1), force=True)
-    whole = np.ascontiguousarray(read_image(image)[TOP : TOP + SIDE, LEFT : LEFT + SIDE])
+    (folder / "samples.png").write_bytes(write_pixels(np.concatenate(drawn, 1), ".png"))
+    whole = np.ascontiguousarray(read_picture(image.read_bytes()).samples[TOP : TOP + SIDE, LEFT : LEFT + SIDE])
     rows = []
     for missing in holes().values():
         seen = np.where(missing[..., None], np.uint8(128), whole)
         rows.append(np.concatenate([seen, api.inpaint(whole, missing, seed=1), whole], 1))
-    write_image(folder / "inpainting.png", np.concatenate(rows), force=True)
+    (folder / "inpainting.png").write_bytes(write_pixels(np.concatenate(rows), ".png"))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ardm_compress.formats.media import read_image
+from ardm_compress.formats.catalogue import read_picture
 from ardm_compress.training.data import IMAGE_SUFFIXES
 
 
@@ -20,7 +20,7 @@ def middles(files: list[Path], side: int) -> list[NDArray[np.uint8]]:
     """The middles of files that are large enough, (side, side, 3)."""
     found = []
     for file in files:
-        picture = read_image(file)
+        picture = read_picture(file.read_bytes()).samples
         top, left = ((size - side) // 2 for size in picture.shape[:2])
         if min(top, left) >= 0:
             found.append(np.ascontiguousarray(picture[top : top + side, left : left + side]))

@@ -17,8 +17,8 @@ from corpus import corpus
 
 from ardm_compress.codec import api
 from ardm_compress.container.parse import ParsedStored, parse
-from ardm_compress.formats.images import same_image
-from ardm_compress.formats.sounds import is_sound
+from ardm_compress.formats.catalogue import same_image
+from ardm_compress.formats.kinds import SOUND, kind_of
 
 FILE = Path(__file__).with_name("sizes.csv")
 BUDGETS = {"photo-160": (8, 96), "photo-32": (96,), "voice": (16, 512)}  # of the others the usual one
@@ -27,7 +27,7 @@ TOLERANCE = 0.001
 
 def size(data: bytes, budget: int | None) -> int:
     """Bytes of a compressed file, once it has come back."""
-    if is_sound(data):
+    if kind_of(data).medium == SOUND:
         coded = api.encode_sound(data, budget=budget)
         same = api.decode_sound(coded) == data
     else:

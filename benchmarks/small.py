@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 
 from ardm_compress.codec import api
-from ardm_compress.formats.images import same_image
+from ardm_compress.formats.catalogue import same_image
 
 ALONE = 10  # files measured one at a time
 

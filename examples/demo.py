@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ardm_compress.codec import api
-from ardm_compress.formats.media import read_image
+from ardm_compress.formats.catalogue import read_picture
 
 PHOTO = Path(__file__).with_name("photo.png")
 
@@ -74,7 +74,7 @@ def timed_row(coder: Coder, samples: Samples) -> tuple[str, ...]:
 def main() -> None:
     """Print the table; it appears only if every coder gave the same pixels back."""
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else PHOTO
-    samples = read_image(path)
+    samples = read_picture(path.read_bytes()).samples
     height, width, channels = samples.shape
     stored = path.stat().st_size  # a PNG made with more care than Pillow takes can be smaller than the PNG row
     table = Table(title=f"{path.name} ({stored:,} bytes): {width} x {height}, {channels} x 8 bits")

@@ -11,7 +11,7 @@ import click
 import numpy as np
 import zarr
 
-from ardm_compress.formats.media import read_image
+from ardm_compress.formats.catalogue import read_picture
 from ardm_compress.numcodecs import Ardm
 
 PHOTO = Path(__file__).with_name("photo.png")
@@ -23,7 +23,7 @@ PHOTO = Path(__file__).with_name("photo.png")
 @click.option("--budget", type=click.IntRange(min=1), default=64, show_default=True, help="Network calls of an image.")
 def main(folder: Path, side: int, budget: int) -> None:
     """Write parts of the photograph to a Zarr array in FOLDER, and read one again."""
-    photo = read_image(PHOTO)
+    photo = read_picture(PHOTO.read_bytes()).samples
     stack = np.stack([photo[start : start + side, start : start + side] for start in range(0, 256, 64)])
     options = {"shape": stack.shape, "chunks": (1, *stack.shape[1:]), "dtype": stack.dtype, "zarr_format": 2}
     array = zarr.create_array(folder, compressors=Ardm(budget=budget), **options)

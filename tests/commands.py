@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from click.testing import CliRunner, Result
+from pictures import Samples
 
 from ardm_compress.cli import main
-from ardm_compress.formats.media import Samples
 
 PATIENCE = 600  # seconds, after which a test that hangs ends; no test passes or fails by how fast it is
 

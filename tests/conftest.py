@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
-from pictures import PHOTO
+from pictures import PHOTO, Samples, read_image
 
-from ardm_compress.formats.media import Samples, read_image
 from ardm_compress.inference.registry import find_model
 
 if TYPE_CHECKING:

@@ -26,9 +26,10 @@ from ardm_compress.codec.picture import encode_picture
 from ardm_compress.container.image import CRC_BYTES
 from ardm_compress.container.parse import ParsedImage, ParsedPicture, ParsedStored, parse
 from ardm_compress.container.picture import START, is_wrapped, read_wrapped, write_wrapped
+from ardm_compress.container.wrappers import write_image_wrapper
 from ardm_compress.errors import ArdmError
-from ardm_compress.formats.images import read_picture
-from ardm_compress.formats.picture import Picture, Wrapper, write_wrapper
+from ardm_compress.formats.catalogue import read_picture
+from ardm_compress.formats.contents import ImageWrapper, Picture
 from ardm_compress.limits import Limits
 
 FOLDER = Path(__file__).with_name("golden")
@@ -51,8 +52,8 @@ def files() -> dict[str, bytes]:
         found["tiles and sections"] = api.encode(photo, budget=3)
         picture = read_picture(png_file(photo[:8, :8], 8, 2, TEXT))
         assert picture is not None
-        found["wrapped"] = write_wrapped(write_wrapper(picture.wrapper), api.encode(photo[:8, :8], budget=3))
-        found["tiles of a picture"] = encode_picture(Picture(drawn, Wrapper(0, 4, 1)))
+        found["wrapped"] = write_wrapped(write_image_wrapper(picture.wrapper), api.encode(photo[:8, :8], budget=3))
+        found["tiles of a picture"] = encode_picture(Picture(drawn, ImageWrapper(0, 4, 1)))
     return found
 
 

@@ -12,10 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pictures import PHOTO, TEXT, bmp_file, png_chunk, png_file
+from pictures import PHOTO, TEXT, bmp_file, png_chunk, png_file, read_image
 from sounds import LIST, wave
-
-from ardm_compress.formats.media import read_image
 
 FOLDER = Path(__file__).with_name("golden")
 

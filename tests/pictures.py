@@ -6,14 +6,31 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ardm_compress.formats.catalogue import read_media
+from ardm_compress.formats.contents import Picture
+from ardm_compress.formats.pixels import write_pixels
 from ardm_compress.formats.png import SIGNATURE
 
+Samples: TypeAlias = NDArray[np.uint8]  # (rows, columns, channels)
 PHOTO = Path(__file__).parents[1] / "examples" / "photo.png"
+
+
+def read_image(path: Path | str) -> Samples:
+    """The samples of an image file, or the pixels of one of which they are packed."""
+    media = read_media(Path(path).read_bytes(), force_pixels=True)
+    assert isinstance(media, Picture)
+    return media.samples
+
+
+def write_image(path: Path | str, samples: Samples) -> None:
+    """An image file, of the kind of its suffix, of gray or colour samples."""
+    Path(path).write_bytes(write_pixels(samples, Path(path).suffix))
 
 
 def png_chunk(name: bytes, body: bytes) -> bytes:

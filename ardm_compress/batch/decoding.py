@@ -15,9 +15,9 @@ from ardm_compress.files import locations as storage
 
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Job
-    from ardm_compress.container.parse import ParsedImage, ParsedPicture, ParsedSound
+    from ardm_compress.container.parse import ParsedImage, ParsedPicture, ParsedSound, ParsedStored
     from ardm_compress.files.data import Data
-    from ardm_compress.formats.picture import Picture, Wrapper
+    from ardm_compress.formats.contents import ImageWrapper, Picture
     from ardm_compress.progress import Progress
 
 
@@ -86,16 +86,16 @@ def _restored(job: Job, data: Data, how: Decoding, progress: Progress | None) ->
     if how.of_sound and not isinstance(file, ParsedSound):
         raise OptionError("--start and --duration are for sound that the model has coded; this file is none")
     if isinstance(file, ParsedStored):
-        return _stored(job, data, how)
+        return _stored(job, file, how)
     if isinstance(file, ParsedSound):
         return _sound(job, data, file, how, progress)
     return _image(job, data, file, how, progress)
 
 
-def _stored(job: Job, data: Data, how: Decoding) -> Restored:
-    from ardm_compress.formats.restoring import decoded_file
+def _stored(job: Job, file: ParsedStored, how: Decoding) -> Restored:
+    from ardm_compress.formats.catalogue import stored_as
 
-    parts = decoded_file(data, suffix=_suffix(job.target))
+    parts = stored_as(file.parts(), _suffix(job.target))
     return Restored(_checked(job.target or _original_name(job.place), how), parts, [])
 
 
@@ -123,17 +123,17 @@ def _then_told(parts: Iterable[bytes], damaged: list[int], inexact: list[str]) -
         inexact.append(f"tiles {', '.join(map(str, sorted(set(damaged))))}")
 
 
-def image_target(job: Job, wrapper: Wrapper, how: Decoding) -> tuple[str, str]:
+def image_target(job: Job, wrapper: ImageWrapper, how: Decoding) -> tuple[str, str]:
     """Where an image goes, and the suffix of the kind of file to write, once it is known that it can be.
 
     Raises:
         As ``check_suffix`` and ``storage.check_output``.
     """
-    from ardm_compress.formats.images import check_suffix, own_suffixes, part_wrapper
+    from ardm_compress.formats.catalogue import check_suffix, part_wrapper
 
     target = _checked(job.target or _decoded_name(job.place, wrapper), how)
     suffix = _suffix(target)
-    suffix = own_suffixes(wrapper)[0] if suffix is None else suffix
+    suffix = wrapper.file_kind.suffix if suffix is None else suffix
     check_suffix(part_wrapper(wrapper) if how.of_image else wrapper, suffix)
     return target, suffix
 
@@ -142,7 +142,7 @@ def _image(
     job: Job, data: Data, file: ParsedImage | ParsedPicture, how: Decoding, progress: Progress | None
 ) -> Restored:
     from ardm_compress.codec.picture import salvage_image
-    from ardm_compress.formats.images import written_as
+    from ardm_compress.formats.catalogue import written_as
 
     target, suffix = image_target(job, file.wrapper, how)
     if how.dry:
@@ -189,13 +189,12 @@ def _original_name(place: str) -> str:
     return _without_suffix(place) if place.endswith(SUFFIX) else f"{place}.out"
 
 
-def _decoded_name(place: str, wrapper: Wrapper) -> str:
+def _decoded_name(place: str, wrapper: ImageWrapper) -> str:
     """Without .ardm, with a suffix that is right."""
-    from ardm_compress.formats.images import own_suffixes
-    from ardm_compress.formats.media import WRITERS
+    from ardm_compress.formats.pixels import WRITERS
     from ardm_compress.formats.png import plain as plain_wrapper
 
-    name, own = _without_suffix(place), own_suffixes(wrapper)
+    name, own = _without_suffix(place), wrapper.file_kind.suffixes
     anything = wrapper == plain_wrapper(wrapper.channels) and wrapper.channels in (1, 3)
     known = PurePosixPath(name).suffix.lower() in (WRITERS if anything else own)
     return name if known else name + own[0]

@@ -17,7 +17,7 @@ from ardm_compress.inference.registry import AUTO, candidates
 
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Job
-    from ardm_compress.formats.picture import Picture
+    from ardm_compress.formats.contents import Picture
 
 
 NOT_VERIFIED: Final = "verification failed, nothing was written: decoding gives something else"
@@ -53,13 +53,14 @@ def encode_file(job: Job, how: Encoding, bar: Bar = no_bar) -> Outcome:
         ArdmError, OSError: as the functions of ``ardm_compress.codec.api``; then nothing was written.
     """
     target, start = check_target(job, how), time.perf_counter()
-    from ardm_compress.formats.sounds import is_sound
+    from ardm_compress.formats.kinds import SOUND, kind_of
 
     with storage.opened(job.source) as original:
+        sound = kind_of(original).medium == SOUND
         if how.dry:
-            (_check_sound if is_sound(original) else _check_image)(original, how)
+            (_check_sound if sound else _check_image)(original, how)
             return Outcome(source=job.source, target=target, before=len(original))
-        encoding = _encoded_sound if is_sound(original) else _encoded_image
+        encoding = _encoded_sound if sound else _encoded_image
         with encoding(original, how, bar) as encoded:
             seconds = time.perf_counter() - start
             if how.verify and not _restores(encoded.restores):
@@ -70,15 +71,15 @@ def encode_file(job: Job, how: Encoding, bar: Bar = no_bar) -> Outcome:
 
 def _check_image(data: Data, how: Encoding) -> None:
     """Raise what encoding an image would, as far as that can be told without the model."""
-    from ardm_compress.formats.images import taken_apart
+    from ardm_compress.formats.catalogue import read_media
 
     _check_model(how, "images", axes=2)
-    taken_apart(data[:], strip=how.strip, force_pixels=how.force_pixels, limits=how.limits)
+    read_media(data, strip=how.strip, force_pixels=how.force_pixels, limits=how.limits)
 
 
 def _check_sound(data: Data, how: Encoding) -> None:
     """As ``_check_image``."""
-    from ardm_compress.formats.sounds import read_sound
+    from ardm_compress.formats.catalogue import read_sound
 
     _check_model(how, "sound", axes=1)
     with suppress(UnsupportedError):  # what cannot be coded is stored
@@ -132,7 +133,7 @@ def _encoded_image(data: Data, how: Encoding, bar: Bar) -> Iterator[Encoded]:
 
 def is_same_image(picture: Picture, original: bytes, how: Encoding) -> bool:
     """Whether a picture is what was to be kept of a file."""
-    from ardm_compress.formats.images import same_image
+    from ardm_compress.formats.catalogue import same_image
 
     return same_image(picture, original, strip=how.strip, force_pixels=how.force_pixels, limits=how.limits)
 
@@ -141,7 +142,7 @@ def is_same_image(picture: Picture, original: bytes, how: Encoding) -> bool:
 def _encoded_sound(original: Data, how: Encoding, bar: Bar) -> Iterator[Encoded]:
     """A compressed sound file; it restores the same bytes, or for FLAC the same samples and tags."""
     from ardm_compress.codec import api
-    from ardm_compress.formats.sounds import same_file
+    from ardm_compress.formats.catalogue import same_file
 
     limits, options = how.limits, _model_options(how, "sound")
     with ExitStack() as stack:

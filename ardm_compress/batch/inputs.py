@@ -7,16 +7,10 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from ardm_compress.errors import OptionError, UnsupportedError
 from ardm_compress.files import locations as storage
-
-# Of files that are taken from folders; those named by themselves may have any.
-TAKEN: Final = frozenset((
-    ".png", ".apng", ".webp", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".tif", ".tiff", ".gif",
-    ".wav", ".wave", ".aif", ".aiff", ".aifc", ".flac",
-))  # fmt: skip
 
 
 class Job(NamedTuple):

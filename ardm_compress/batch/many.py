@@ -24,7 +24,7 @@ from ardm_compress.files import locations as storage
 
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Job
-    from ardm_compress.formats.picture import Picture
+    from ardm_compress.formats.contents import Picture
 
 SMALL: Final = 1 << 16  # bytes of files that are worked on together
 GROUP: Final = 64  # files at most; they are written once all are coded, so that an interruption loses a group
@@ -70,10 +70,10 @@ def grouped(jobs: Sequence[Job], processes: int, *, together: bool = True) -> It
 def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
     """``encode_file`` of many, of which those that fail do not stop the others; outcomes in the order of the jobs."""
     from ardm_compress.codec.many import encode_images
-    from ardm_compress.formats.sounds import is_sound
+    from ardm_compress.formats.kinds import SOUND, kind_of
 
     def target(job: Job, data: bytes) -> tuple[str, str] | None:
-        return None if is_sound(data) else (check_target(job, how), "")
+        return None if kind_of(data).medium == SOUND else (check_target(job, how), "")
 
     images, outcomes = _read(jobs, target)
     start = time.perf_counter()
@@ -94,7 +94,7 @@ def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
     """``decode_file`` of many, all of each; as ``encode_files``."""
     from ardm_compress.codec.many import decode_images
     from ardm_compress.container.parse import ParsedImage, ParsedPicture, parse
-    from ardm_compress.formats.images import written_as
+    from ardm_compress.formats.catalogue import written_as
 
     def target(job: Job, data: bytes) -> tuple[str, str] | None:
         file = parse(data, how.limits)
@@ -139,7 +139,7 @@ def _verified(images: Sequence[Read], coded: Sequence[bytes | ArdmError], how: E
     """The compressed files, or an error instead of those that do not restore what they were made from."""
     from ardm_compress.codec.many import decode_images
     from ardm_compress.container.parse import Parsed, ParsedImage, ParsedPicture, ParsedStored, parse
-    from ardm_compress.formats.picture import Picture
+    from ardm_compress.formats.contents import Picture
 
     def parsed(data: bytes | ArdmError) -> Parsed | ArdmError:
         try:

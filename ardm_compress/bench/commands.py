@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ardm_compress.bench.base import Measured
-from ardm_compress.bench.inputs import IMAGE, SOUND, Input
+from ardm_compress.bench.inputs import Input
 from ardm_compress.bench.samples import check_image, check_sound
 from ardm_compress.errors import UnsupportedError
+from ardm_compress.formats.kinds import IMAGE, SOUND
 from ardm_compress.limits import MIB
 
 WATCH: Final = """

@@ -11,16 +11,13 @@ from typing import Final, NamedTuple
 
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.formats import png
-from ardm_compress.formats.image_chunks import read_chunks, write_chunks
-from ardm_compress.formats.images import read_picture, shows_samples
-from ardm_compress.formats.picture import PNG, Picture, Wrapper
-from ardm_compress.formats.sounds import converted, is_sound, read_sound, write_sound
+from ardm_compress.formats.catalogue import converted, file_bytes, read_media, shows_samples
+from ardm_compress.formats.chunks import read_chunks, write_chunks
+from ardm_compress.formats.contents import PNG, ImageWrapper, Picture, Sound, Stored
+from ardm_compress.formats.kinds import FOLDER_SUFFIXES, IMAGE, SOUND, kinds_with
 
-IMAGE: Final = "image"
-SOUND: Final = "sound"
 SUFFIXES: Final = {
-    **dict.fromkeys((".png", ".webp", ".bmp", ".ppm", ".pgm", ".pnm", ".pam", ".tif", ".tiff"), IMAGE),
-    **dict.fromkeys((".wav", ".wave", ".aif", ".aiff", ".flac"), SOUND),
+    suffix: kind.medium for suffix in sorted(FOLDER_SUFFIXES) for kind in kinds_with(suffix) if kind.plug
 }  # of files that are taken from folders
 SHOWN_BY: Final = (b"PLTE", b"tRNS")  # chunks without which samples are no colours
 
@@ -98,27 +95,28 @@ def prepared(found: Found, target: Path) -> Input:
         UnsupportedError, FormatError, LimitError: it cannot be taken apart.
     """
     data = found.file.read_bytes()
-    if is_sound(data):
-        sound = converted(read_sound(data), ".wav")
-        made, kind, samples = write_sound(sound), SOUND, sound.samples.shape[0] * sound.samples.shape[1]
+    media = read_media(data)
+    if isinstance(media, Sound):
+        sound = converted(media, ".wav")
+        made, kind, samples = file_bytes(sound), SOUND, sound.samples.shape[0] * sound.samples.shape[1]
         units, depth, path = samples, 8 * sound.wrapper.width, target.with_suffix(".wav")
     else:
-        picture = _bare(read_picture(data))
-        made, kind, samples = png.write_png(picture), IMAGE, picture.samples.size
+        picture = _bare(media)
+        made, kind, samples = file_bytes(picture), IMAGE, picture.samples.size
         units, depth = samples // picture.wrapper.channels, picture.wrapper.depth
         path = target.with_suffix(".png")
     path.write_bytes(made)
     return Input(found.table, found.name, kind, path, len(data), samples, units, depth, zlib.crc32(made))
 
 
-def _bare(picture: Picture | None) -> Picture:
+def _bare(picture: Picture | Stored) -> Picture:
     """The samples, as of a PNG file without anything else but its palette and transparency."""
-    if picture is None:
-        raise UnsupportedError("a kind of image that is stored as it is, so there is nothing to compare")
+    if isinstance(picture, Stored):
+        raise UnsupportedError(f"it is stored as it is, so there is nothing to compare: {picture.reason}")
     wrapper = picture.wrapper
     if wrapper.kind == PNG:
         chunks = [chunk for chunk in read_chunks(wrapper.head) if chunk[0] in SHOWN_BY]
-        return Picture(picture.samples, Wrapper(PNG, wrapper.depth, wrapper.channels, wrapper.form,
+        return Picture(picture.samples, ImageWrapper(PNG, wrapper.depth, wrapper.channels, wrapper.form,
                                                 write_chunks(chunks)))  # fmt: skip
     if not shows_samples(wrapper):
         raise UnsupportedError("samples that a PNG file would not show as they are")

@@ -18,9 +18,10 @@ import soundfile
 from PIL import Image, features
 
 from ardm_compress.bench.base import Measured
-from ardm_compress.bench.inputs import IMAGE, SOUND, Input
+from ardm_compress.bench.inputs import Input
 from ardm_compress.bench.samples import WIDE, colours
 from ardm_compress.errors import ChecksumError, UnsupportedError
+from ardm_compress.formats.kinds import IMAGE, SOUND
 from ardm_compress.tasks.processes import processors
 
 if TYPE_CHECKING:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from ardm_compress.bench.base import Measured
-from ardm_compress.bench.inputs import IMAGE, SOUND, Input
+from ardm_compress.bench.inputs import Input
 from ardm_compress.bench.machine import version_of
 from ardm_compress.container.parse import ParsedImage, ParsedPicture, parse
 from ardm_compress.errors import ChecksumError
-from ardm_compress.formats.images import same_image
+from ardm_compress.formats.catalogue import same_image
+from ardm_compress.formats.kinds import IMAGE, SOUND
 from ardm_compress.inference.registry import find_model
 
 OURS: Final = "ardm-compress"

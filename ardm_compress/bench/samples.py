@@ -10,8 +10,7 @@ from PIL import Image
 
 from ardm_compress.errors import ChecksumError, UnsupportedError
 from ardm_compress.formats import png
-from ardm_compress.formats.images import read_picture
-from ardm_compress.formats.sounds import read_sound
+from ardm_compress.formats.catalogue import read_picture, read_sound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,8 +28,6 @@ def colours(data: bytes) -> NDArray[Any]:
         UnsupportedError: a kind of file that coders do not write.
     """
     picture = read_picture(data)
-    if picture is None:
-        raise UnsupportedError("no image of which the samples are known")
     if picture.wrapper.depth < WIDE:
         with Image.open(io.BytesIO(data)) as image:
             return fewest(np.asarray(image.convert("RGBA")))

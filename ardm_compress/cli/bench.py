@@ -146,9 +146,9 @@ def _tell(message: str) -> None:
 
 def _coders(budgets: list[int | None] | None, jobs: int) -> list[Coder]:
     from ardm_compress.bench.commands import COMMANDS
-    from ardm_compress.bench.inputs import IMAGE, SOUND
     from ardm_compress.bench.libraries import libraries
     from ardm_compress.bench.ours import ALL, Ours
+    from ardm_compress.formats.kinds import IMAGE, SOUND
 
     images = [Ours(IMAGE, budget or ALL, jobs) for budget in budgets or IMAGES]
     sounds = [Ours(SOUND, budget or ALL, jobs) for budget in budgets or SOUNDS]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ardm_compress.cli.group import main, progress_bar
 from ardm_compress.cli.options import BUDGET, FORCE, MODEL
+from ardm_compress.errors import UnsupportedError
 from ardm_compress.files import locations as storage
 
 if TYPE_CHECKING:
@@ -55,12 +56,23 @@ def inpaint(
     """Fill holes of the image FILE with what the model takes for likely, given what is around them."""
     _check_target(output, force)
     from ardm_compress.codec import api
-    from ardm_compress.formats.media import read_image
 
-    samples, holes = read_image(file), _marked(mask)
+    samples, holes = _pixels(file), _marked(mask)
     with progress_bar("inpaint") as progress:
         painted = api.inpaint(samples, holes, seed=seed, budget=budget, model=model, progress=progress)
     _write(output, painted, force)
+
+
+def _pixels(file: Path) -> NDArray[Any]:
+    """The samples of an image, or what Pillow shows of one whose samples are packed or indices into a palette."""
+    from ardm_compress.formats.catalogue import read_media, shows_samples
+    from ardm_compress.formats.contents import Picture
+    from ardm_compress.formats.pixels import read_pixels
+
+    data = file.read_bytes()
+    media = read_media(data, force_pixels=True)
+    shown = isinstance(media, Picture) and shows_samples(media.wrapper)
+    return media.samples if isinstance(media, Picture) and shown else read_pixels(data).samples
 
 
 def _marked(mask: Path) -> NDArray[np.bool_]:
@@ -74,13 +86,14 @@ def _marked(mask: Path) -> NDArray[np.bool_]:
 
 
 def _check_target(output: Path, force: bool) -> None:
-    from ardm_compress.formats.media import check_writable
+    from ardm_compress.formats.pixels import WRITERS
 
     storage.check_output(str(output), force=force)
-    check_writable(output)
+    if output.suffix.lower() not in WRITERS:
+        raise UnsupportedError(f"cannot write {output.name}: its suffix must be one of {' '.join(WRITERS)}")
 
 
 def _write(output: Path, samples: NDArray[np.uint8], force: bool) -> None:
-    from ardm_compress.formats.media import write_image
+    from ardm_compress.formats.pixels import write_pixels
 
-    write_image(output, samples, force=force)
+    storage.write(str(output), write_pixels(samples, output.suffix.lower()), force=force)

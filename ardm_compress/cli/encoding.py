@@ -45,10 +45,10 @@ def encode(files: tuple[str, ...], quiet: bool, verbose: bool, **given: Any) -> 
 
     FILE may be -, which is standard input; its output is then standard output, if -o names no other.
     """
-    from ardm_compress.batch.inputs import TAKEN
     from ardm_compress.batch.run import encode_group
+    from ardm_compress.formats.kinds import FOLDER_SUFFIXES
 
-    jobs = with_outputs(chosen(files, given, TAKEN, given["output_dir"]), given)
+    jobs = with_outputs(chosen(files, given, FOLDER_SUFFIXES, given["output_dir"]), given)
     how = Encoding(**output_settings(given), **work_settings(given), **given)
     if how.remove and not how.verify:
         raise click.UsageError("--rm is only for what is verified")

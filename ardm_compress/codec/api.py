@@ -20,8 +20,8 @@ from ardm_compress.container.parse import ParsedStored, parse
 from ardm_compress.container.stored import write_stored
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.data import Data, spool
-from ardm_compress.formats.restoring import SAME, decoded_file
-from ardm_compress.formats.sounds import Sound, converted, read_sound, sound_parts
+from ardm_compress.formats.catalogue import converted, file_parts, read_sound, stored_as
+from ardm_compress.formats.contents import Sound
 from ardm_compress.inference.loading import model_of
 from ardm_compress.inference.registry import AUTO, candidates, find_model, model_of_file
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
@@ -35,7 +35,6 @@ __all__ = [
     "decode_image",
     "decode_images",
     "decode_sound",
-    "decoded_file",
     "decoded_sound",
     "encode",
     "encode_image",
@@ -160,18 +159,17 @@ def decoded_sound(
     whole = start == 0 and duration is None
     if not all(math.isfinite(seconds) and seconds >= 0 for seconds in (start, duration or 0)):
         raise UnsupportedError("start and duration must be finite and not negative")
-    suffix = SAME.get(suffix, suffix) if suffix else None
-    if isinstance(parse(data, limits), ParsedStored):
+    if isinstance(file := parse(data, limits), ParsedStored):
         if not whole:
             raise UnsupportedError("this file is stored as it was, so only all of it can be decoded")
-        return decoded_file(data, suffix=suffix)
+        return stored_as(file.parts(), suffix)
     sound = files.decode_sound(
         data, _coder_of_sound, start=start, duration=duration, damaged=damaged, limits=limits, progress=progress
     )
-    kind = sound.wrapper.suffix
-    if not whole or suffix not in (None, kind):
-        sound = converted(sound, suffix or (".wav" if kind == ".aiff" else kind))
-    return sound_parts(sound)
+    kind = sound.wrapper.file_kind
+    if not whole or (suffix and suffix not in kind.suffixes):
+        sound = converted(sound, suffix or (".flac" if kind.plug == "flac" else ".wav"))
+    return file_parts(sound)
 
 
 def _coder_of_sound(model_id: bytes) -> Model:

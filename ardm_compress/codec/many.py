@@ -18,8 +18,8 @@ import numpy as np
 from ardm_compress.codec.picture import decode_image, decode_tiles, encode_image, encode_picture, not_larger, unwrapped
 from ardm_compress.container.picture import is_picture, read_file
 from ardm_compress.errors import ArdmError
-from ardm_compress.formats.images import taken_apart
-from ardm_compress.formats.picture import Picture
+from ardm_compress.formats.catalogue import read_media
+from ardm_compress.formats.contents import Picture
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.methods.choice import Settings, files_of_model, key_of, parts_for_model
 
@@ -123,8 +123,8 @@ def _small_picture(data: bytes, changes: dict[str, Any]) -> Picture | None:
 
     if len(data) <= SMALL_BYTES:
         with suppress(ArdmError):
-            picture = taken_apart(data, **changes)
-            if picture and is_small(picture.samples.shape[:2]):
+            picture = read_media(data, **changes)
+            if isinstance(picture, Picture) and is_small(picture.samples.shape[:2]):
                 return picture
     return None
 

@@ -35,10 +35,11 @@ from ardm_compress.container.picture import (
     write_wrapped,
 )
 from ardm_compress.container.stored import stored
+from ardm_compress.container.wrappers import read_image_wrapper, write_image_wrapper
 from ardm_compress.errors import FormatError
 from ardm_compress.formats import png
-from ardm_compress.formats.images import part_wrapper, taken_apart
-from ardm_compress.formats.picture import PNG, Picture, Wrapper, read_wrapper, sample_type, write_wrapper
+from ardm_compress.formats.catalogue import part_wrapper, read_media
+from ardm_compress.formats.contents import PNG, ImageWrapper, Picture, sample_type
 from ardm_compress.inference.registry import model_of_file
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.methods.choice import (
@@ -100,8 +101,8 @@ def encode_image(
     Raises:
         UnsupportedError: the file is lossy already; FormatError: it is no image, or damaged; LimitError: too large.
     """
-    picture = taken_apart(data, strip=strip, force_pixels=force_pixels, limits=limits)
-    if picture is None:
+    picture = read_media(data, strip=strip, force_pixels=force_pixels, limits=limits)
+    if not isinstance(picture, Picture):
         return stored(data)
     settings = Settings(budget, model, describe)
     coded = encode_picture(picture, settings, jobs=jobs, limits=limits, progress=progress)
@@ -173,7 +174,7 @@ def encode_picture(
     shape = samples.shape[0], samples.shape[1]
     limits.check_image(*shape, _pixel_bytes(wrapper))
     tile = tile_side(shape[0], TILE), tile_side(shape[1], TILE)
-    header = PictureHeader(shape=shape, tile=tile, wrapper=write_wrapper(wrapper), checksums=(), lengths=())
+    header = PictureHeader(shape=shape, tile=tile, wrapper=write_image_wrapper(wrapper), checksums=(), lengths=())
     parts = [samples[header.tile_box(index)] for index in range(prod(header.grid))]
     workers = limits.jobs(jobs, samples.nbytes, len(parts))
     shares: list[float | None] = [None] * len(parts)
@@ -199,12 +200,12 @@ def encode_picture(
     return write_file(replace(header, checksums=checksums), payloads)
 
 
-def _wrapped(wrapper: Wrapper, file: bytes) -> bytes:
+def _wrapped(wrapper: ImageWrapper, file: bytes) -> bytes:
     """A file of the model; of a PNG file with nothing but gray or RGB samples, it alone."""
-    return file if wrapper == png.plain(wrapper.channels) else write_wrapped(write_wrapper(wrapper), file)
+    return file if wrapper == png.plain(wrapper.channels) else write_wrapped(write_image_wrapper(wrapper), file)
 
 
-def unwrapped(data: Data, limits: Limits, *, whole: bool) -> tuple[Wrapper, Data]:
+def unwrapped(data: Data, limits: Limits, *, whole: bool) -> tuple[ImageWrapper, Data]:
     """What surrounds the samples, and the file of the model, which this refuses before anything large is imported.
 
     It is refused if it is too large, or has another number of channels than its wrapper, or an unknown model.
@@ -212,7 +213,7 @@ def unwrapped(data: Data, limits: Limits, *, whole: bool) -> tuple[Wrapper, Data
     kept, file = read_wrapped(data) if is_wrapped(data) else (None, data)
     header, _ = container.read_file(file, limits, whole=whole)
     model_of_file(header.model_id)
-    wrapper = png.plain(header.channels) if kept is None else read_wrapper(kept)
+    wrapper = png.plain(header.channels) if kept is None else read_image_wrapper(kept)
     if wrapper.depth != MODEL_DEPTH or wrapper.channels != header.channels:
         raise FormatError("the wrapper is of other samples than the file has", section="header")
     return wrapper, file
@@ -227,7 +228,7 @@ def decode_tiles(
     header, payloads = read_file(data, limits)
     if region is None:
         payloads.check()
-    wrapper = read_wrapper(header.wrapper)
+    wrapper = read_image_wrapper(header.wrapper)
     shown = wrapper if region is None and level == 0 else part_wrapper(wrapper)
     shape, tile = scaled(header.shape, header.tile, level)
     wanted = region_box(region, shape)
@@ -248,7 +249,7 @@ def decode_tiles(
 
 def _salvage_tiles(data: Data, limits: Limits, progress: Progress | None) -> Salvaged:
     header, payloads = read_file(data, limits, whole=False)
-    wrapper, tiles, inexact = read_wrapper(header.wrapper), prod(header.grid), []
+    wrapper, tiles, inexact = read_image_wrapper(header.wrapper), prod(header.grid), []
     limits.check_memory(prod(header.shape) * _pixel_bytes(wrapper))
     samples = np.empty((*header.shape, wrapper.channels), sample_type(wrapper.depth))
     unknown = 0 if wrapper.kind == PNG and wrapper.form == png.PALETTE else 1 << wrapper.depth - 1
@@ -263,7 +264,7 @@ def _salvage_tiles(data: Data, limits: Limits, progress: Progress | None) -> Sal
     return Salvaged(Picture(samples, wrapper), inexact, tiles)
 
 
-def _pixel_bytes(wrapper: Wrapper) -> int:
+def _pixel_bytes(wrapper: ImageWrapper) -> int:
     return wrapper.channels * -(-wrapper.depth // 8)
 
 

@@ -13,9 +13,9 @@ from ardm_compress.ardm.plans import tile_steps
 from ardm_compress.coding.sound.tile import decode_tile, encode_tile
 from ardm_compress.container.image import Payloads, check_samples, sample_checksum
 from ardm_compress.container.sound import MAX_PERIOD_BITS, SoundHeader, add_payload, read_file, write_file
+from ardm_compress.container.wrappers import read_sound_wrapper, write_sound_wrapper
 from ardm_compress.errors import FormatError
-from ardm_compress.formats.sound_wrapper import read_wrapper, write_wrapper
-from ardm_compress.formats.sounds import Sound
+from ardm_compress.formats.contents import Sound
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.progress import Counter, Progress
 
@@ -58,7 +58,7 @@ def encode_sound(
     header = SoundHeader(
         frames=frames, channels=channels, model_id=model.model_id, tile=max(1, tile),
         period_bits=plan_period(DEFAULT_BUDGET if budget is None else budget, frames),
-        wrapper=write_wrapper(sound.wrapper), checksums=(), lengths=(),
+        wrapper=write_sound_wrapper(sound.wrapper), checksums=(), lengths=(),
     )  # fmt: skip
     order, lengths, checksums = make_sound_order(header.period_bits), [], []
     count = Counter(progress, header.tiles * len(header.pairs) * order.ranks((tile,)))
@@ -141,7 +141,7 @@ def decode_sound(
     header, payloads = read_file(data, limits, whole=damaged is None)
     if damaged is None and start == 0 and duration is None:
         payloads.check()
-    model, wrapper = find_model(header.model_id), read_wrapper(header.wrapper)
+    model, wrapper = find_model(header.model_id), read_sound_wrapper(header.wrapper)
     seconds = header.frames / max(1, wrapper.rate) + 1
     first = min(header.frames, round(min(start, seconds) * wrapper.rate))
     stop = header.frames if duration is None else first + round(min(duration, seconds) * wrapper.rate)

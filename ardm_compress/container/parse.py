@@ -13,9 +13,9 @@ from ardm_compress.ardm.order import make_order, make_sound_order
 from ardm_compress.ardm.plans import call_count, tile_steps
 from ardm_compress.container import image, picture, sound, stored
 from ardm_compress.container.image import CRC_BYTES, MAX_SIDE, VERSION, Payloads, Reader
+from ardm_compress.container.wrappers import IMAGE_KINDS, read_image_wrapper, read_sound_wrapper
 from ardm_compress.errors import FormatError
-from ardm_compress.formats.picture import KIND_NAMES, PNG, Wrapper, read_wrapper
-from ardm_compress.formats.sound_wrapper import read_wrapper as read_sound_wrapper
+from ardm_compress.formats.contents import PNG, ImageWrapper
 from ardm_compress.inference.registry import model_of_file
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ardm_compress.container.picture import PictureHeader
     from ardm_compress.container.sound import SoundHeader
     from ardm_compress.files.data import Data
-    from ardm_compress.formats.sound_wrapper import Wrapper as SoundWrapper
+    from ardm_compress.formats.contents import SoundWrapper
     from ardm_compress.inference.registry import ModelFile
 
 UNLIMITED: Final = Limits(pixels=MAX_SIDE**2, samples=sound.MAX_FRAMES * sound.MAX_CHANNELS)  # to describe a file
@@ -51,7 +51,7 @@ class ParsedImage:
     header_bytes: int  # up to the first stream
     header: Header
     payloads: Payloads
-    wrapper: Wrapper
+    wrapper: ImageWrapper
     model: ModelFile
 
     @property
@@ -75,7 +75,7 @@ class ParsedImage:
             "height": header.shape[0],
             "channels": header.channels,
             "bit_depth": MODEL_DEPTH,
-            "file": KIND_NAMES[self.wrapper.kind],
+            "file": IMAGE_KINDS[self.wrapper.kind],
             "model": self.model.name,
             "model_id": header.model_id.hex(),
             "calls": call_count(header.runs, order, header.tile),
@@ -97,7 +97,7 @@ class ParsedPicture:
     header_bytes: int
     header: PictureHeader
     payloads: Payloads
-    wrapper: Wrapper
+    wrapper: ImageWrapper
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -116,7 +116,7 @@ class ParsedPicture:
             "height": header.shape[0],
             "channels": wrapper.channels,
             "bit_depth": wrapper.depth,
-            "file": KIND_NAMES[wrapper.kind],
+            "file": IMAGE_KINDS[wrapper.kind],
             "tiles": prod(header.grid),
             "methods": ", ".join(f"{name} {count}" for name, count in sorted(methods.items())),
         } | _sizes(self, prod(header.shape) * wrapper.channels)
@@ -146,7 +146,7 @@ class ParsedSound:
             "channels": header.channels,
             "rate": wrapper.rate,
             "bit_depth": 8 * wrapper.width,
-            "file": wrapper.suffix[1:],
+            "file": wrapper.file_kind.suffix[1:],
             "model": self.model.name,
             "model_id": header.model_id.hex(),
             "order": order.name,
@@ -199,8 +199,8 @@ def _parse_image(data: Data, limits: Limits, *, wrapped: bool) -> ParsedImage:
     kept, file = picture.read_wrapped(data) if wrapped else (None, data)
     header, offset = image.read_header(file, limits)
     model = model_of_file(header.model_id)
-    plain = Wrapper(PNG, MODEL_DEPTH, header.channels, PNG_COLOURS[header.channels])
-    wrapper = plain if kept is None else read_wrapper(kept)
+    plain = ImageWrapper(PNG, MODEL_DEPTH, header.channels, PNG_COLOURS[header.channels])
+    wrapper = plain if kept is None else read_image_wrapper(kept)
     if wrapper.depth != MODEL_DEPTH or wrapper.channels != header.channels:
         raise FormatError("the wrapper is of other samples than the file has", section="header")
     payloads = Payloads(file, offset, header.lengths)
@@ -212,7 +212,7 @@ def _parse_image(data: Data, limits: Limits, *, wrapped: bool) -> ParsedImage:
 
 def _parse_picture(data: Data, limits: Limits) -> ParsedPicture:
     header, offset = picture.read_header(data, limits)
-    payloads, wrapper = Payloads(data, offset, header.lengths), read_wrapper(header.wrapper)
+    payloads, wrapper = Payloads(data, offset, header.lengths), read_image_wrapper(header.wrapper)
     return ParsedPicture(size=len(data), header_bytes=offset, header=header, payloads=payloads, wrapper=wrapper)
 
 

@@ -38,7 +38,7 @@ class PictureHeader:
 
     shape: tuple[int, int]  # rows, columns
     tile: tuple[int, int]  # rows, columns; the last of an axis may be smaller
-    wrapper: bytes  # see ``ardm_compress.formats.picture``
+    wrapper: bytes  # see ``ardm_compress.container.wrappers``
     checksums: tuple[int, ...]  # CRC-32 of every tile's samples, those of 16 bits little-endian, channels innermost
     lengths: tuple[int, ...]  # bytes of every tile's stream with its CRC-32
 

@@ -43,7 +43,7 @@ class SoundHeader:
     model_id: bytes
     tile: int  # frames; the last may be shorter
     period_bits: int  # of the causal order's cell, 1..MAX_PERIOD_BITS; 0 is the spread order
-    wrapper: bytes  # what the original file had besides samples: see ``ardm_compress.formats.sound_wrapper``
+    wrapper: bytes  # what the original file had besides samples: see ``ardm_compress.container.wrappers``
     checksums: tuple[int, ...]  # CRC-32 of every tile's samples, 32-bit little-endian, channels innermost
     lengths: tuple[int, ...]  # bytes of every stream with its CRC-32: tile after tile, pair after pair
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from typing import Final
 
 from ardm_compress.container.image import Reader, write_varint
 from ardm_compress.errors import FormatError, LimitError
-
-MAX_SURROUNDINGS: Final = 1 << 27  # bytes of head and tail
+from ardm_compress.formats.contents import MOST_SURROUNDINGS
 
 
 def write_surroundings(head: bytes, tail: bytes) -> bytes:
@@ -20,7 +18,7 @@ def read_surroundings(data: bytes) -> tuple[bytes, bytes]:
     """Inverse of ``write_surroundings``.
 
     Raises:
-        FormatError: damaged; LimitError: they unpack to more than MAX_SURROUNDINGS bytes.
+        FormatError: damaged; LimitError: they unpack to more than MOST_SURROUNDINGS bytes.
     """
     return parted(_unpacked(data))
 
@@ -32,8 +30,8 @@ def joined(head: bytes, tail: bytes) -> bytes:
 
 def parted(data: bytes) -> tuple[bytes, bytes]:
     """Inverse of ``joined``."""
-    if len(data) > MAX_SURROUNDINGS:
-        raise LimitError(f"what surrounds the samples has more than {MAX_SURROUNDINGS} bytes")
+    if len(data) > MOST_SURROUNDINGS:
+        raise LimitError(f"what surrounds the samples has more than {MOST_SURROUNDINGS} bytes")
     reader = Reader(data)
     head = reader.take(reader.varint(0, 1 << 32, "the length of the head"))
     return head, data[reader.offset :]
@@ -42,11 +40,11 @@ def parted(data: bytes) -> tuple[bytes, bytes]:
 def _unpacked(packed: bytes) -> bytes:
     unpacker = zlib.decompressobj()
     try:
-        data = unpacker.decompress(packed, MAX_SURROUNDINGS + 1)
+        data = unpacker.decompress(packed, MOST_SURROUNDINGS + 1)
     except zlib.error as error:
         raise FormatError(f"the wrapper is damaged: {error}", section="header") from error
-    if len(data) > MAX_SURROUNDINGS:
-        raise LimitError(f"what surrounds the samples has more than {MAX_SURROUNDINGS} bytes")
+    if len(data) > MOST_SURROUNDINGS:
+        raise LimitError(f"what surrounds the samples has more than {MOST_SURROUNDINGS} bytes")
     if not unpacker.eof or unpacker.unused_data:
         raise FormatError("the wrapper is cut short, or followed by something", section="header")
     return data

@@ -11,10 +11,13 @@ import soundfile
 
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.data import Data, OnDisk, Stream, blocks, spool
-from ardm_compress.formats.pcm import READ, Samples, pack, spans
+from ardm_compress.formats.contents import FLAC, Sound, SoundWrapper
+from ardm_compress.formats.pcm import READ, low_bits, pack, spans
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from ardm_compress.limits import Limits
 
 MAGIC: Final = b"fLaC"
 STREAMINFO: Final = 0
@@ -109,13 +112,30 @@ def metadata_blocks(data: Data) -> tuple[list[bytes], int]:
     return found, offset
 
 
-def kept_metadata(data: Data) -> bytes:
+def _kept_metadata(data: Data) -> bytes:
     """The blocks that are not made anew, one after another."""
     return b"".join(block for block in metadata_blocks(data)[0] if block[0] not in MADE_ANEW)
 
 
-def flac_parts(samples: Samples, shift: int, rate: int, width: int, kept: bytes) -> Iterator[bytes]:
-    """A FLAC file of samples, which are given without ``shift`` low bits, and of metadata blocks."""
+def read(data: Data, _limits: Limits) -> Sound:
+    """Take a file apart.
+
+    Raises:
+        UnsupportedError: libsndfile does not read it, its checksum is wrong, or samples have more than 24 bits.
+    """
+    samples = FlacSamples(data)
+    shift = low_bits(samples.without(0))
+    return Sound(samples.without(shift), SoundWrapper(FLAC, samples.width, shift, samples.rate, _kept_metadata(data)))
+
+
+def parts(media: Sound) -> Iterator[bytes]:
+    """Make another file with the same samples and metadata blocks, some of it at a time.
+
+    Raises:
+        UnsupportedError: libsndfile does not write it.
+    """
+    samples, shift, rate = media.samples, media.wrapper.shift, media.wrapper.rate
+    width, kept = media.wrapper.width, media.wrapper.head
     subtype = {width: subtype for subtype, width in WIDTHS.items()}[width]
     with spool() as temporary:
         try:

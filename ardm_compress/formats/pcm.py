@@ -1,31 +1,42 @@
-"""Packed integer samples <-> arrays. NumPy only."""
+"""Packed integer samples <-> arrays, and sound files in which they lie between a head and a tail."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+import struct
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
+
+from ardm_compress.errors import UnsupportedError
+from ardm_compress.formats.contents import (
+    BIG_ENDIAN,
+    MOST_SURROUNDINGS,
+    UNSIGNED,
+    VERBATIM,
+    Samples,
+    Sound,
+    SoundWrapper,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ardm_compress.files.data import Data
 
-BIG_ENDIAN: Final = 1  # flags of a kind of file
-UNSIGNED: Final = 2
-VERBATIM: Final = 4  # head and tail are given; else the file is the shortest WAV there is
-FLAC: Final = 8
 READ: Final = 1 << 16  # frames at a time
+LARGEST: Final = 1 << 24  # magnitude of samples that are coded, without the low bits that are always 0
 
 
-class Samples(Protocol):
-    """Samples (frames, channels) of which slices are arrays: an array, or what reads or decodes them when asked."""
+class SoundLayout(NamedTuple):
+    """Where a file's samples are and what they are like."""
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Frames, channels."""
-
-    def __getitem__(self, frames: slice, /) -> NDArray[np.int32]: ...
+    rate: int  # frames per second
+    channels: int
+    width: int  # bytes of a sample
+    kind: int  # flags
+    start: int  # in bytes
+    size: int  # in bytes
 
 
 def spans(frames: int) -> list[slice]:
@@ -71,3 +82,51 @@ def pack(samples: NDArray[np.int32], width: int, kind: int) -> bytes:
         return samples.astype(f"{order}i{width}").tobytes()
     four = samples.astype(f"{order}i4").ravel().view(np.uint8).reshape(-1, 4)
     return (four[:, 1:] if order == ">" else four[:, :3]).tobytes()
+
+
+def fields_at(form: str, data: Data, offset: int) -> tuple[Any, ...]:
+    """Unpack fields, of the form that ``struct`` names so, at an offset; struct.error if the file ends before."""
+    return struct.unpack(form, data[offset : offset + struct.calcsize(form)])
+
+
+def read_between(data: Data, layout: SoundLayout) -> Sound:
+    """Take a file apart whose samples are where the layout says.
+
+    Raises:
+        UnsupportedError: its samples have too many bits, or too much surrounds them.
+    """
+    block = layout.channels * layout.width
+    shape = layout.size // block, layout.channels
+    end = layout.start + shape[0] * block
+    shift = low_bits(Packed(data, layout.start, shape, layout.width, layout.kind))
+    samples = Packed(data, layout.start, shape, layout.width, layout.kind, shift)
+    if layout.start + len(data) - end > MOST_SURROUNDINGS:
+        raise UnsupportedError(f"more than {MOST_SURROUNDINGS} bytes that are not samples")
+    head, tail = data[: layout.start], data[end:]
+    return Sound(samples, SoundWrapper(layout.kind | VERBATIM, layout.width, shift, layout.rate, head, tail))
+
+
+def write_between(sound: Sound, head: bytes, tail: bytes) -> Iterator[bytes]:
+    """Make the file again, some of it at a time."""
+    samples, wrapper = sound.samples, sound.wrapper
+    yield head
+    for span in spans(samples.shape[0]):
+        yield pack(samples[span] << wrapper.shift, wrapper.width, wrapper.kind)
+    yield tail
+
+
+def low_bits(samples: Samples) -> int:
+    """Count the low bits that are 0 in all samples.
+
+    Raises:
+        UnsupportedError: without them samples have more than 24 bits.
+    """
+    used = low = high = 0
+    for span in spans(samples.shape[0]):
+        part = samples[span]
+        used |= int(np.bitwise_or.reduce(part, axis=None))
+        low, high = min(low, int(part.min())), max(high, int(part.max()))
+    shift = (used & -used).bit_length() - 1 if used else 0
+    if max(high, -low) >> shift > LARGEST:
+        raise UnsupportedError("samples of more than 24 bits")
+    return shift

@@ -17,12 +17,14 @@ from PIL import Image
 
 from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.files.data import BLOCK
-from ardm_compress.formats.image_chunks import Chunk, read_chunks, write_chunks
-from ardm_compress.formats.picture import DEPTHS, PNG, Picture, Wrapper
-from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.formats.chunks import Chunk, read_chunks, write_chunks
+from ardm_compress.formats.contents import DEPTHS, PNG, ImageWrapper, Picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from ardm_compress.files.data import Data
+    from ardm_compress.limits import Limits
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
@@ -35,14 +37,14 @@ HEADER: Final = ">IIBBBBB"
 TYPES_16: Final = {0: 4, 4: 6}  # colour types of 8 bits that have the bytes of one of 16
 
 
-def read_png(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
+def read(data: Data, limits: Limits) -> Picture:
     """Take a file apart.
 
     Raises:
         UnsupportedError: it is an animation, or one of few other kinds that must be stored as they are; LimitError:
         too large.
     """
-    chunks = list(_chunks(data))
+    chunks = list(_chunks(data[:]))
     names = [name for name, _ in chunks]
     if not names or names[0] != b"IHDR" or names[-1] != b"IEND" or set(names) & set(MOVING):
         raise UnsupportedError("an animated PNG file, or one that does not begin and end as they do")
@@ -61,16 +63,16 @@ def read_png(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
     palette = [chunk for chunk in chunks if chunk[0] == b"PLTE"] if colour == PALETTE else []
     samples = _unpacked(rows, columns, depth, colour, interlace, palette, packed)
     head, tail = (write_chunks(part) for part in (chunks[1:first], chunks[behind:-1]))
-    return Picture(samples, Wrapper(PNG, depth, CHANNELS[colour], colour, head, tail))
+    return Picture(samples, ImageWrapper(PNG, depth, CHANNELS[colour], colour, head, tail))
 
 
-def write_png(picture: Picture) -> bytes:
-    """A file with the same samples and chunks, its pixels packed anew and not interlaced."""
-    wrapper, (rows, columns) = picture.wrapper, picture.samples.shape[:2]
+def parts(media: Picture) -> Iterator[bytes]:
+    """Make a file with the same samples and chunks, its pixels packed anew and not interlaced."""
+    wrapper, (rows, columns) = media.wrapper, media.samples.shape[:2]
     header = struct.pack(HEADER, columns, rows, wrapper.depth, wrapper.form, 0, 0, 0)
     before, after = read_chunks(wrapper.head), read_chunks(wrapper.tail)
-    chunks = [(b"IHDR", header), *before, (b"IDAT", _packed(picture)), *after, (b"IEND", b"")]
-    return file_of(chunks)
+    chunks = [(b"IHDR", header), *before, (b"IDAT", _packed(media)), *after, (b"IEND", b"")]
+    yield file_of(chunks)
 
 
 def file_of(chunks: Iterable[Chunk]) -> bytes:
@@ -78,18 +80,23 @@ def file_of(chunks: Iterable[Chunk]) -> bytes:
     return SIGNATURE + b"".join(_chunk(name, body) for name, body in chunks)
 
 
-def stripped(wrapper: Wrapper) -> Wrapper:
+def stripped(wrapper: ImageWrapper) -> ImageWrapper:
     """Without what is not needed to show the image."""
     kept = [(name, body) for name, body in read_chunks(wrapper.head) if name in NEEDED]
-    return Wrapper(PNG, wrapper.depth, wrapper.channels, wrapper.form, write_chunks(kept))
+    return ImageWrapper(PNG, wrapper.depth, wrapper.channels, wrapper.form, write_chunks(kept))
 
 
-def has_colour_key(wrapper: Wrapper) -> bool:
+def shows_samples(wrapper: ImageWrapper) -> bool:
+    """Whether nothing but the samples says how they look: no palette, and no colour that stands for transparency."""
+    return wrapper.form != PALETTE and not has_colour_key(wrapper)
+
+
+def has_colour_key(wrapper: ImageWrapper) -> bool:
     """Whether a colour or gray stands for transparency."""
     return any(name == b"tRNS" for name, _ in read_chunks(wrapper.head))
 
 
-def check(wrapper: Wrapper) -> None:
+def check(wrapper: ImageWrapper) -> None:
     """Raise FormatError unless PNG files have such samples and chunks."""
     colour = wrapper.form
     depths = DEPTHS if colour == 0 else DEPTHS[:4] if colour == PALETTE else DEPTHS[3:]
@@ -99,10 +106,10 @@ def check(wrapper: Wrapper) -> None:
         raise FormatError("a PNG file would have chunks twice", section="header")
 
 
-def plain(channels: int, depth: int = 8) -> Wrapper:
+def plain(channels: int, depth: int = 8) -> ImageWrapper:
     """Of a file of gray or colour samples, 2 and 4 channels with transparency, and nothing else."""
     colour = next(colour for colour, count in CHANNELS.items() if count == channels and colour != PALETTE)
-    return Wrapper(PNG, depth, channels, colour)
+    return ImageWrapper(PNG, depth, channels, colour)
 
 
 def _chunks(data: bytes) -> Iterator[Chunk]:

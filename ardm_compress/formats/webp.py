@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from PIL import Image
 
-from ardm_compress.errors import FormatError, UnsupportedError
-from ardm_compress.formats.image_chunks import Chunk, read_chunks, write_chunks
-from ardm_compress.formats.picture import WEBP, Picture, Wrapper
-from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.errors import AlreadyCompressedError, FormatError, UnsupportedError
+from ardm_compress.formats.chunks import Chunk, read_chunks, write_chunks
+from ardm_compress.formats.contents import LOSSY, WEBP, ImageWrapper, Picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from ardm_compress.files.data import Data
+    from ardm_compress.limits import Limits
 
 PIXELS: Final = b"VP8L"
 CHANNELS: Final = (3, 4)
@@ -28,27 +30,30 @@ BEST: Final = {"lossless": True, "exact": True, "quality": 100, "method": 6}
 QUICK: Final = {"lossless": True, "exact": True, "quality": 50, "method": 3}
 
 
-def read_webp(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
+def read(data: Data, limits: Limits) -> Picture:
     """Take a file apart.
 
     Raises:
-        UnsupportedError: it is an animation, or not all of it is chunks.
+        AlreadyCompressedError: it is lossy; UnsupportedError: it is an animation, or not all of it is chunks.
     """
-    chunks = list(_chunks(data))
+    file = data[:]
+    if _is_lossy(file):
+        raise AlreadyCompressedError(LOSSY.format("WebP"))
+    chunks = list(_chunks(file))
     names = [name for name, _ in chunks]
-    if names.count(PIXELS) != 1 or b"ANIM" in names or _riff(chunks) != data:
+    if names.count(PIXELS) != 1 or b"ANIM" in names or _riff(chunks) != file:
         raise UnsupportedError("a WebP file of an unusual form")
-    with Image.open(io.BytesIO(data)) as image:
+    with Image.open(io.BytesIO(file)) as image:
         limits.check_image(image.height, image.width, CHANNELS[-1])
         samples = np.array(image)
     if samples.shape[2] == 4 and samples[..., 3].min() == OPAQUE:
         raise UnsupportedError("a WebP file that says it is transparent but is not, which libwebp does not write")
     at = names.index(PIXELS)
     head, tail = (write_chunks(part) for part in (chunks[:at], chunks[at + 1 :]))
-    return Picture(samples, Wrapper(WEBP, 8, samples.shape[2], 0, head, tail))
+    return Picture(samples, ImageWrapper(WEBP, 8, samples.shape[2], 0, head, tail))
 
 
-def is_lossy(data: bytes) -> bool:
+def _is_lossy(data: bytes) -> bool:
     """Whether a file, unless it is an animation, holds a lossy image; False as well if it is cut short."""
     try:
         return any(name == b"VP8 " for name, _ in _chunks(data))
@@ -56,25 +61,30 @@ def is_lossy(data: bytes) -> bool:
         return False
 
 
-def write_webp(picture: Picture) -> bytes:
-    """A file with the same pixels and chunks, its pixels packed anew."""
-    wrapper, pixels = picture.wrapper, (PIXELS, pack(np.asarray(picture.samples, np.uint8)))
-    return _riff([*read_chunks(wrapper.head), pixels, *read_chunks(wrapper.tail)])
+def parts(media: Picture) -> Iterator[bytes]:
+    """Make a file with the same pixels and chunks, its pixels packed anew."""
+    wrapper, pixels = media.wrapper, (PIXELS, pack(np.asarray(media.samples, np.uint8)))
+    yield _riff([*read_chunks(wrapper.head), pixels, *read_chunks(wrapper.tail)])
 
 
-def stripped(wrapper: Wrapper) -> Wrapper:
+def stripped(wrapper: ImageWrapper) -> ImageWrapper:
     """Without what is not needed to show the image."""
     chunks = dict(read_chunks(wrapper.head))
     if b"ICCP" not in chunks or len(chunks.get(b"VP8X", b"")) < 1:
-        return Wrapper(WEBP, 8, wrapper.channels)
+        return ImageWrapper(WEBP, 8, wrapper.channels)
     extended = bytes([chunks[b"VP8X"][0] & ~OTHER_METADATA]) + chunks[b"VP8X"][1:]
-    return Wrapper(WEBP, 8, wrapper.channels, 0, write_chunks([(b"VP8X", extended), (b"ICCP", chunks[b"ICCP"])]))
+    return ImageWrapper(WEBP, 8, wrapper.channels, 0, write_chunks([(b"VP8X", extended), (b"ICCP", chunks[b"ICCP"])]))
 
 
-def check(wrapper: Wrapper) -> None:
+def check(wrapper: ImageWrapper) -> None:
     """Raise FormatError unless WebP files have such samples."""
     if wrapper.depth != 8 or wrapper.channels not in CHANNELS or wrapper.form:
         raise FormatError("no WebP file is like that", section="header")
+
+
+def shows_samples(_wrapper: ImageWrapper) -> bool:
+    """Whether nothing but the samples says how they look: always."""
+    return True
 
 
 def pack(samples: NDArray[np.uint8], *, quick: bool = False) -> bytes:

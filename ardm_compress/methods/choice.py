@@ -17,7 +17,7 @@ from ardm_compress.container.image import Reader, read_header, write_varint
 from ardm_compress.container.picture import APART, CONTEXTS, JPEG_XL, MODEL, RAW, START, WEBP
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.formats import webp
-from ardm_compress.formats.picture import sample_type
+from ardm_compress.formats.contents import sample_type
 from ardm_compress.methods import contexts
 
 if TYPE_CHECKING:

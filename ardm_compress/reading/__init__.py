@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar
 from ardm_compress.container.parse import ParsedSound, ParsedStored, parse
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.data import OnDisk, opened, spool
-from ardm_compress.formats.images import suffix_of as image_suffix
-from ardm_compress.formats.sound_wrapper import suffix_of as sound_suffix
-from ardm_compress.formats.sounds import is_sound
+from ardm_compress.formats.kinds import SOUND, kind_of
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.reading.base import File, Source, check_jobs
 from ardm_compress.reading.image import ImageFile
@@ -84,13 +82,14 @@ def _found(source: Source, files: ExitStack) -> ImageFile | SoundFile | StoredFi
         return ImageFile(source, file)
     parts = file.parts()
     start = next(parts, b"")
-    if not is_sound(start):
-        return StoredFile(source, file, image_suffix(start))
+    kind = kind_of(start)
+    if kind.medium != SOUND:
+        return StoredFile(source, file, kind.suffix)
     with ExitStack() as stack:
         unpacked = stack.enter_context(spool(chain((start,), parts)))
         try:
-            found = StoredSound(source, sound_suffix(start), OnDisk(unpacked))
+            found = StoredSound(source, kind.suffix, OnDisk(unpacked))
         except UnsupportedError:
-            return StoredFile(source, file, sound_suffix(start))
+            return StoredFile(source, file, kind.suffix)
         files.push(stack.pop_all())
         return found

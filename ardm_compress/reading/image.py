@@ -8,9 +8,9 @@ import numpy as np
 
 from ardm_compress.codec.picture import decode_image
 from ardm_compress.formats import png
-from ardm_compress.formats.image_chunks import read_chunks
-from ardm_compress.formats.images import own_suffixes, write_picture
-from ardm_compress.formats.picture import PNG, Picture, sample_type
+from ardm_compress.formats.catalogue import file_bytes
+from ardm_compress.formats.chunks import read_chunks
+from ardm_compress.formats.contents import PNG, Picture, sample_type
 from ardm_compress.reading.base import OWN_AXIS, File, Source
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class ImageFile(File):
         self._flat = wrapper.channels == 1 and not (
             wrapper.kind == PNG and any(name == OWN_AXIS for name, _ in read_chunks(wrapper.head))
         )
-        self.suffix = own_suffixes(wrapper)[0]
+        self.suffix = wrapper.file_kind.suffix
         self.shape: tuple[int, ...] = file.shape if self._flat else (*file.shape, wrapper.channels)
 
     @property
@@ -59,7 +59,7 @@ class ImageFile(File):
 
     def original(self) -> bytes:
         """See ``File.original``."""
-        return write_picture(self._picture(None, 0))
+        return file_bytes(self._picture(None, 0))
 
     def _picture(self, region: Region | None, level: int) -> Picture:
         source = self._source

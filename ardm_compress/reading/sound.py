@@ -10,8 +10,7 @@ import numpy as np
 from ardm_compress.container.sound import MAX_FRAMES
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.data import Stream
-from ardm_compress.formats.pcm import UNSIGNED, Samples
-from ardm_compress.formats.sound_wrapper import Wrapper
+from ardm_compress.formats.contents import UNSIGNED, Samples, SoundWrapper
 from ardm_compress.reading.base import OWN_AXIS, File, Source
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ class CodedSound(SoundFile):
         super().__init__(source)
         file.payloads.check_whole()
         self._file, self._wrapper, wrapper = file, file.wrapper, file.wrapper
-        self.suffix = wrapper.suffix
+        self.suffix = wrapper.file_kind.suffix
         self.rate, self.frames, self.channels = wrapper.rate, file.header.frames, file.header.channels
         self.subtype = _subtype(wrapper)
         self._flat = self.channels == 1 and not wrapper.tail.endswith(MARK)
@@ -152,5 +151,5 @@ class StoredSound(SoundFile):
         return self._of_dtype(samples >> 8) if narrow else samples
 
 
-def _subtype(wrapper: Wrapper) -> str:
+def _subtype(wrapper: SoundWrapper) -> str:
     return SUBTYPES.get(wrapper.width, "PCM_U8" if wrapper.kind & UNSIGNED else "PCM_S8")

@@ -16,7 +16,7 @@ from ardm_compress.coding.sound.transform import SIDE_MIDDLE, transformed
 from ardm_compress.coding.sound.wave import CENTRE_BITS, Cluster, Wave
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.data import opened
-from ardm_compress.formats.sounds import read_sound
+from ardm_compress.formats.catalogue import read_sound
 from ardm_compress.inference.config import SAMPLE_BITS
 from ardm_compress.training.data import Example
 from ardm_compress.training.features import Features

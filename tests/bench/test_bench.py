@@ -16,6 +16,7 @@ import pytest
 from commands import failed, run, smooth
 from hypothesis import given
 from hypothesis import strategies as st
+from pictures import write_image
 from PIL import Image, PngImagePlugin
 from sounds import wave
 
@@ -30,7 +31,6 @@ from ardm_compress.bench.report import FORMATS
 from ardm_compress.bench.samples import check_image, check_sound, colours
 from ardm_compress.bench.totals import AS_FOUND, Refusal, Report, grouped, reported
 from ardm_compress.errors import ChecksumError, FormatError, UnsupportedError
-from ardm_compress.formats.media import write_image
 
 MACHINE = {"processor": "a fast one"}
 BOTH = (IMAGE, SOUND)
@@ -256,7 +256,7 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
     newer = Fixed(version="fixed 1.1")
     measured(files(folder), [newer], Ledger(file), lambda _: None)
     assert newer.measured == 1
-    write_image(folder / "a.png", smooth(3) + 1, force=True)
+    write_image(folder / "a.png", smooth(3) + 1)
     measured(files(folder), [coder], Ledger(file), lambda _: None)
     assert coder.measured == 2
 

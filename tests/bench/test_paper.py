@@ -15,7 +15,7 @@ from oa.network import CONFIG, DIMENSIONS, DimensionNetwork
 from oa.schedules import even_schedule
 from order_costs import Measured, even_positions, order_of
 from page import replaced
-from pictures import PHOTO
+from pictures import PHOTO, Samples, read_image
 from PIL import Image
 from upscaling import Net
 from upscaling_images import Middles, nearness
@@ -24,7 +24,6 @@ from ardm_compress.ardm.upscaling import Upscaling
 from ardm_compress.coding.ans import SymbolEncoder
 from ardm_compress.coding.loop import encode_tile
 from ardm_compress.errors import FormatError
-from ardm_compress.formats.media import Samples, read_image
 from ardm_compress.inference.model import Model
 from ardm_compress.training.model import Mixture
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import failed, names, run, smooth
+from pictures import read_image, write_image
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from sounds import LIST, wave
 
 from ardm_compress.codec import picture as codec
-from ardm_compress.formats.media import read_image, write_image
-from ardm_compress.formats.sounds import read_sound
+from ardm_compress.formats.catalogue import read_sound
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +250,7 @@ def test_interruption_exits_130_and_leaves_nothing(photo: Path, monkeypatch: pyt
     def interrupted(*_data: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(codec, "taken_apart", interrupted)
+    monkeypatch.setattr(codec, "read_media", interrupted)
     failed(run("encode", photo), 130)
     assert names(photo.parent) == [photo.name]
 

@@ -17,18 +17,19 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from commands import PATIENCE, failed, names, run, smooth
+from pictures import read_image, write_image
 from PIL import Image
 from sounds import wave
 
 from ardm_compress.batch import run as batch_run
 from ardm_compress.batch.failing import explained
-from ardm_compress.batch.inputs import TAKEN, Job, jobs_of
+from ardm_compress.batch.inputs import Job, jobs_of
 from ardm_compress.batch.many import GROUP, SMALL, grouped
 from ardm_compress.batch.presets import DEFAULT, PRESETS
 from ardm_compress.batch.settings import Encoding, Outcome
 from ardm_compress.cli import main
 from ardm_compress.errors import LimitError, OptionError
-from ardm_compress.formats.media import read_image, write_image
+from ardm_compress.formats.kinds import FOLDER_SUFFIXES
 from ardm_compress.tasks.processes import DIED
 
 FAST = ("--budget", "2", "-j", "1")
@@ -414,11 +415,11 @@ def test_small_files_are_grouped_and_large_ones_alone(tmp_path: Path) -> None:
 def test_suffixes_choose_files_of_folders_only(tmp_path: Path) -> None:
     for name in ("a.PNG", "b.jpg", "c"):
         (tmp_path / name).write_bytes(b"")
-    assert jobs_of([str(tmp_path)], suffixes=TAKEN, recursive=True) == [Job(*[str(tmp_path / "a.PNG")] * 2)]
+    assert jobs_of([str(tmp_path)], suffixes=FOLDER_SUFFIXES, recursive=True) == [Job(*[str(tmp_path / "a.PNG")] * 2)]
     named = str(tmp_path / "b.jpg")
-    assert jobs_of([named, named], suffixes=TAKEN, recursive=True) == [Job(named, named)]
+    assert jobs_of([named, named], suffixes=FOLDER_SUFFIXES, recursive=True) == [Job(named, named)]
     with pytest.raises(OptionError, match="standard input"):
-        jobs_of(["-"], suffixes=TAKEN, folder=str(tmp_path))
+        jobs_of(["-"], suffixes=FOLDER_SUFFIXES, folder=str(tmp_path))
 
 
 def test_a_process_that_dies_fails_its_files_only() -> None:

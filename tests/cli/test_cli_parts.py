@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 from commands import failed, names, run, smooth
+from pictures import Samples, read_image, write_image
 from PIL import Image
 from sounds import wave
 
@@ -17,7 +18,6 @@ from ardm_compress.codec import array
 from ardm_compress.codec import picture as codec
 from ardm_compress.codec import sound as files
 from ardm_compress.container.image import Header, write_file
-from ardm_compress.formats.media import Samples, read_image, write_image
 from ardm_compress.inference.registry import find_model
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from oa.schedules import even_schedule
-from pictures import PHOTO
+from pictures import PHOTO, Samples, read_image
 from PIL import Image
 
 from ardm_compress.ardm.order import COARSER, make_order
@@ -25,7 +25,6 @@ from ardm_compress.coding import tile
 from ardm_compress.container.image import MAX_SIDE, Description, read_file
 from ardm_compress.container.parse import parse
 from ardm_compress.errors import LimitError, UnsupportedError
-from ardm_compress.formats.media import Samples, read_image
 from ardm_compress.inference import loading
 from ardm_compress.inference.model import Model
 from ardm_compress.training import styles

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from headers import header_of
+from pictures import Samples
 
 from ardm_compress.ardm.plans import planned_runs
 from ardm_compress.codec import api, array
 from ardm_compress.container.image import read_file, sample_checksum, write_file
 from ardm_compress.errors import ChecksumError, FormatError, UnsupportedError
-from ardm_compress.formats.media import Samples
 from ardm_compress.inference import loading
 from ardm_compress.inference.model import Model
 from ardm_compress.inference.registry import find_model

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import Samples
 
 from ardm_compress.codec import api
 from ardm_compress.codec import drawing as draw
 from ardm_compress.codec.array import planned_steps
 from ardm_compress.coding import loop as codec
 from ardm_compress.errors import LimitError, UnsupportedError
-from ardm_compress.formats.media import Samples
 from ardm_compress.inference.model import Model
 
 SHAPE = (24, 20)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from pictures import Samples
 from PIL import Image
 
 from ardm_compress.codec import api, together
 from ardm_compress.errors import ArdmError
-from ardm_compress.formats.images import same_image
-from ardm_compress.formats.media import Samples
+from ardm_compress.formats.catalogue import same_image
 from ardm_compress.inference import loading
 from ardm_compress.inference.model import Model
 

@@ -26,12 +26,11 @@ from ardm_compress.container.picture import (
     read_header,
     write_file,
 )
+from ardm_compress.container.wrappers import write_image_wrapper
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.formats import png, webp
-from ardm_compress.formats.images import (
-    read_picture,
-)
-from ardm_compress.formats.picture import Picture, Wrapper, same_picture, write_wrapper
+from ardm_compress.formats.catalogue import read_picture
+from ardm_compress.formats.contents import ImageWrapper, Picture, same_picture
 from ardm_compress.methods.choice import Settings, decode_tile, encode_tile, jpeg_xl_sides
 
 QUICK = Settings(budget=4)
@@ -78,7 +77,7 @@ REGIONS = [(0, 0, 33, 40), (0, 0, 1, 1), (15, 15, 2, 3), (32, 39, 1, 1), (3, 17,
 def test_regions_touch_only_their_tiles(region: tuple[int, int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codec, "TILE", 16)
     samples, decoded = noise(40, 33, 1, 4), []
-    data = encode_picture(Picture(samples, Wrapper(0, 4, 1)), QUICK)
+    data = encode_picture(Picture(samples, ImageWrapper(0, 4, 1)), QUICK)
     unwatched = codec.decode_tile
     monkeypatch.setattr(codec, "decode_tile", lambda *given: decoded.append(1) or unwatched(*given))
     left, top, width, height = region
@@ -93,7 +92,7 @@ def test_regions_touch_only_their_tiles(region: tuple[int, int, int, int], monke
 
 @pytest.mark.parametrize("region", [(0, 0, 0, 1), (-1, 0, 2, 2), (30, 0, 4, 1), (0, 40, 1, 1)])
 def test_regions_outside_are_refused(region: tuple[int, int, int, int]) -> None:
-    data = encode_picture(Picture(noise(40, 33, 1, 4), Wrapper(0, 4, 1)), QUICK)
+    data = encode_picture(Picture(noise(40, 33, 1, 4), ImageWrapper(0, 4, 1)), QUICK)
     with pytest.raises(UnsupportedError, match="33 x 40"):
         decode_image(data, region=region)
 
@@ -107,7 +106,7 @@ def test_regions_of_what_the_model_alone_coded(photo: NDArray[np.uint8], monkeyp
 
 def test_large_pictures_are_cut_into_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codec, "TILE", 16)
-    picture = Picture(noise(40, 33, 1, 4), Wrapper(0, 4, 1))
+    picture = Picture(noise(40, 33, 1, 4), ImageWrapper(0, 4, 1))
     data = encode_picture(picture, QUICK)
     header, payloads = read_file(data)
     assert header.grid == (3, 3)
@@ -143,7 +142,7 @@ def test_every_flipped_bit_and_truncation_is_found(small: bytes) -> None:
 @given(st.integers(0, 5), st.binary(max_size=40))
 def test_any_stream_with_good_checksums_ends_in_a_named_error(method: int, body: bytes) -> None:
     for depth, channels in ((8, 3), (16, 1), (1, 1), (8, 4)):
-        wrapper = write_wrapper(Wrapper(0, depth, channels, {1: 0, 3: 2, 4: 6}[channels]))
+        wrapper = write_image_wrapper(ImageWrapper(0, depth, channels, {1: 0, 3: 2, 4: 6}[channels]))
         header = PictureHeader(shape=(3, 3), tile=(3, 3), wrapper=wrapper, checksums=(0xDEADBEEF,), lengths=())
         with pytest.raises((FormatError, LimitError, UnsupportedError)):
             decode_image(write_file(header, [bytes([method]) + body]))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import TEXT, png_file
+from pictures import TEXT, Samples, png_file
 
 from ardm_compress.ardm.tiles import scaled, tile_box
 from ardm_compress.codec import api, array
@@ -14,8 +14,7 @@ from ardm_compress.codec import picture as codec
 from ardm_compress.codec.picture import encode_picture
 from ardm_compress.container.image import read_header
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
-from ardm_compress.formats.media import Samples
-from ardm_compress.formats.picture import Picture, Wrapper
+from ardm_compress.formats.contents import ImageWrapper, Picture
 from ardm_compress.limits import Limits
 from ardm_compress.methods.choice import Settings
 
@@ -76,7 +75,7 @@ def test_pictures_have_previews_however_they_are_coded(photo: Samples, monkeypat
     wrapped = api.encode_image(png_file(photo, 8, 2, TEXT), budget=4)
     monkeypatch.setattr(codec, "TILE", 16)
     drawn = (np.indices((40, 33)).sum(0) // 9 % 16).astype(np.uint8)[..., None]
-    tiled = encode_picture(Picture(drawn, Wrapper(0, 4, 1)), Settings(budget=4))
+    tiled = encode_picture(Picture(drawn, ImageWrapper(0, 4, 1)), Settings(budget=4))
     for data, samples in ((wrapped, photo), (tiled, drawn)):
         seen = api.decode_image(data, level=2)
         assert not seen.wrapper.head
@@ -85,7 +84,7 @@ def test_pictures_have_previews_however_they_are_coded(photo: Samples, monkeypat
 
 @pytest.mark.parametrize("level", [-1, 5])
 def test_there_are_no_other_levels(photo: Samples, level: int) -> None:
-    for data in (api.encode(photo[:8, :8], budget=2), encode_picture(Picture(photo[:8, :8], Wrapper(0, 8, 3, 2)))):
+    for data in (api.encode(photo[:8, :8], budget=2), encode_picture(Picture(photo[:8, :8], ImageWrapper(0, 8, 3, 2)))):
         with pytest.raises(UnsupportedError, match="levels 1 to 4"):
             api.decode_image(data, level=level)
 

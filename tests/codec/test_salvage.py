@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from golden import FOLDER, GOLDEN
-from pictures import TEXT, png_file
+from pictures import TEXT, Samples, png_file
 from sounds import wave
 
 from ardm_compress.codec import api, array
@@ -17,9 +17,8 @@ from ardm_compress.codec.picture import encode_picture, salvage_image
 from ardm_compress.container.image import CRC_BYTES, read_header
 from ardm_compress.container.picture import read_header as read_picture_header
 from ardm_compress.errors import ChecksumError, FormatError
-from ardm_compress.formats.image_chunks import write_chunks
-from ardm_compress.formats.media import Samples
-from ardm_compress.formats.picture import Picture, Wrapper
+from ardm_compress.formats.chunks import write_chunks
+from ardm_compress.formats.contents import ImageWrapper, Picture
 from ardm_compress.methods import choice as methods
 
 
@@ -95,7 +94,7 @@ def test_bytes_behind_the_end_are_left_out(tiled: bytes, photo: Samples) -> None
 
 def test_lost_tiles_of_palette_images_have_the_first_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codec, "TILE", 16)
-    palette = Wrapper(0, 8, 1, 3, write_chunks([(b"PLTE", bytes(30))]))
+    palette = ImageWrapper(0, 8, 1, 3, write_chunks([(b"PLTE", bytes(30))]))
     data = encode_picture(Picture((np.indices((40, 33)).sum(0) % 10).astype(np.uint8)[..., None], palette))
     found = salvage_image(data[: read_picture_header(data)[1]])
     assert len(found.inexact) == found.tiles
@@ -121,7 +120,7 @@ def test_what_salvage_expects_is_the_same_in_any_batch(tiled: bytes, monkeypatch
 def test_pictures_are_salvaged_tile_by_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codec, "TILE", 16)
     drawn = (np.indices((40, 33)).sum(0) // 9 % 16).astype(np.uint8)[..., None]
-    data = encode_picture(Picture(drawn, Wrapper(0, 4, 1)))
+    data = encode_picture(Picture(drawn, ImageWrapper(0, 4, 1)))
     header, offset = read_picture_header(data)
     stream = 4
     start = offset + sum(header.lengths[:stream])

@@ -32,9 +32,8 @@ from ardm_compress.container.stored import read_header as read_stored_header
 from ardm_compress.container.stored import write_stored
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.files.data import spool
-from ardm_compress.formats.pcm import FLAC, VERBATIM
-from ardm_compress.formats.sound_wrapper import Wrapper
-from ardm_compress.formats.sounds import Sound, read_sound
+from ardm_compress.formats.catalogue import read_sound
+from ardm_compress.formats.contents import FLAC, VERBATIM, Sound, SoundWrapper
 from ardm_compress.inference.model import Model, load_model
 from ardm_compress.inference.products import Path
 from ardm_compress.inference.registry import find_model
@@ -50,7 +49,7 @@ def tune(count: int, channels: int = 1, loudness: float = 2000) -> NDArray[np.in
 
 
 def sound(samples: NDArray[np.int64], width: int = 3) -> Sound:
-    return Sound(samples.astype(np.int32), Wrapper(0, width, 0, RATE))
+    return Sound(samples.astype(np.int32), SoundWrapper(0, width, 0, RATE))
 
 
 def encoded(original: Sound, model: Model, **options: int) -> bytes:

@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 from click import Command
 from click.testing import CliRunner, Result
-from pictures import PHOTO
+from pictures import PHOTO, Samples, write_image
 from PIL import Image
 from sounds import wave
 
 from ardm_compress import soundfile
-from ardm_compress.formats.media import Samples, write_image
 
 ROOT = PHOTO.parent.parent
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from click.testing import CliRunner
-from pictures import PHOTO
+from pictures import PHOTO, read_image, write_image
 from PIL import Image
-
-from ardm_compress.formats.media import read_image, write_image
 
 
 def test_frames_of_a_photograph_that_arrives_end_in_itself(tmp_path: Path) -> None:

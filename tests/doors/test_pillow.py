@@ -23,10 +23,11 @@ from ardm_compress.codec.picture import encode_picture
 from ardm_compress.container.image import MAGIC
 from ardm_compress.container.picture import PictureHeader, write_file
 from ardm_compress.container.stored import stored
+from ardm_compress.container.wrappers import write_image_wrapper
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.formats import png
-from ardm_compress.formats.image_chunks import write_chunks
-from ardm_compress.formats.picture import PNG, RASTER, Picture, Wrapper, write_wrapper
+from ardm_compress.formats.chunks import write_chunks
+from ardm_compress.formats.contents import PNG, RASTER, ImageWrapper, Picture
 from ardm_compress.pillow import ArdmImageFile
 
 EXIF = b"Exif\0\0MM\0*\0\0\0\10\0\1\1\22\0\3\0\0\0\1\0\6\0\0\0\0\0\0"  # turned to the right
@@ -209,7 +210,7 @@ def test_bombs_are_refused_when_they_are_opened(monkeypatch: pytest.MonkeyPatch)
 def test_images_larger_than_the_command_line_takes_can_be_opened_if_pillow_allows_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    wrapper = write_wrapper(png.plain(1))
+    wrapper = write_image_wrapper(png.plain(1))
     header = PictureHeader(shape=(40000, 7000), tile=(800, 700), wrapper=wrapper, checksums=(0,) * 500, lengths=())
     data = write_file(header, [b"no pixels"] * 500)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
@@ -219,7 +220,7 @@ def test_images_larger_than_the_command_line_takes_can_be_opened_if_pillow_allow
 
 def wrapped(head: bytes, tail: bytes = b"", kind: int = RASTER) -> bytes:
     """A file of 5 x 4 samples of 16 bits in something else."""
-    return encode_picture(Picture(np.zeros((4, 5, 1), np.uint16), Wrapper(kind, 16, 1, 0, head, tail)))
+    return encode_picture(Picture(np.zeros((4, 5, 1), np.uint16), ImageWrapper(kind, 16, 1, 0, head, tail)))
 
 
 @pytest.mark.parametrize("head", [b"P5 5 5 65535 ", b"P5 99999 999 65535 ", b"BM" + bytes(60), b"II*\0\10", b"\0"])

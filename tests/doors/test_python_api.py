@@ -14,14 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
-from pictures import PALETTE, TEXT, bmp_file, noise, png_file, saved
+from pictures import PALETTE, TEXT, Samples, bmp_file, noise, png_file, saved
 from PIL import Image
 from sounds import LIST, wave
 
 import ardm_compress
 from ardm_compress.container.stored import stored
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
-from ardm_compress.formats.media import Samples
 from ardm_compress.limits import Limits
 from ardm_compress.reading import ImageFile, SoundFile, StoredFile
 

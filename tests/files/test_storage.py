@@ -15,11 +15,11 @@ from commands import failed, run, smooth
 from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
+from pictures import read_image, write_image
 
 from ardm_compress.batch.inputs import jobs_of
 from ardm_compress.errors import ChecksumError, OptionError, OutputExistsError, UnsupportedError
 from ardm_compress.files import locations as storage
-from ardm_compress.formats.media import read_image, write_image
 
 
 class Failing(MemoryFileSystem):

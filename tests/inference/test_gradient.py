@@ -10,9 +10,9 @@ import pytest
 import torch
 from networks import IMAGE, random_features, random_network, restore
 from numpy.typing import NDArray
+from pictures import Samples
 
 from ardm_compress.analysis.conditioning import Sample, take_sample
-from ardm_compress.formats.media import Samples
 from ardm_compress.inference import fused
 from ardm_compress.inference.config import INPUT_STEP, NetworkConfig
 from ardm_compress.inference.features import Features

@@ -30,12 +30,11 @@ from ardm_compress.container.image import Header, write_file
 from ardm_compress.container.picture import RAW, PictureHeader, write_wrapped
 from ardm_compress.container.sound import SoundHeader
 from ardm_compress.container.stored import read_header, stored
+from ardm_compress.container.wrappers import write_image_wrapper, write_sound_wrapper
 from ardm_compress.errors import ArdmError, FormatError, LimitError
 from ardm_compress.files.data import spool
-from ardm_compress.formats import picture as image_picture
-from ardm_compress.formats import sound_wrapper
-from ardm_compress.formats.image_chunks import write_chunks
-from ardm_compress.formats.picture import PNG, Wrapper
+from ardm_compress.formats.chunks import write_chunks
+from ardm_compress.formats.contents import PNG, ImageWrapper, SoundWrapper
 from ardm_compress.inference import config as grids
 from ardm_compress.inference import mixture, tables
 from ardm_compress.inference.config import NetworkConfig
@@ -93,13 +92,13 @@ def worked_examples() -> dict[str, bytes]:
     skewed = SymbolEncoder()
     skewed.push(np.array([2, 3, 1, 0], np.int32), np.tile(np.float32([FULL - 8, 0, 1, 3]), (4, 1)))
     white = PictureHeader(
-        shape=(2, 3), tile=(2, 3), wrapper=image_picture.write_wrapper(Wrapper(PNG, 1, 1)),
+        shape=(2, 3), tile=(2, 3), wrapper=write_image_wrapper(ImageWrapper(PNG, 1, 1)),
         checksums=(container.sample_checksum(bytes([1, 1, 1, 0, 0, 0])),), lengths=(),
     )  # fmt: skip
-    timed = image_picture.write_wrapper(Wrapper(PNG, 8, 3, 2, write_chunks([(b"tIME", b"")])))
+    timed = write_image_wrapper(ImageWrapper(PNG, 8, 3, 2, write_chunks([(b"tIME", b"")])))
     silent = SoundHeader(
         frames=0, channels=1, model_id=model_id, tile=1, period_bits=9,
-        wrapper=sound_wrapper.write_wrapper(sound_wrapper.Wrapper(0, 2, 0, 8000)), checksums=(), lengths=(),
+        wrapper=write_sound_wrapper(SoundWrapper(0, 2, 0, 8000)), checksums=(), lengths=(),
     )  # fmt: skip
     with spool() as nothing:
         sound = sound_container.write_file(silent, nothing)[:]

@@ -13,8 +13,8 @@ from ardm_compress.codec import api
 from ardm_compress.container.parse import parse
 from ardm_compress.container.picture import APART, JPEG_XL, METHODS, is_picture, read_file
 from ardm_compress.errors import FormatError
-from ardm_compress.formats.images import same_image, write_picture
-from ardm_compress.formats.picture import RASTER
+from ardm_compress.formats.catalogue import file_bytes, same_image
+from ardm_compress.formats.contents import RASTER
 from ardm_compress.methods import choice as methods
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def test_golden_picture_decodes(name: str) -> None:
     picture = api.decode_image((FOLDER / f"{name}.ardm").read_bytes())
     assert same_image(picture, GOLDEN_PICTURES[name], strip=False, force_pixels=False)
     if picture.wrapper.kind == RASTER:
-        assert write_picture(picture) == GOLDEN_PICTURES[name]
+        assert file_bytes(picture) == GOLDEN_PICTURES[name]
 
 
 def test_golden_pictures_are_coded_in_every_way() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pictures import Samples
 from sounds import wave
 
 import ardm_compress
@@ -25,7 +26,6 @@ from ardm_compress.coding.sound.prediction import Predictor
 from ardm_compress.coding.sound.transform import transformed
 from ardm_compress.coding.tile import BATCH
 from ardm_compress.errors import ModelError
-from ardm_compress.formats.media import Samples
 from ardm_compress.inference.model import load_model
 from ardm_compress.inference.products import IntegerLinear, Path
 from ardm_compress.inference.registry import find_model

@@ -17,6 +17,7 @@ import dask
 import pytest
 from commands import PATIENCE, failed, names, run
 from distributed import LocalCluster
+from pictures import Samples, read_image, write_image
 from PIL import Image
 
 from ardm_compress.batch import remote
@@ -25,7 +26,6 @@ from ardm_compress.batch.run import encode_group
 from ardm_compress.batch.settings import Encoding
 from ardm_compress.codec import api
 from ardm_compress.errors import LimitError, ModelError, OptionError
-from ardm_compress.formats.media import Samples, read_image, write_image
 from ardm_compress.tasks.cluster import tasks
 from ardm_compress.tasks.cluster import workers as workers_module
 from ardm_compress.tasks.cluster.fitness import installed, unfit

@@ -7,12 +7,11 @@ import os
 
 import numpy as np
 import pytest
-from pictures import TEXT, png_file
+from pictures import TEXT, Samples, png_file
 
 from ardm_compress.codec import api, array
 from ardm_compress.codec import picture as codec
 from ardm_compress.errors import ChecksumError, LimitError
-from ardm_compress.formats.media import Samples
 from ardm_compress.limits import CODING, COPIES, MIB, Limits
 from ardm_compress.tasks.processes import ordered, processors
 

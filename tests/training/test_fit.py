@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from pictures import Samples
 from PIL import Image
 from safetensors import safe_open
 from sounds import wave
@@ -18,7 +19,6 @@ from sounds import wave
 from ardm_compress.cli import main
 from ardm_compress.codec import api
 from ardm_compress.errors import ModelError
-from ardm_compress.formats.media import Samples
 from ardm_compress.inference.config import NetworkConfig
 from ardm_compress.inference.registry import find_model, manifest
 from ardm_compress.training import fit

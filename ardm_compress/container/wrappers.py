@@ -1,0 +1,117 @@
+"""What a foreign file has besides its samples <-> bytes (docs/format.md sections 13.7 and 15.3). No torch.
+
+Numba is needed for a head and tail of an image that are packed by mixing contexts, as short ones are.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final
+
+import numpy as np
+
+from ardm_compress.container.image import Reader, write_varint
+from ardm_compress.container.surroundings import joined, parted, read_surroundings, write_surroundings
+from ardm_compress.errors import FormatError
+from ardm_compress.formats.contents import (
+    DEPTHS,
+    FLAC,
+    FLAC_RATE,
+    RASTER,
+    VERBATIM,
+    ImageWrapper,
+    SoundWrapper,
+)
+
+IMAGE_KINDS: Final = ("png", "webp", "raster")  # what ``info`` calls the kinds of image wrappers
+PLAIN, DEFLATED, MIXED = range(3)  # how head and tail are packed; MIXED and more: for STRIDES
+STRIDES: Final = (0, 1, 3)  # each byte less the one so many places before; 0: as it is. Palettes are often ramps
+MOST_MIXED_BYTES: Final = 1 << 12  # of head and tail that are packed by mixing contexts
+WIDEST: Final = 4  # bytes of a sample of sound
+WIDEST_FLAC: Final = 3
+MOST_RATE: Final = (1 << 32) - 1  # frames per second
+
+
+def write_image_wrapper(wrapper: ImageWrapper) -> bytes:
+    """Serialise the wrapper of an image, the shortest way."""
+    first = wrapper.kind | DEPTHS.index(wrapper.depth) << 2 | (wrapper.channels - 1) << 5
+    data = bytes([first, wrapper.form])
+    if not (wrapper.head or wrapper.tail):
+        return data
+    plain = joined(wrapper.head, wrapper.tail)
+    ways = [bytes([PLAIN]) + plain, bytes([DEFLATED]) + write_surroundings(wrapper.head, wrapper.tail)]
+    if len(plain) <= MOST_MIXED_BYTES:
+        from ardm_compress.coding.mixing import pack_bytes  # compiles
+
+        stride = min(STRIDES, key=lambda stride: len(zlib.compress(_differences(plain, stride))))
+        packed = write_varint(len(plain)) + pack_bytes(_differences(plain, stride))
+        ways.append(bytes([MIXED + STRIDES.index(stride)]) + packed)
+    return data + min(ways, key=len)
+
+
+def read_image_wrapper(data: bytes) -> ImageWrapper:
+    """Parse the wrapper of an image; inverse of ``write_image_wrapper``.
+
+    Raises:
+        FormatError: no such wrapper; LimitError: it unpacks to too much.
+    """
+    kind, depth = (data[0] & 3, data[0] >> 2 & 7) if len(data) > 1 else (RASTER + 1, 0)
+    if kind > RASTER or depth >= len(DEPTHS) or data[0] >> 7 or (len(data) > 2 and data[2] >= MIXED + len(STRIDES)):
+        raise FormatError("the wrapper is not one that version 1 defines", section="header")
+    head, tail = _image_surroundings(data[2], data[3:]) if len(data) > 2 else (b"", b"")
+    return ImageWrapper(kind, DEPTHS[depth], (data[0] >> 5 & 3) + 1, data[1], head, tail)
+
+
+def write_sound_wrapper(wrapper: SoundWrapper) -> bytes:
+    """Serialise the wrapper of sound."""
+    data = bytes([wrapper.kind, wrapper.width, wrapper.shift]) + write_varint(wrapper.rate)
+    if wrapper.kind & (VERBATIM | FLAC):
+        data += write_surroundings(wrapper.head, wrapper.tail)
+    return data
+
+
+def read_sound_wrapper(data: bytes) -> SoundWrapper:
+    """Parse the wrapper of sound; inverse of ``write_sound_wrapper``.
+
+    Raises:
+        FormatError: no such wrapper; LimitError: it unpacks to too much.
+    """
+    reader = Reader(data)
+    kind, width, shift = reader.take(3)
+    rate = reader.varint(0, MOST_RATE, "the sample rate")
+    if kind == FLAC and not 0 < rate <= FLAC_RATE:
+        raise FormatError(f"the sample rate is not within 1..{FLAC_RATE}", section="header")
+    if kind > FLAC or not 1 <= width <= (WIDEST_FLAC if kind == FLAC else WIDEST) or shift >= 8 * width:
+        raise FormatError("the wrapper is not one that version 1 defines", section="header")
+    if not kind & (VERBATIM | FLAC):
+        return SoundWrapper(kind, width, shift, rate)
+    return SoundWrapper(kind, width, shift, rate, *read_surroundings(data[reader.offset :]))
+
+
+def _image_surroundings(way: int, data: bytes) -> tuple[bytes, bytes]:
+    """Head and tail."""
+    if way == DEFLATED:
+        return read_surroundings(data)
+    if way == PLAIN:
+        return parted(data)
+    from ardm_compress.coding.mixing import unpack_bytes  # compiles
+
+    reader = Reader(data)
+    count = reader.varint(0, MOST_MIXED_BYTES, "the length of the wrapper")
+    return parted(_sums(unpack_bytes(data[reader.offset :], count), STRIDES[way - MIXED]))
+
+
+def _differences(data: bytes, stride: int) -> bytes:
+    values = np.frombuffer(data, np.uint8)
+    changed = values.copy()
+    if stride:
+        changed[stride:] -= values[:-stride]
+    return bytes(changed)
+
+
+def _sums(data: bytes, stride: int) -> bytes:
+    """Inverse of ``_differences``."""
+    values = np.frombuffer(data, np.uint8).copy()
+    for first in range(stride):
+        values[first::stride] = np.cumsum(values[first::stride], dtype=np.uint8)
+    return bytes(values)
