@@ -19,7 +19,8 @@ from ardm_compress.formats.pcm import pack
 from ardm_compress.formats.wav import shortest_head
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.methods.choice import Settings
-from ardm_compress.reading.base import OWN_AXIS, check_jobs
+from ardm_compress.options import check_jobs
+from ardm_compress.reading.base import OWN_AXIS
 from ardm_compress.reading.sound import MARK
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from ardm_compress.formats.contents import PNG, WEBP, ImageWrapper
 from ardm_compress.formats.pixels import plugins
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.methods.choice import Settings
-from ardm_compress.reading.base import check_jobs
+from ardm_compress.options import check_jobs
 
 if TYPE_CHECKING:
     from ardm_compress.files.data import Data

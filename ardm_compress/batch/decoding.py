@@ -81,9 +81,9 @@ def _restored(job: Job, data: Data, how: Decoding, progress: Progress | None) ->
     from ardm_compress.container.parse import ParsedImage, ParsedPicture, ParsedSound, ParsedStored, parse
 
     file = parse(data, how.limits)
-    if how.of_image and not isinstance(file, ParsedImage | ParsedPicture):
+    if how.is_part_of_image and not isinstance(file, ParsedImage | ParsedPicture):
         raise OptionError("--region and --preview are for images of which samples are coded; this is none")
-    if how.of_sound and not isinstance(file, ParsedSound):
+    if how.is_part_of_sound and not isinstance(file, ParsedSound):
         raise OptionError("--start and --duration are for sound that the model has coded; this file is none")
     if isinstance(file, ParsedStored):
         return _stored(job, file, how)
@@ -134,7 +134,7 @@ def image_target(job: Job, wrapper: ImageWrapper, how: Decoding) -> tuple[str, s
     target = _checked(job.target or _decoded_name(job.place, wrapper), how)
     suffix = _suffix(target)
     suffix = wrapper.file_kind.suffix if suffix is None else suffix
-    check_suffix(part_wrapper(wrapper) if how.of_image else wrapper, suffix)
+    check_suffix(part_wrapper(wrapper) if how.is_part_of_image else wrapper, suffix)
     return target, suffix
 
 
@@ -157,7 +157,7 @@ def _image(
 def _decoded_image(data: Data, how: Decoding, progress: Progress | None) -> Picture:
     from ardm_compress.codec.picture import decode_image
 
-    return decode_image(data, region=how.region, level=how.level, jobs=how.jobs, limits=how.limits, progress=progress)
+    return decode_image(data, region=how.region, level=how.preview, jobs=how.jobs, limits=how.limits, progress=progress)
 
 
 def _checked(target: str, how: Decoding) -> str:

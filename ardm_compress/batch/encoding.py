@@ -105,8 +105,8 @@ def image_options(how: Encoding) -> dict[str, Any]:
 
 
 def _model_options(how: Encoding, kind: str) -> dict[str, Any]:
-    preset = PRESETS[how.level or DEFAULT]
-    budget = how.budget or (getattr(preset, kind) if how.level else None)
+    preset = PRESETS[how.preset or DEFAULT]
+    budget = how.budget or (getattr(preset, kind) if how.preset else None)
     model = how.model or preset.model
     return {"budget": budget} | ({"model": model} if model else {})
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from ardm_compress.files.locations import remove_source
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.options import DecodeOptions, EncodeOptions
 from ardm_compress.progress import Progress
-
-if TYPE_CHECKING:
-    from ardm_compress.ardm.tiles import Region
 
 SUFFIX: Final = ".ardm"
 Bar: TypeAlias = Callable[[str], AbstractContextManager[Progress | None]]  # a bar of progress with that label
@@ -23,56 +21,38 @@ def no_bar(_label: str) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Writing:
-    """What encoding and decoding have in common."""
+    """How outputs are written, and where the work is done."""
 
     force: bool = False  # replace existing outputs
     again: bool = False  # a process was lost: outputs that are there, and as they should be, are its
     remove: bool = False  # remove the source once its output is written
     parents: bool = False  # make the folders of outputs
     dry: bool = False  # look at what would be done only
-    jobs: int = 1  # processes for the tiles of an image
+    jobs: int = 1  # processes
     scheduler: str | None = None  # address of that of a Dask cluster, which works instead of this machine
     limits: Limits = DEFAULT_LIMITS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encoding(Writing):
-    """How to encode; see ``ardm_compress.codec.api``."""
+@dataclass(frozen=True, kw_only=True)
+class Encoding(EncodeOptions, Writing):
+    """How to encode files."""
 
-    level: int | None = None  # a preset, which says what the next two do not
-    budget: int | None = None  # network calls
-    model: str | None = None  # by default photo or sound
+    preset: int | None = None  # says what budget and model do not
     verify: bool = True  # decode and compare before writing
-    strip: bool = False  # of images: leave out metadata
-    force_pixels: bool = False  # of lossy images: code their pixels
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decoding(Writing):
-    """How to decode: by default all of a file."""
+@dataclass(frozen=True, kw_only=True)
+class Decoding(DecodeOptions, Writing):
+    """How to decode files, by default all of each."""
 
-    region: Region | None = None  # of images: left, top, width, height
-    level: int = 0  # of images: of a preview
     salvage: bool = False  # what a damaged file still holds
-    start: float = 0.0  # of sound: seconds to leave out
-    duration: float | None = None  # of sound: seconds
 
     @property
     def is_all(self) -> bool:
         """Whether it is all of the file, exact."""
-        return not (self.of_image or self.of_sound or self.salvage)
-
-    @property
-    def of_image(self) -> bool:
-        """Whether it is a part of an image."""
-        return self.region is not None or self.level > 0
-
-    @property
-    def of_sound(self) -> bool:
-        """Whether it is a part of sound."""
-        return bool(self.start) or self.duration is not None
+        return not (self.is_part_of_image or self.is_part_of_sound or self.salvage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ def _parse_region(_ctx: click.Context, _param: click.Parameter, value: str | Non
 
 PARTS = (
     click.option("--region", metavar="LEFT,TOP,WIDTH,HEIGHT", callback=_parse_region, help="Of an image: pixels."),
-    click.option("--preview", "level", metavar="LEVEL", type=click.IntRange(0, COARSEST), default=0,
+    click.option("--preview", metavar="LEVEL", type=click.IntRange(0, COARSEST), default=0,
                  help=f"Of an image: every 2nd, 4th, 8th or 16th row and column (1 to {COARSEST}); the beginning of a "
                  "file is enough where the model has coded all of it."),
     click.option("--salvage", is_flag=True, help="Decode what a damaged file, or the beginning of one, still holds."),
@@ -69,7 +69,7 @@ def _check(how: Decoding, jobs: list[Job]) -> None:
     check_names(jobs)
     if how.remove and not (how.is_all and all(job.target is None for job in jobs)):
         raise click.UsageError("--rm is only for what is decoded as a whole, to its own kind of file: without -o")
-    if how.of_image or how.of_sound:
+    if how.is_part_of_image or how.is_part_of_sound:
         if how.salvage:
             raise click.UsageError("--salvage decodes all of a file")
         if any(job.target is None for job in jobs):

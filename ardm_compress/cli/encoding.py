@@ -23,7 +23,7 @@ def _presets(command: Function) -> Function:
         text = f"{calls} for a tile of an image, {preset.sound} of sound"
         text += "; the best of all models" if preset.model else ""
         text += "; the default" if level == DEFAULT else ""
-        command = click.option(f"-{level}", "level", flag_value=level, type=int, help=f"{text}.")(command)
+        command = click.option(f"-{level}", "preset", flag_value=level, type=int, help=f"{text}.")(command)
     return command
 
 

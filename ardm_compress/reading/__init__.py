@@ -14,7 +14,8 @@ from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.data import OnDisk, opened, spool
 from ardm_compress.formats.kinds import SOUND, kind_of
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
-from ardm_compress.reading.base import File, Source, check_jobs
+from ardm_compress.options import check_jobs
+from ardm_compress.reading.base import File, Source
 from ardm_compress.reading.image import ImageFile
 from ardm_compress.reading.sound import CodedSound, SoundFile, StoredSound
 

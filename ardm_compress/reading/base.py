@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 OWN_AXIS: Final = b"arAx"  # name of an empty chunk of PNG and WAV files: their one channel has an axis in arrays
 
 
-def check_jobs(jobs: int) -> None:
-    """Raise ValueError unless there is a process to work."""
-    if jobs < 1:
-        raise ValueError("jobs must be at least 1 process")
-
-
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where an open file is read from, and how."""

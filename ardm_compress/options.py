@@ -1,0 +1,83 @@
+"""How to encode and decode: small values that are the same in every process. Standard library and errors only."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ardm_compress.errors import UnsupportedError
+from ardm_compress.limits import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from ardm_compress.ardm.tiles import Region
+
+
+def check_jobs(jobs: int) -> None:
+    """Raise ValueError unless there is a process to work."""
+    if jobs < 1:
+        raise ValueError("jobs must be at least 1 process")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodeOptions:
+    """How to encode.
+
+    Raises:
+        ValueError: a budget or a number of processes below 1, or not whole.
+    """
+
+    budget: int | None = None  # network calls of a tile; None: the default of the medium
+    model: str | None = None  # name; None: the default of the medium; "auto": the one that makes a part smallest
+    conditioning: bool = True  # tell the network about each tile: style, mirror, latents
+    style: tuple[int, int] | None = None  # style and mirror of an image; None: those that make it smallest
+    strip: bool = False  # leave out the metadata of images
+    force_pixels: bool = False  # code the pixels of lossy images
+    tile: int = 896  # pixels, largest side of a tile: a small region of 100 megapixels meets 4 of 144 at most
+    sections_from: int = 1 << 14  # pixels of a tile from which its stream is cut into one section for each level
+    sound_tile: int = 1 << 19  # frames; the last tile may have up to half as many more
+    period_bits: int | None = None  # of the order of sound; None: as the budget allows; 0: the spread order
+    jobs: int = 1  # processes
+    processes_from: int = 1 << 17  # pixels of a tile from which starting processes, which takes seconds, is worth it
+    limits: Limits = DEFAULT_LIMITS
+
+    def __post_init__(self) -> None:
+        if self.budget is not None and (self.budget < 1 or self.budget != int(self.budget)):
+            raise ValueError("the budget must be at least 1 network call, and whole")
+        check_jobs(self.jobs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodeOptions:
+    """What to decode, by default all of a file, and how.
+
+    Raises:
+        ValueError: a number of processes below 1; UnsupportedError: times that are negative or not finite.
+    """
+
+    region: Region | None = None  # of an image: left, top, width, height in pixels of the preview
+    preview: int = 0  # of an image: every 2**preview-th row and column; 0 is all
+    start: float = 0.0  # of sound: seconds to leave out
+    duration: float | None = None  # of sound: seconds; None: to the end
+    jobs: int = 1
+    processes_from: int = 1 << 17
+    limits: Limits = DEFAULT_LIMITS
+
+    def __post_init__(self) -> None:
+        check_jobs(self.jobs)
+        if not all(math.isfinite(seconds) and seconds >= 0 for seconds in (self.start, self.duration or 0)):
+            raise UnsupportedError("start and duration must be finite and not negative")
+
+    @property
+    def is_part_of_image(self) -> bool:
+        """Whether a region or a preview of an image is asked for."""
+        return self.region is not None or self.preview > 0
+
+    @property
+    def is_part_of_sound(self) -> bool:
+        """Whether some seconds of sound are asked for."""
+        return self.start > 0 or self.duration is not None
+
+
+DEFAULT_ENCODING: Final = EncodeOptions()
+DEFAULT_DECODING: Final = DecodeOptions()
