@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +14,11 @@ import numpy as np
 import pytest
 from click import Command
 from click.testing import CliRunner, Result
-from pictures import PHOTO, Samples, write_image
+from pictures import PHOTO, Samples, read_image, write_image
 from PIL import Image
 from sounds import wave
 
+import ardm_compress
 from ardm_compress import soundfile
 
 ROOT = PHOTO.parent.parent
@@ -40,6 +44,33 @@ def test_python_in_documents_runs(
     shown = capsys.readouterr().out
     for line in re.findall(r"print\(.*\) +# (\S+ \(.*)$", text, re.MULTILINE):  # what they say is shown
         assert line in shown
+
+
+def test_the_first_commands_of_the_readme_run_as_typed(photo: Samples, tmp_path: Path) -> None:
+    """In a folder that holds nothing but a photo.png."""
+    folder, programs = tmp_path / "new", tmp_path / "bin"
+    folder.mkdir()
+    programs.mkdir()
+    program = programs / "ardm-compress"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ardm_compress "$@"\n')
+    program.chmod(0o755)
+    write_image(folder / "photo.png", photo[:32, :32])
+    blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    blocks = [block for block in blocks if " photo.png" in block]
+    assert len(blocks) == 2
+    environment = os.environ | {
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(Path(ardm_compress.__file__).parents[1]),
+    }
+    for block in blocks:
+        done = subprocess.run(
+            ["sh", "-e", "-c", block], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        for path in folder.glob("*.ardm"):
+            path.unlink()
+    for name in ("same.png", "piped.png", "restored/photo.png"):
+        assert np.array_equal(read_image(folder / name), photo[:32, :32])
 
 
 def run(example: str, *arguments: object) -> Result:
