@@ -1,6 +1,6 @@
 """Keep a stack of images in a Zarr array, every image a chunk, and read one of them.
 
-``python examples/zarr_stack.py FOLDER`` needs ``pip install "ardm-compress[zarr]"``.
+``python examples/zarr_stack.py FOLDER`` needs ``pip install '.[zarr]'`` in a checkout.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def check_plot(file: Path) -> None:
     try:
         import matplotlib as matplotlib
     except ImportError as error:
-        raise UnsupportedError("plots need matplotlib: pip install 'ardm-compress[bench]'") from error
+        raise UnsupportedError("plots need matplotlib: pip install matplotlib") from error
     check_output(str(file), force=True)
 
 

@@ -37,7 +37,7 @@ SHORTEST_PITCH: Final = 25  # samples
 MIXTURE: Final = ((384, 9), (128, 30))  # integer weights, and scales in sixteenths of the spread
 
 # In sixteenths: usual values of sines and how much of a deviation from them carries over to the next frame, and how
-# far off that is on average. Measured on shared/data/train, speech and music.
+# far off that is on average. Measured on the training sounds, speech and music.
 USUAL: Final = np.array([781, -354, 167, -127, 82, -82, 35, -86, 32, -69, 31, -46, 35, -31, 30, -31, 19, -34, 11, -29,
                          9, -25, 7, -24, 6, -22, 2, -20, -1, -18, -2, -20, *16 * (0, -16)])  # fmt: skip
 CARRY: Final = np.array([14, 15, 14, 14, 13, 13, 13, 13, 13, 12, 13, 12, 13, 12, 12, 11, 12, 11, 11, *45 * (10,)])

@@ -35,7 +35,7 @@ def connected(address: str, warn: Callable[[str], None], *, patience: float = PA
     try:
         from distributed import Client
     except ImportError as error:
-        raise UnsupportedError(f"--scheduler needs Dask: pip install 'ardm-compress[cluster]' ({error})") from error
+        raise UnsupportedError(f"--scheduler needs Dask: pip install distributed fsspec ({error})") from error
     _check_listening(address)
     try:
         client = Client(address, timeout=ANSWER, set_as_default=False, name="ardm-compress")
