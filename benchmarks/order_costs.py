@@ -15,8 +15,10 @@ from overhead import bits
 from ardm_compress.ardm.costs import conditional_costs, whole_units
 from ardm_compress.ardm.order import Order, make_order
 from ardm_compress.ardm.schedule import Plan, Schedule, plan_all, table_from_conditional
-from ardm_compress.coding.tile import Group, Tiles
-from ardm_compress.container.image import PLAIN
+from ardm_compress.coding.conditioning import PLAIN
+from ardm_compress.coding.image import ImageBlock, ImageTiles
+from ardm_compress.inference.features import Features
+from ardm_compress.inference.mixture import Parameters
 from ardm_compress.inference.model import Model
 
 ORDERS = ("spread", "random", "raster", "block")
@@ -40,7 +42,10 @@ class Measured:
         """Bits per subpixel of the schedules, which are of the ranks that are not empty in the largest picture."""
         coder, sums, count = replace(self.model, order=order), np.zeros(len(schedules)), 0
         for picture, positions in zip(self.pictures, self.positions, strict=True):
-            tile, rank = Tiles(coder, picture[None], [PLAIN]), order.rank_map(picture.shape[:2])[tuple(positions.T)]
+            tile, rank = (
+                ImageTiles(coder, picture[None], [PLAIN]),
+                order.rank_map(picture.shape[:2])[tuple(positions.T)],
+            )
             for number, schedule in enumerate(schedules):
                 first = starts(schedule)[rank]
                 sums[number] += position_bits(coder, tile, positions, rank, first).sum()
@@ -57,7 +62,10 @@ class Measured:
         coder, n = replace(self.model, order=order), order.ranks_per_level
         sums, counts = np.zeros((n, n)), np.zeros(n)
         for picture, positions in zip(self.pictures, self.positions, strict=True):
-            tile, rank = Tiles(coder, picture[None], [PLAIN]), order.rank_map(picture.shape[:2])[tuple(positions.T)]
+            tile, rank = (
+                ImageTiles(coder, picture[None], [PLAIN]),
+                order.rank_map(picture.shape[:2])[tuple(positions.T)],
+            )
             counts += np.bincount(rank, minlength=n)
             for first in range(n):
                 later = rank >= first
@@ -67,7 +75,7 @@ class Measured:
 
 
 def position_bits(
-    coder: Model, tile: Tiles, positions: NDArray[np.int64], rank: NDArray[np.int64], first: NDArray[np.int64]
+    coder: Model, tile: ImageTiles, positions: NDArray[np.int64], rank: NDArray[np.int64], first: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Bits (n,) of positions (n, 2) of ranks (n,), given the ranks below ``first`` (n,)."""
     found = np.zeros(len(positions))
@@ -76,23 +84,24 @@ def position_bits(
         rows = np.flatnonzero(level == here)
         rows = rows[np.argsort(first[rows], kind="stable")]
         runs = np.split(rows, np.flatnonzero(np.diff(first[rows])) + 1)  # of one first rank each
-        groups = [Group(int(first[run[0]]), int(here), positions[run] >> here) for run in runs]
-        found[rows] = _group_bits(coder, tile, groups)
+        blocks = [ImageBlock(int(first[run[0]]), int(here), positions[run] >> here) for run in runs]
+        found[rows] = _block_bits(coder, tile, blocks)
     return found
 
 
-def _group_bits(coder: Model, tile: Tiles, groups: list[Group]) -> NDArray[np.float64]:
-    """Bits of the groups' positions, all of one level, without style and latents."""
-    features = [tile.features(group, group.positions) for group in groups]
-    inputs, bucket, reference, scale = (np.concatenate(part) for part in zip(*features, strict=True))
-    target = np.concatenate([tile.read(group, group.positions) for group in groups])
-    joined, network = type(features[0])(inputs, bucket, reference, scale), coder.network
-    channels = network.start(network.hidden(joined, groups[0].level, network.conditioning(0, ())), scale)
-    total = np.zeros(len(target))
-    for channel in range(target.shape[1]):
-        total += bits(channels.parameters(reference[:, channel]), target[:, channel])
-        channels.observe(target[:, channel])
-    return total
+def _block_bits(coder: Model, tile: ImageTiles, blocks: list[ImageBlock]) -> NDArray[np.float64]:
+    """Bits of the blocks' positions, all of one level, without style and latents."""
+    features = [tile.features(block) for block in blocks]
+    joined, network = Features(*(np.concatenate(part) for part in zip(*features, strict=True))), coder.network
+    target, total = np.concatenate([tile.read(block) for block in blocks]), []
+
+    def code(channel: int, mixtures: Parameters) -> NDArray[np.uint8]:
+        total.append(bits(mixtures, target[:, channel]))
+        return target[:, channel]
+
+    hidden = network.hidden(joined, blocks[0].level, network.conditioning(0, ()))
+    network.start(hidden, joined.scale).code(target.shape[1], joined.reference_of, code)
+    return np.sum(total, 0)
 
 
 def starts(schedule: Schedule) -> NDArray[np.int64]:

@@ -8,27 +8,33 @@ told of the picture: no style, no latents.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from math import prod
 from pathlib import Path
 
 import click
 import numpy as np
 from numpy.typing import NDArray
 
-from ardm_compress.codec import api
+from ardm_compress.ardm.plans import planned_runs, tile_steps
 from ardm_compress.codec.array import DEFAULT_BUDGET, encode
-from ardm_compress.coding import tile
+from ardm_compress.coding.conditioning import PLAIN
+from ardm_compress.coding.image import ImageTiles
+from ardm_compress.coding.symbols import Cells, Collected
+from ardm_compress.coding.tile import BLOCK_POSITIONS
+from ardm_compress.container.image import read_file
 from ardm_compress.formats.catalogue import read_picture
 from ardm_compress.inference import tables as grid
-from ardm_compress.inference.fused import FusedChannels
+from ardm_compress.inference.loading import model_of
 from ardm_compress.inference.mixture import Parameters
+from ardm_compress.inference.network import ExactNetwork
+from ardm_compress.inference.registry import model_of_file
 
 
 def bits(parameters: Parameters, samples: NDArray[np.integer]) -> NDArray[np.float64]:
     """-log2 of the mixtures' probability of 8-bit samples (n,), (n,)."""
     weights = parameters.weights / parameters.weights.sum(1, keepdims=True)
     unit = 2.0 ** (grid.NODE_BITS + grid.STEP_BITS)
-    value = samples[:, None] * 2**grid.VALUE_BITS
+    value = samples[:, None].astype(np.float64) * 2**grid.VALUE_BITS
     half = 2.0 ** (grid.VALUE_BITS - 1)
     inverse = parameters.inverse_scales / unit
     upper = 1 / (1 + np.exp(-np.clip((value + half - parameters.means) * inverse, -500, 500)))
@@ -39,24 +45,17 @@ def bits(parameters: Parameters, samples: NDArray[np.integer]) -> NDArray[np.flo
     return found
 
 
-Observe = Callable[[FusedChannels, NDArray[np.integer]], None]
+class Counted(Collected):
+    """Known symbols; adds up the cost of the values that they stand for."""
 
+    total = 0.0  # bits
 
-def counted(total: list[float], observe: Observe) -> Observe:
-    """``FusedChannels.observe``, adding up the cost of what is observed."""
-    last: dict[int, Parameters] = {}
-    parameters = FusedChannels.parameters
-
-    def remember(channels: FusedChannels, reference: NDArray[np.float32]) -> Parameters:
-        last[id(channels)] = parameters(channels, reference)
-        return last[id(channels)]
-
-    def observe_and_count(channels: FusedChannels, samples: NDArray[np.integer]) -> None:
-        total[0] += float(bits(last.pop(id(channels)), samples).sum())
-        observe(channels, samples)
-
-    FusedChannels.parameters = remember  # type: ignore[method-assign]
-    return observe_and_count
+    def cells(
+        self, network: ExactNetwork, mixtures: Parameters, cells: Cells, known: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """See ``Symbols``."""
+        self.total += float(bits(mixtures, known).sum())
+        return super().cells(network, mixtures, cells, known)
 
 
 @click.command()
@@ -64,17 +63,21 @@ def counted(total: list[float], observe: Observe) -> Observe:
 @click.option("--budget", default=DEFAULT_BUDGET, show_default=True, help="Network calls.")
 def main(image: Path, budget: int) -> None:
     """Print both sizes and the difference."""
-    api.encode(np.zeros((8, 8, 3), np.uint8))  # loads the model, whose self-test must not be counted
-    total = [0.0]
-    FusedChannels.observe = counted(total, FusedChannels.observe)  # type: ignore[method-assign]
     samples = read_picture(image.read_bytes()).samples
     data = encode(samples, budget=budget, describe=False)  # the encoder's choices cost none of the file
-    root = 8 * samples.shape[2]
-    ideal = (total[0] + root) / 8
+    header, _ = read_file(data)
+    model = model_of(model_of_file(header.model_id), 2)
+    runs, symbols = planned_runs(header.runs, model.order, model.costs, header.tile), Counted()
+    for index in range(prod(header.grid)):
+        tile = samples[header.tile_box(index)]
+        tiles = ImageTiles(model, tile[None], [PLAIN])
+        for step in tile_steps(runs, model.order, header.tile, tile.shape[:2]):
+            for block in tiles.blocks(*step):
+                tiles.code(block, symbols)
+    ideal = (symbols.total + 8 * samples.shape[2] * prod(header.grid)) / 8  # with the roots
     overhead = 100 * (len(data) / ideal - 1)
     click.echo(f"cross entropy {ideal:.0f} bytes, file {len(data)} bytes, overhead {overhead:.4f} %")
-    click.echo(f"calls: at most {budget}; positions interleaved in blocks of {tile.BLOCK}")
-    assert np.array_equal(api.decode(data), samples)
+    click.echo(f"calls: at most {budget}; positions interleaved in blocks of {BLOCK_POSITIONS}")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,9 @@ from order_costs import ORDERS, Measured, order_of, plans, schedules
 from photographs import images, middles
 
 from ardm_compress.bench.machine import machine
-from ardm_compress.coding.loop import decode_tile, encode_tile
+from ardm_compress.coding.conditioning import PLAIN
+from ardm_compress.coding.image import decode_tiles, encode_tiles
+from ardm_compress.coding.symbols import Popped
 from ardm_compress.inference.model import Model, load_model
 from ardm_compress.inference.registry import find_model
 from ardm_compress.training.data import held_out
@@ -115,8 +117,8 @@ def files(photos: Path, test: Path, budget: int, side: int) -> None:
         plan, ranks = plans(model, order, (side, side), planning)
         schedule = schedules(plan, ranks, order, (side, side), [budget])[budget, "planned"]
         coder, steps = replace(model, order=order), list(schedule)
-        payloads = encode_tile(coder, picture, steps, 1, lambda: None)
-        decoded = decode_tile(coder, (side, side), 3, steps, payloads, lambda: None)
+        (payloads,) = encode_tiles(coder, picture[None], steps, 1, lambda: None, [PLAIN])
+        (decoded,) = decode_tiles(coder, (side, side), 3, steps, [Popped(*payloads)], lambda: None, [PLAIN])
         if not np.array_equal(decoded, picture):
             raise SystemExit(f"{name} did not come back exactly")
         size, expected = sum(map(len, payloads)), whole.cost(order, [schedule])[0]

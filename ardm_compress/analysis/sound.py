@@ -1,4 +1,4 @@
-"""What the encoder finds out about a tile of sound before it codes it: spectra, and links between channels. NumPy.
+"""Analyse a tile of sound before it is coded: spectra, pitches, links between channels, stretches. NumPy only.
 
 Sums are of integers below 2**53, which binary64 holds in whatever order they are summed, or in a fixed order, and what
 differs between mathematical libraries is rounded into tables: every machine makes the same choices.
@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from ardm_compress.analysis.spectra import analyse, hold_quiet, residual
 from ardm_compress.coding.sound.side import PITCH_BITS, SHORTEST_PITCH, SPREAD
-from ardm_compress.coding.sound.spectrum import FIRST_GAIN, Spectrum, analyse, held, residual
-from ardm_compress.coding.sound.stretches import find_stretches, in_stretches, quiet_frames
-from ardm_compress.coding.sound.transform import PLAIN, TRANSFORMS, transformed
+from ardm_compress.coding.sound.spectrum import FIRST_GAIN, Spectrum
+from ardm_compress.coding.sound.stretches import Stretch, in_stretches, quiet_frames
+from ardm_compress.coding.sound.tile import SoundTile
+from ardm_compress.coding.sound.transform import PLAIN, TRANSFORMS, apply_transform
 from ardm_compress.coding.sound.wave import (
     INNOVATION_BITS,
     LINK_BITS,
@@ -25,27 +27,31 @@ from ardm_compress.coding.sound.wave import (
     Analysis,
     Cluster,
     Wave,
-    linked,
-    unlinked,
+    link_mask,
+    no_links,
 )
+from ardm_compress.errors import FormatError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ardm_compress.ardm.order import Order
+    from ardm_compress.ardm.plans import Steps
+    from ardm_compress.inference.model import Model
 
-RIDGE: Final = 8.0  # samples' worth of no link
+RIDGE_SAMPLES: Final = 8.0  # worth of no link
 LINK_LIMIT: Final = 31  # magnitude of a link's weight
 LINK_COST: Final = 4.0  # bits of a weight that is not 0
-JOINED: Final = 1 << 14  # positions predicted together
-JUDGED: Final = 1 << 17  # samples of a tile's middle by which its setting is chosen
-USUAL_FRAME: Final = 1024
-RUN: Final = 64  # samples over which the size of innovations hardly changes
+PREDICTED_POSITIONS: Final = 1 << 14  # at once; any number gives the same
+SETTING_SAMPLES: Final = 1 << 17  # of a tile's middle, by which its setting is chosen
+USUAL_FRAME: Final = 1024  # samples, by which the transform is chosen
+SHORTEST_STRETCH: Final = 1024  # samples worth naming
+RUN_SAMPLES: Final = 64  # samples over which the size of innovations hardly changes
 PITCH_COST: Final = 20.0  # bits of a frame's pitch, and what the best of many lags seems to save by chance
 LONGEST_PITCH: Final = SHORTEST_PITCH + (1 << PITCH_BITS) - 1
 GAIN_COST: Final = 3.0  # bits of a frame's gain
 LINKS_COST: Final = 150.0  # bits of a frame's links
-STRONGEST: Final = 8 << INNOVATION_BITS  # innovations are cut off there
+INNOVATION_CLIP: Final = 8 << INNOVATION_BITS  # for links and pitches
 SQUARE: Final = 1 << 2 * INNOVATION_BITS  # of an expected deviation
 ERROR_BITS: Final = 4  # fraction bits of what linear prediction leaves
 LOG_BITS: Final = 16  # fraction bits of logarithms
@@ -76,7 +82,7 @@ SETTINGS: Final = (
 
 
 def logarithms(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """About log2 of positive numbers, times 2**LOG_BITS."""
+    """Return about log2 of positive numbers, times 2**LOG_BITS."""
     mantissa, exponent = np.frexp(values.astype(np.float64))
     row = (mantissa * (2 << TABLE_BITS)).astype(np.int64) - (1 << TABLE_BITS)
     found: NDArray[np.int64] = LOGS[row] + (exponent.astype(np.int64) - 1 << LOG_BITS)
@@ -84,7 +90,7 @@ def logarithms(values: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def expected_bits(samples: NDArray[np.int64], spectra: Sequence[Spectrum], setting: Setting) -> float:
-    """About what a tile (n, channels) takes with these spectra, themselves included, up to a constant.
+    """Estimate the bits of a tile (n, channels) with these spectra, themselves included, up to a constant.
 
     The network follows the innovations' size by itself, so what counts is their mean logarithm over short runs.
     """
@@ -93,8 +99,8 @@ def expected_bits(samples: NDArray[np.int64], spectra: Sequence[Spectrum], setti
     bits = 0.0
     for channel, spectrum in zip(samples.T, spectra, strict=True):
         errors = np.rint(np.abs(residual(channel, spectrum, setting.frame)) * (1 << ERROR_BITS)).astype(np.int64)
-        runs = np.pad(errors, (0, -len(errors) % RUN), mode="edge").reshape(-1, RUN).sum(1)
-        mean = 2 * runs + (RUN << ERROR_BITS)  # and half a sample's unit; times 2 * RUN << ERROR_BITS
+        runs = np.pad(errors, (0, -len(errors) % RUN_SAMPLES), mode="edge").reshape(-1, RUN_SAMPLES).sum(1)
+        mean = 2 * runs + (RUN_SAMPLES << ERROR_BITS)  # and half a sample's unit; times 2 * RUN_SAMPLES << ERROR_BITS
         bits += int(logarithms(mean).sum()) / one * len(channel) / len(runs)
         changes = np.abs(np.diff(spectrum.sines, axis=1)).sum(1) / spread
         bits += 16 * math.fsum(changes) / math.log(2) + each * spectrum.sines.shape[1]
@@ -103,17 +109,17 @@ def expected_bits(samples: NDArray[np.int64], spectra: Sequence[Spectrum], setti
 
 
 def choose(samples: NDArray[np.int64]) -> tuple[int, Setting]:
-    """The transform and setting with which a tile (n, channels), less its stretches, is expected to be smallest."""
+    """Choose transform and setting with which a tile (n, channels), less its stretches, is expected to be smallest."""
     samples = samples[~in_stretches(find_stretches(samples), len(samples))]
     if not len(samples):
         return PLAIN, SETTINGS[-1]
-    start = max(0, len(samples) - JUDGED) // 2
-    part = samples[start : start + JUDGED]
+    start = max(0, len(samples) - SETTING_SAMPLES) // 2
+    part = samples[start : start + SETTING_SAMPLES]
     allowed = [setting for setting in SETTINGS if setting.frame <= max(SETTINGS[0].frame, len(part))]
 
     @cache
     def bits(transform: int, setting: Setting) -> float:
-        changed = transformed(part, transform)
+        changed = apply_transform(part, transform)
         return expected_bits(changed, spectra_of(changed, setting), setting)
 
     usual = min(allowed, key=lambda setting: abs(setting.frame - USUAL_FRAME))
@@ -121,12 +127,34 @@ def choose(samples: NDArray[np.int64]) -> tuple[int, Setting]:
     return transform, min(allowed, key=lambda setting: bits(transform, setting))
 
 
+def analyse_tile(model: Model, samples: NDArray[np.int64], order: Order, steps: Steps) -> SoundTile:
+    """Find out all that the file says of a tile before its samples, and return the tile, ready to be encoded.
+
+    Args:
+        model: of sound.
+        samples: (n, 1 or 2).
+        order: in which they are coded.
+        steps: first and stop rank of every step.
+    """
+    transform, setting = choose(samples)
+    changed = apply_transform(samples, transform)
+    try:
+        wave = derive_wave(changed, order, steps, setting)
+    except FormatError:  # a spectrum at the edge of what numbers can hold
+        wave = derive_wave(changed, order, steps, SETTINGS[-1])
+    shape = samples.shape[0], samples.shape[1]
+    return SoundTile(model, shape, order, transform=transform, observed=wave)
+
+
 def spectra_of(samples: NDArray[np.int64], setting: Setting) -> tuple[Spectrum, ...]:
-    """Spectra of every channel of a tile."""
+    """Estimate the spectra of every channel of a tile."""
     return tuple(analyse(channel, *setting) for channel in samples.T)
 
 
-def observed(samples: NDArray[np.int64], order: Order, steps: Sequence[tuple[int, int]], setting: Setting) -> Wave:
+def derive_wave(
+    samples: NDArray[np.int64], order: Order, steps: Steps, setting: Setting, *,
+    predicted: int = PREDICTED_POSITIONS,
+) -> Wave:  # fmt: skip
     """Analyse a tile and derive all its predictions and innovations.
 
     Args:
@@ -134,17 +162,18 @@ def observed(samples: NDArray[np.int64], order: Order, steps: Sequence[tuple[int
         order: in which they are coded.
         steps: first and stop rank of every step.
         setting: how to analyse it.
+        predicted: positions predicted at once.
     """
     frame, stretches, channels = setting.frame, find_stretches(samples), samples.shape[1]
     quiet = quiet_frames(stretches, len(samples), frame)
     flat = Spectrum(np.zeros((setting.lags, len(quiet)), np.int64), np.full(len(quiet), FIRST_GAIN))
     found = channels * (flat,) if quiet.all() else spectra_of(samples, setting)
-    spectra = tuple(held(spectrum, quiet) for spectrum in found)
-    links, no_pitches = unlinked(channels, len(quiet)), np.zeros((channels, len(quiet)), np.int64)
+    spectra = tuple(hold_quiet(spectrum, quiet) for spectrum in found)
+    links, no_pitches = no_links(channels, len(quiet)), np.zeros((channels, len(quiet)), np.int64)
     wave = Wave(samples, order, Analysis(frame, spectra, links, setting.coarseness, no_pitches, stretches))
     if quiet.all():
         return wave
-    every = _together(wave, [cluster for step in steps for cluster in wave.clusters(*step)])
+    every = _join(wave, [cluster for step in steps for cluster in wave.clusters(*step)], predicted)
     for cluster in every:
         wave.predict(cluster)
         _observe(wave, cluster)
@@ -157,9 +186,21 @@ def observed(samples: NDArray[np.int64], order: Order, steps: Sequence[tuple[int
     return wave
 
 
+def find_stretches(samples: NDArray[np.int64]) -> tuple[Stretch, ...]:
+    """Find all stretches of at least SHORTEST_STRETCH samples in a tile (n, channels)."""
+    changes = np.flatnonzero((samples[1:] != samples[:-1]).any(1)) + 1
+    edges = np.concatenate([[0], changes, [len(samples)]])
+    starts, stops = edges[:-1], edges[1:]
+    return tuple(
+        Stretch(start, stop, tuple(samples[start].tolist()))
+        for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)
+        if stop - start >= SHORTEST_STRETCH
+    )
+
+
 def find_pitches(remainders: NDArray[np.int64], frame: int) -> NDArray[np.int64]:
-    """For every frame of a channel's innovations (n,), after how many samples they resemble themselves; 0: none."""
-    clipped = remainders.clip(-STRONGEST, STRONGEST).astype(np.float64)
+    """Find after how many samples the innovations (n,) of a channel resemble themselves, in each frame; 0: none."""
+    clipped = remainders.clip(-INNOVATION_CLIP, INNOVATION_CLIP).astype(np.float64)
     frames, reach = -(-len(clipped) // frame), LONGEST_PITCH
     padded = np.pad(clipped, (reach, frames * frame - len(clipped)))
     before = np.lib.stride_tricks.sliding_window_view(padded, reach + frame)[::frame]  # each frame, and what precedes
@@ -170,18 +211,18 @@ def find_pitches(remainders: NDArray[np.int64], frame: int) -> NDArray[np.int64]
     ends = np.arange(reach - 1, -1, -1)
     earlier = energy[:, ends + frame] - energy[:, ends]
     own = energy[:, -1:] - energy[:, reach : reach + 1]
-    explained = same**2 / ((earlier + RIDGE * SQUARE) * (own + RIDGE * SQUARE))
+    explained = same**2 / ((earlier + RIDGE_SAMPLES * SQUARE) * (own + RIDGE_SAMPLES * SQUARE))
     explained[:, : SHORTEST_PITCH - 1] = 0
     best = explained.argmax(1)
     return np.where(1 - explained.max(1) < 2 ** (-2 * PITCH_COST / frame), best + 1, 0)
 
 
-def _together(wave: Wave, every: Sequence[Cluster]) -> list[Cluster]:
-    """The positions of all clusters in fewer ones, for speed: all samples are known here."""
+def _join(wave: Wave, every: Sequence[Cluster], most: int) -> list[Cluster]:
+    """Return the positions of all clusters in fewer ones, for speed: all samples are known here."""
     batches: dict[tuple[int, bytes, bytes], list[list[Cluster]]] = {}
     for cluster in every:
         found = batches.setdefault(wave.pattern(cluster), [[]])
-        if sum(len(other.positions) for other in found[-1]) > JOINED:
+        if sum(len(other.positions) for other in found[-1]) > most:
             found.append([])
         found[-1].append(cluster)
     return [
@@ -197,30 +238,30 @@ def _observe(wave: Wave, cluster: Cluster) -> None:
 
 
 def _links(wave: Wave, frame: int) -> NDArray[np.int64]:
-    """Weights of the innovations around for each channel's, by least squares in every frame."""
-    innovations = wave.innovations.clip(-STRONGEST, STRONGEST).astype(np.float64)
+    """Fit weights of the innovations around to each channel's, by least squares in every frame."""
+    innovations = wave.innovations.clip(-INNOVATION_CLIP, INNOVATION_CLIP).astype(np.float64)
     count, channels = innovations.shape
     frames = -(-count // frame)
-    links = unlinked(channels, frames)
+    links = no_links(channels, frames)
     padded = np.pad(innovations, [(LINKS, frames * frame - count), (0, 0)])
     lagged = np.stack([padded[LINKS - lag : len(padded) - lag] for lag in range(LINKS + 1)], 2)  # (n, channels, lags)
     for channel in range(channels):
-        used = linked(channels, channel)
+        used = link_mask(channels, channel)
         parts = lagged.reshape(frames, frame, channels, LINKS + 1)
         links[channel, used] = np.stack(_regressions(parts[:, :, used], parts[:, :, channel, 0]), 1)
     return links
 
 
 def _regressions(regressors: NDArray[np.float64], targets: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Rounded weights (m,) of regressors (frames, n, m) for targets (frames, n); none where they save too little."""
+    """Fit rounded weights (m,) of regressors (frames, n, m) to targets (frames, n); 0 where they save too little."""
     gram = np.stack([part.T @ part for part in regressors], 2)
     right = np.stack([part.T @ target for part, target in zip(regressors, targets, strict=True)], 1)
-    weights = solved(gram + RIDGE * SQUARE * np.eye(len(gram))[..., None], right).T
+    weights = solve_systems(gram + RIDGE_SAMPLES * SQUARE * np.eye(len(gram))[..., None], right).T
     return [_worthwhile(*each) for each in zip(regressors, targets, weights, strict=True)]
 
 
-def solved(gram: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Solutions (m, frames) of positive definite equations (m, m, frames), by elimination in a fixed order."""
+def solve_systems(gram: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Solve positive definite equations (m, m, frames) by elimination in a fixed order; returns (m, frames)."""
     rows, size = np.concatenate([gram, right[:, None]], 1), len(gram)
     for i in range(size):
         rows[i, i:] = rows[i, i:] / rows[i, i]
@@ -234,7 +275,7 @@ def solved(gram: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.
 def _worthwhile(
     regressors: NDArray[np.float64], target: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Rounded weights (m,), none where they save less than they take."""
+    """Round weights (m,), or return zeros where they save less than they take."""
     weights = np.where(weights**2 * len(target) / (2 * math.log(2)) < LINK_COST, 0, weights)  # all nearly white
     rounded = np.rint(weights * (1 << LINK_BITS)).clip(-LINK_LIMIT, LINK_LIMIT)
     remainder = target * (1 << LINK_BITS) - regressors @ rounded

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from ardm_compress.analysis.conditioning import choose_styles, describe_tiles
+from ardm_compress.analysis.conditioning import choose_conditionings, choose_styles
 from ardm_compress.ardm.plans import (
     PlanRow,
     Steps,
@@ -32,11 +32,11 @@ from ardm_compress.ardm.tiles import (
     tile_box,
     tile_side,
 )
-from ardm_compress.coding import loop as codec
-from ardm_compress.coding.sources import Coded, Expected, Partial, Source
+from ardm_compress.coding.conditioning import PLAIN, Conditioning
+from ardm_compress.coding.image import decode_tiles, encode_tiles
+from ardm_compress.coding.symbols import Arrived, Expected, Popped, Symbols
 from ardm_compress.container.image import (
     MAX_SIDE,
-    Description,
     Header,
     Payloads,
     check_samples,
@@ -54,6 +54,7 @@ from ardm_compress.tasks.processes import ordered
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ardm_compress.coding.loop import Progress as StepProgress
     from ardm_compress.files.data import Data
     from ardm_compress.inference.model import Model
 
@@ -72,7 +73,7 @@ class CodedTile(NamedTuple):
     channels: int
     steps: Steps
     progressive: bool
-    description: Description
+    conditioning: Conditioning
 
 
 def encode(
@@ -211,7 +212,9 @@ def salvage(
     for index in range(tiles):
         coded = tile_of(index)
         sources = list(_sources(payloads, index, tiles, header.progressive))
-        part = codec.draw_tile(coder, coded.shape, coded.channels, coded.steps, sources, count.one, coded.description)
+        (part,) = decode_tiles(
+            coder, coded.shape, coded.channels, coded.steps, sources, count.one, [coded.conditioning]
+        )
         samples[header.tile_box(index)] = part
         if sample_checksum(part.tobytes()) != header.checksums[index]:
             inexact.append(index)
@@ -223,7 +226,8 @@ def estimate(samples: NDArray[np.uint8], model: str) -> int:
     coder = model_of(find_model("photo" if model == AUTO else model), 2)
     shape = samples.shape[:2]
     steps = planned_steps(coder, (shape[0], shape[1]), ESTIMATE_BUDGET)
-    return sum(map(len, codec.encode_tile(coder, samples, steps, 1, ignored)))
+    (payloads,) = encode_tiles(coder, samples[None], steps, 1, ignored, [PLAIN])
+    return sum(map(len, payloads))
 
 
 def plan(model: str, shape: tuple[int, int]) -> list[PlanRow]:
@@ -273,27 +277,27 @@ def _jobs(wanted: int, limits: Limits, tile: tuple[int, int], samples: int, tile
 
 
 def _encode_tile(
-    tile: CodedTile, samples: NDArray[np.uint8], sections: int, describe: bool, progress: codec.Progress
+    tile: CodedTile, samples: NDArray[np.uint8], sections: int, describe: bool, progress: StepProgress
 ) -> tuple[list[bytes], tuple[int, ...], int]:
     """Payloads of every section, latents and checksum of a tile."""
     coder = model_of(tile.entry, 2)
-    description = tile.description
+    conditioning = tile.conditioning
     if describe:
-        (description,) = describe_tiles(coder, samples[None], [description[:2]])
-    payloads = codec.encode_tile(coder, samples, tile.steps, sections, progress, description)
+        (conditioning,) = choose_conditionings(coder, samples[None], [conditioning[:2]])
+    (payloads,) = encode_tiles(coder, samples[None], tile.steps, sections, progress, [conditioning])
     payloads = [payload[::-1] if tile.progressive else payload for payload in payloads]
-    return payloads, description.latents, sample_checksum(samples.tobytes())
+    return payloads, conditioning.latents, sample_checksum(samples.tobytes())
 
 
 def _decode_tile(
-    tile: CodedTile, payloads: list[bytes], sections: int, level: int, progress: codec.Progress
+    tile: CodedTile, payloads: list[bytes], sections: int, level: int, progress: StepProgress
 ) -> NDArray[np.uint8]:
     """The samples of a tile, from the payloads of its first sections."""
     coder = model_of(tile.entry, 2)
-    streams = [Coded(payload[::-1] if tile.progressive else payload) for payload in payloads]
-    sources: list[Source] = [*streams, *[Expected()] * (sections - len(streams))]  # those are not asked
-    samples = codec.draw_tile(
-        coder, tile.shape, tile.channels, tile.steps, sources, progress, tile.description, level=level
+    streams = [Popped(payload[::-1] if tile.progressive else payload) for payload in payloads]
+    sources: list[Symbols] = [*streams, *[Expected()] * (sections - len(streams))]  # those are not asked
+    (samples,) = decode_tiles(
+        coder, tile.shape, tile.channels, tile.steps, sources, progress, [tile.conditioning], level=level
     )
     if len(streams) == sections - level:
         for stream in streams:
@@ -301,7 +305,7 @@ def _decode_tile(
     return samples
 
 
-def _sources(payloads: Payloads, index: int, tiles: int, progressive: bool) -> Iterator[Source]:
+def _sources(payloads: Payloads, index: int, tiles: int, progressive: bool) -> Iterator[Symbols]:
     """Of the sections of a tile, as much as has arrived; what is behind a gap is worth nothing."""
     whole = True
     for number in range(index, len(payloads), tiles):
@@ -310,7 +314,7 @@ def _sources(payloads: Payloads, index: int, tiles: int, progressive: bool) -> I
         if missing and not (payload and progressive):
             yield Expected()
         else:
-            yield Partial(bytes(missing) + payload[::-1] if progressive else payload, missing)
+            yield Arrived(bytes(missing) + payload[::-1] if progressive else payload, missing)
 
 
 def _numbered(header: Header, entry: ModelFile, coder: Model) -> Callable[[int], CodedTile]:
@@ -320,7 +324,7 @@ def _numbered(header: Header, entry: ModelFile, coder: Model) -> Callable[[int],
     def tile_of(index: int) -> CodedTile:
         shape = box_shape(header.tile_box(index))
         steps = tile_steps(runs, coder.order, header.tile, shape)
-        return CodedTile(entry, shape, header.channels, steps, header.progressive, header.description(index))
+        return CodedTile(entry, shape, header.channels, steps, header.progressive, header.conditioning(index))
 
     return tile_of
 

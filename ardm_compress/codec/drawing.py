@@ -6,16 +6,15 @@ both are the decoder, and exact: a seed gives the same image on every machine.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from ardm_compress.codec.array import check_kind, given_budget, planned_steps
-from ardm_compress.coding import loop as codec
-from ardm_compress.coding.sources import Coded
-from ardm_compress.coding.tile import Tiles, replicated
-from ardm_compress.container.image import PLAIN
+from ardm_compress.coding import loop
+from ardm_compress.coding.conditioning import PLAIN
+from ardm_compress.coding.image import ImageTiles, decode_tiles
+from ardm_compress.coding.symbols import draw
 from ardm_compress.errors import LimitError, UnsupportedError
 from ardm_compress.inference.loading import model_of
 from ardm_compress.inference.registry import find_model
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
     from ardm_compress.ardm.plans import Steps
 
-DIGIT_BYTES: Final = 3  # of the stack that a digit takes at most
-STATE_BYTES: Final = 16
 MARGIN: Final = 64  # pixels around holes by which they are filled
 
 
@@ -59,8 +56,9 @@ def sample(
     """
     coder, steps = model_of(find_model(model), 2), _steps(model, shape, budget)
     count = Counter(progress, len(steps))
-    source = _noise(int(np.prod(shape)) * coder.config.channels, seed)
-    return codec.draw_tile(coder, shape, coder.config.channels, steps, [source], count.one)
+    source = draw(int(np.prod(shape)) * coder.config.channels, seed)
+    (samples,) = decode_tiles(coder, shape, coder.config.channels, steps, [source], count.one, [PLAIN])
+    return samples
 
 
 def inpaint(
@@ -102,8 +100,8 @@ def inpaint(
     if not known[0, 0]:
         drawn[0, 0], known[0, 0] = _nearest(part, known), True
     count = Counter(progress, len(steps))
-    tiles = Tiles(coder, np.array(replicated(coder, drawn[None])), [PLAIN], known=known)
-    codec.draw(tiles, channels, steps, [_noise(int((~known).sum()) * channels, seed)], count.one)
+    tiles = ImageTiles(coder, drawn[None], [PLAIN], known=known)
+    loop.decode(tiles, steps, [draw(int((~known).sum()) * channels, seed)], count.one)
     painted[box] = tiles.samples[0, ..., :channels]
     return painted
 
@@ -112,12 +110,6 @@ def _steps(model: str, shape: tuple[int, int], budget: int | None) -> Steps:
     if min(shape) < 1 or shape[0] * shape[1] > DEFAULT_LIMITS.tile_pixels:
         raise LimitError(f"1 to {DEFAULT_LIMITS.tile_pixels} pixels can be drawn at once, not {shape[1]} x {shape[0]}")
     return planned_steps(model_of(find_model(model), 2), shape, given_budget(budget))
-
-
-def _noise(samples: int, seed: int) -> Coded:
-    """A stream of random bits for so many samples; no library's generator, which versions change."""
-    wanted = 2 * DIGIT_BYTES * samples + STATE_BYTES
-    return Coded(hashlib.shake_256(b"ardm-compress sample %d" % seed).digest(wanted - 1) + b"\x80")
 
 
 def _around(holes: NDArray[np.bool_]) -> tuple[slice, slice]:

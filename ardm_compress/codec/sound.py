@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 
+from ardm_compress.analysis.sound import analyse_tile
 from ardm_compress.ardm.order import make_sound_order
 from ardm_compress.ardm.plans import tile_steps
-from ardm_compress.coding.sound.tile import decode_tile, encode_tile
+from ardm_compress.coding import loop
+from ardm_compress.coding.sound.tile import decode_tile
 from ardm_compress.container.image import Payloads, check_samples, sample_checksum
 from ardm_compress.container.sound import MAX_PERIOD_BITS, SoundHeader, add_payload, read_file, write_file
 from ardm_compress.container.wrappers import read_sound_wrapper, write_sound_wrapper
@@ -66,8 +68,9 @@ def encode_sound(
         part = sound.samples[header.span(index)].astype(np.int64)
         steps = tile_steps(None, order, (header.tile,), part.shape[:1])
         checksums.append(sample_checksum(_serialised(part)))
-        payloads = (encode_tile(model, part[:, pair], order, steps, count.one) for pair in header.pairs)
-        lengths += [add_payload(payload, collected) for payload in payloads]
+        for pair in header.pairs:
+            ((payload,),) = loop.encode(analyse_tile(model, part[:, pair], order, steps), steps, 1, count.one)
+            lengths.append(add_payload(payload, collected))
     return write_file(replace(header, checksums=tuple(checksums), lengths=tuple(lengths)), collected)
 
 

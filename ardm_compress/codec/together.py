@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
-from ardm_compress.analysis.conditioning import choose_styles, describe_tiles
+from ardm_compress.analysis.conditioning import choose_conditionings, choose_styles
 from ardm_compress.ardm.plans import planned_runs, tile_steps
 from ardm_compress.ardm.tiles import TILE
 from ardm_compress.codec.array import SECTIONED_FROM, check_channels, given_budget, model_of_header, new_header
-from ardm_compress.coding import loop as codec
 from ardm_compress.coding.ans import SymbolDecoder
-from ardm_compress.coding.sources import Coded
-from ardm_compress.container.image import PLAIN, Header, read_file, sample_checksum, write_file
+from ardm_compress.coding.conditioning import PLAIN
+from ardm_compress.coding.image import decode_tiles, encode_tiles
+from ardm_compress.coding.symbols import Popped
+from ardm_compress.container.image import Header, read_file, sample_checksum, write_file
 from ardm_compress.errors import ArdmError
 from ardm_compress.inference.loading import model_of
 from ardm_compress.inference.registry import find_model
@@ -70,12 +71,12 @@ def encode_together(
     header = new_header(coder, shape, samples.shape[3], given_budget(budget))
     runs = planned_runs(header.runs, coder.order, coder.costs, shape)
     steps = tile_steps(runs, coder.order, shape, shape)
-    descriptions = [PLAIN] * len(samples)
+    conditionings = [PLAIN] * len(samples)
     if describe:
-        descriptions = describe_tiles(coder, samples, choose_styles(coder, samples))
-    coded = codec.encode_tiles(coder, samples, steps, header.sections, ignored, descriptions)
+        conditionings = choose_conditionings(coder, samples, choose_styles(coder, samples))
+    coded = encode_tiles(coder, samples, steps, header.sections, ignored, conditionings)
     files = []
-    for own, (style, mirror, latents), payloads in zip(samples, descriptions, coded, strict=True):
+    for own, (style, mirror, latents), payloads in zip(samples, conditionings, coded, strict=True):
         checksums = (sample_checksum(own.tobytes()),)
         own_header = replace(header, style=style, mirror=mirror, latents=(latents,), checksums=checksums)
         files.append(write_file(own_header, payloads))
@@ -120,13 +121,13 @@ def _checked(data: Data, limits: Limits) -> tuple[Header, bytes]:
 
 
 def _decode_alike(headers: Sequence[Header], payloads: Sequence[bytes]) -> Iterator[NDArray[np.uint8] | None]:
-    """The samples of images whose headers differ in descriptions and checksums only; None of damaged ones."""
-    header, source = headers[0], Coded(*payloads)
+    """The samples of images whose headers differ in conditionings and checksums only; None of damaged ones."""
+    header, source = headers[0], Popped(*payloads)
     _, coder = model_of_header(header)
     runs = planned_runs(header.runs, coder.order, coder.costs, header.tile)
     steps = tile_steps(runs, coder.order, header.tile, header.shape)
-    descriptions = [own.description(0) for own in headers]
-    drawn = codec.draw_tiles(coder, header.shape, header.channels, steps, [source], ignored, descriptions)
-    for own, samples, decoder in zip(headers, drawn, source.decoders, strict=True):
-        whole = decoder.finished and sample_checksum(samples.tobytes()) == own.checksums[0]
+    conditionings = [own.conditioning(0) for own in headers]
+    decoded = decode_tiles(coder, header.shape, header.channels, steps, [source], ignored, conditionings)
+    for own, samples, stack in zip(headers, decoded, source.stacks, strict=True):
+        whole = stack.finished and sample_checksum(samples.tobytes()) == own.checksums[0]
         yield samples if whole else None

@@ -16,7 +16,7 @@ from ardm_compress.errors import FormatError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-AT_ONCE: Final = 1 << 12  # symbols of a stack that are pushed together
+SYMBOLS_AT_ONCE: Final = 1 << 12  # of a stack, pushed together
 
 _MODEL: Final[Any] = constriction.stream.model.Categorical(perfect=False)
 _UNIFORM: Final[Any] = constriction.stream.model.Uniform()
@@ -37,7 +37,7 @@ class SymbolEncoder:
         self._coder.encode_reverse(values, _UNIFORM, np.int32(1) << bits)
 
     def to_bytes(self) -> bytes:
-        """The stack as little-endian 32-bit words, without the zero bytes at the end of the last one."""
+        """Return the stack as little-endian 32-bit words, without the zero bytes at the end of the last one."""
         return bytes(self._coder.get_compressed().astype("<u4").tobytes()).rstrip(b"\0")
 
 
@@ -46,30 +46,38 @@ class SymbolEncoders:
 
     def __init__(self, count: int) -> None:
         self._encoders = [SymbolEncoder() for _ in range(count)]
-        self._symbols: list[NDArray[np.int32]] = []  # (count, n), not pushed yet, the last first
-        self._frequencies: list[NDArray[np.float32]] = []  # (count, n, m), the same
+        self._symbols: list[NDArray[np.int64]] = []  # (count, n), not pushed yet, the last first
+        self._models: list[NDArray[Any]] = []  # (count, n) or (count, n, m), the same
         self._held = 0  # symbols of a stack among them
 
-    def push(self, symbols: NDArray[np.int32], frequencies: NDArray[np.float32]) -> None:
-        """Push symbols (count * n,), those of a stack in a row; frequencies (count * n, m)."""
-        if self._frequencies and self._frequencies[-1].shape[2] != frequencies.shape[1]:
+    def push(self, symbols: NDArray[np.int64], model: NDArray[Any]) -> None:
+        """Push symbols (count * n,), those of a stack in a row.
+
+        Args:
+            symbols: to push.
+            model: their frequencies (count * n, m), or how many bits each has (count * n,), if all are equally likely.
+        """
+        if self._models and self._models[-1].shape[2:] != model.shape[1:]:
             self._flush()
         self._symbols.append(symbols.reshape(len(self._encoders), -1))
-        self._frequencies.append(frequencies.reshape(*self._symbols[-1].shape, -1))
+        self._models.append(model.reshape(*self._symbols[-1].shape, *model.shape[1:]))
         self._held += self._symbols[-1].shape[1]
-        if self._held >= AT_ONCE:
+        if self._held >= SYMBOLS_AT_ONCE:
             self._flush()
 
     def _flush(self) -> None:
         if self._symbols:
-            symbols = np.concatenate(self._symbols[::-1], 1)
-            frequencies = np.concatenate(self._frequencies[::-1], 1)
-            for encoder, own, rows in zip(self._encoders, symbols, frequencies, strict=True):
-                encoder.push(own, rows)
-        self._symbols, self._frequencies, self._held = [], [], 0
+            symbols = np.concatenate(self._symbols[::-1], 1).astype(np.int32)
+            models = np.concatenate(self._models[::-1], 1)
+            for encoder, own, rows in zip(self._encoders, symbols, models, strict=True):
+                if rows.ndim == 1:
+                    encoder.push_bits(own, rows.astype(np.int32))
+                else:
+                    encoder.push(own, rows)
+        self._symbols, self._models, self._held = [], [], 0
 
     def to_bytes(self) -> list[bytes]:
-        """Each stack, as of ``SymbolEncoder``."""
+        """Return each stack, see ``SymbolEncoder.to_bytes``."""
         self._flush()
         return [encoder.to_bytes() for encoder in self._encoders]
 
@@ -85,7 +93,7 @@ class SymbolDecoder:
 
     @property
     def words(self) -> int:
-        """32-bit words that have not been read, the first of the payload."""
+        """Count the 32-bit words that have not been read, the first of the payload."""
         position: int = self._coder.pos()[0]
         return position
 
@@ -94,14 +102,14 @@ class SymbolDecoder:
         symbols: NDArray[np.int32] = self._coder.decode(_MODEL, frequencies)
         return symbols
 
-    def pop_bits(self, bits: NDArray[np.int32]) -> NDArray[np.int32]:
+    def pop_bits(self, bits: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
         """Pop what ``push_bits`` pushed."""
-        values: NDArray[np.int32] = self._coder.decode(_UNIFORM, np.int32(1) << bits)
+        values: NDArray[np.int32] = self._coder.decode(_UNIFORM, np.int32(1) << bits.astype(np.int32))
         return values
 
     @property
     def finished(self) -> bool:
-        """Whether everything was popped."""
+        """Tell whether everything was popped."""
         empty: bool = self._coder.is_empty()
         return empty
 

@@ -7,9 +7,10 @@ import zlib
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import ceil, prod
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from ardm_compress.ardm.tiles import tile_box
+from ardm_compress.coding.conditioning import LATENT_LIMIT, Conditioning
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.files.data import Data
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
@@ -25,7 +26,6 @@ MAX_SIDE: Final = 1 << 20
 STYLE_BITS: Final = 5
 MAX_SECTIONS: Final = 20
 PROGRESSIVE: Final = 1 << 5  # beside the number of sections
-LARGEST_LATENT: Final = 127
 
 SCHEDULED: Final = 1 << 2
 TILED: Final = 1 << 3
@@ -33,17 +33,6 @@ SECTIONED: Final = 1 << 4
 STYLED: Final = 1 << 5
 LATENTS: Final = 1 << 6
 KNOWN_FLAGS: Final = 0b11 | SCHEDULED | TILED | SECTIONED | STYLED | LATENTS
-
-
-class Description(NamedTuple):
-    """What a file tells the network about a tile as a whole."""
-
-    style: int = 0  # row of the model's style embedding, 0..31
-    mirror: int = 0  # the tile is coded upside down (bit 0), left to right (bit 1)
-    latents: tuple[int, ...] = ()  # within +-LARGEST_LATENT, the last not 0; those not given are 0
-
-
-PLAIN: Final = Description()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +45,7 @@ class Header:
     tile: tuple[int, int]  # rows, columns; the last tile of an axis may be smaller
     sections: int  # the coarse levels together, then each finer one
     progressive: bool = False  # whether payloads are in reverse, so that their beginning is decoded first
-    style: int = 0  # of every tile's description
+    style: int = 0  # of every tile's conditioning
     mirror: int = 0
     latents: tuple[tuple[int, ...], ...] = ()  # of every tile; () if no tile has any
     runs: Runs  # ranks per step, over the non-empty ranks of the first tile
@@ -68,9 +57,9 @@ class Header:
         """Tiles along each axis."""
         return ceil(self.shape[0] / self.tile[0]), ceil(self.shape[1] / self.tile[1])
 
-    def description(self, index: int) -> Description:
-        """What the network is told about a tile."""
-        return Description(self.style, self.mirror, self.latents[index] if self.latents else ())
+    def conditioning(self, index: int) -> Conditioning:
+        """Return what the network is told about a tile."""
+        return Conditioning(self.style, self.mirror, self.latents[index] if self.latents else ())
 
     def tile_box(self, index: int) -> tuple[slice, slice]:
         """Rows and columns of a tile."""
@@ -249,7 +238,7 @@ def _read_latents(reader: Reader) -> tuple[int, ...]:
     start = reader.offset
     count = reader.varint(0, 255, "the number of latents")
     latents = struct.unpack(f"{count}b", reader.take(count))
-    if latents and (min(latents) < -LARGEST_LATENT or latents[-1] == 0):
+    if latents and (min(latents) < -LATENT_LIMIT or latents[-1] == 0):
         raise FormatError("the latents are not in their only valid form", offset=start, section="header")
     return latents
 

@@ -25,6 +25,10 @@ class Features(NamedTuple):
     reference: NDArray[np.float32]  # (n, channels), weighted mean of the known neighbours times ONE
     scale: NDArray[np.float32]  # (n, 1), or of sound (n, channels): weighted mean absolute deviation + 1, times ONE
 
+    def reference_of(self, channel: int) -> NDArray[np.float32]:
+        """Return the references (n,) of a channel."""
+        return self.reference[:, channel]
+
     def rows(self, index: slice | NDArray[np.int64]) -> Features:
         """Some of the positions."""
         return Features(self.inputs[index], self.bucket[index], self.reference[index], self.scale[index])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ardm_compress.inference.features import Features
     from ardm_compress.inference.fused import FusedNetwork
+    from ardm_compress.inference.mixture import Parameters
 
 
 SMALLEST = np.float32(1e-30)  # gradient that is told from 0
@@ -122,12 +123,15 @@ class PictureGradient:
         coded = network.start(state, features.scale)
         inner = np.zeros((n, config.channels, config.head), np.float32)
         outer = np.zeros((n, config.channels, 3 * config.mixture + config.channels - 1), np.float32)
-        for c, (inside, outside) in enumerate(network.head_layers[:channels]):
-            coded.parameters(features.reference[:, c])
+
+        def code(c: int, _: Parameters) -> NDArray[np.uint8]:
+            inside, outside = network.head_layers[c]
             inside_sums, outside_sums = (np.concatenate(parts) for parts in zip(*coded.sums, strict=True))
             backward.rescaled(inside_sums, inside.bias, inside.multiplier, inner[:, c])
             backward.rescaled(outside_sums, outside.bias, outside.multiplier, outer[:, c, : len(outside.bias)])
-            coded.observe(target[:, c])
+            return target[:, c]
+
+        coded.code(channels, features.reference_of, code)
         innovations = coded.innovations / (1 << grid.VALUE_BITS)
         gradient, scale = np.empty_like(inner), np.repeat(features.scale, config.channels, 1)
         backward.through_heads(

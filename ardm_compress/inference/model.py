@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ardm_compress.inference.mixture import Parameters
     from ardm_compress.inference.network import ExactNetwork
 
 KNOWN_ANSWER_POSITIONS = 96  # per level
@@ -71,16 +72,18 @@ def known_answer(network: ExactNetwork, features: FeatureMaker) -> int:
     unknown[:, 1:] = mask.reshape(n, window) % 7 >= np.arange(n)[:, None] % 8
     at, neighbours = np.arange(n) * (window + 1), np.arange(1, window + 1)
     children, check = Children(np.zeros(1, np.int64), top // 16, 16, top), 0
+
+    def code(channel: int, mixtures: Parameters) -> NDArray[np.int64]:
+        nonlocal check
+        check = zlib.crc32(network.frequencies(mixtures, children).astype("<i4").tobytes(), check)
+        return smooth[:, 0, channel]
+
     for level in range(config.levels):
         context = features.gather(coded.reshape(-1, config.channels), unknown.ravel(), at, 1, neighbours)
         latents = [(37 * level + 101 * k) % 255 - 127 for k in range(config.latents)]
         conditioning = network.conditioning(level % config.styles, latents)
         channels = network.start(network.hidden(context, level, conditioning), context.scale)
-        for channel in range(config.channels):
-            parameters = channels.parameters(context.reference[:, channel])
-            rows = network.frequencies(parameters, children)
-            check = zlib.crc32(rows.astype("<i4").tobytes(), check)
-            channels.observe(smooth[:, 0, channel])
+        channels.code(config.channels, context.reference_of, code)
     return check
 
 

@@ -19,7 +19,7 @@ from ardm_compress.inference.mixture import Children, Parameters
 from ardm_compress.inference.products import EXACT_FLOAT32, EXACT_FLOAT64, IntegerLinear, Path, largest_sums
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -163,6 +163,20 @@ class Channels:
         self._innovations: list[NDArray[np.float64]] = []  # (n,), sample units times 2**VALUE_BITS
         self._expected = np.empty(0)
         self._reference = np.empty(0, np.float32)
+
+    def code(
+        self, channels: int, reference: Callable[[int], NDArray[np.float32]],
+        code: Callable[[int, Parameters], NDArray[np.integer]],
+    ) -> None:  # fmt: skip
+        """Code channels in turn, each given those before it: the one loop over channels that there is.
+
+        Args:
+            channels: the first so many are coded.
+            reference: gives the references (n,) of a channel, when those before it are coded.
+            code: gives the samples (n,) of a channel, by its mixtures.
+        """
+        for channel in range(channels):
+            self.observe(code(channel, self.parameters(reference(channel))))
 
     def parameters(self, reference: NDArray[np.float32]) -> Parameters:
         """Mixtures of the next channel, whose references (n,) are given."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import torch
 
-from ardm_compress.analysis.sound import SETTINGS, observed
+from ardm_compress.analysis.sound import SETTINGS, derive_wave
 from ardm_compress.ardm.order import make_order
 from ardm_compress.coding.sound.features import WaveFeatures
-from ardm_compress.coding.sound.transform import SIDE_MIDDLE, transformed
+from ardm_compress.coding.sound.transform import SIDE_MIDDLE, apply_transform
 from ardm_compress.coding.sound.wave import CENTRE_BITS, Cluster, Wave
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.data import opened
@@ -77,7 +77,7 @@ class SoundPositions:
         name, period = ("spread", 8) if spread else ("causal", 1 << int(rng.choice(PERIOD_BITS)))
         order = make_order(name, axes=1, period=period)
         steps = [(rank, rank + 1) for rank in range(order.ranks((len(samples),)))]
-        wave = observed(samples, order, steps, SETTINGS[rng.integers(1, len(SETTINGS))])
+        wave = derive_wave(samples, order, steps, SETTINGS[rng.integers(1, len(SETTINGS))])
         features = WaveFeatures(self.config)
         for step in steps:
             for cluster in wave.clusters(*step):
@@ -113,4 +113,4 @@ def _varied(samples: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.
     channels = rng.permutation(samples.shape[1])[:2]
     if len(channels) == 1 or rng.random() < MONO_SHARE:
         return np.ascontiguousarray(samples[:, channels[:1]])
-    return transformed(np.ascontiguousarray(samples[:, channels]), int(rng.integers(0, SIDE_MIDDLE + 1)))
+    return apply_transform(np.ascontiguousarray(samples[:, channels]), int(rng.integers(0, SIDE_MIDDLE + 1)))

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ardm_compress.coding.conditioning import CENTRED, COSITED, FULL_COLOUR
+
 Pixels: TypeAlias = tuple[NDArray[np.uint8], int]  # (rows, columns, 3) and their style
 
-PLAIN, CENTRED, COSITED, REPEATED = range(4)  # coarse colour between, on, and repeated over even positions
 STYLES = 4
 SHARES = (0.5, 0.16, 0.18, 0.16)
 NOISY = 0.07  # share of plain pictures with noise added, half of it the same in all channels
@@ -30,8 +31,8 @@ def developed(image: Image.Image, rng: np.random.Generator) -> Pixels:
     Its sides become even, or odd where colour lies on even positions, so that the mirror image is of the same style.
     """
     style = int(rng.choice(STYLES, p=SHARES))
-    if style == PLAIN or min(image.size) < 4:
-        return np.asarray(_worn(image, rng)), PLAIN
+    if style == FULL_COLOUR or min(image.size) < 4:
+        return np.asarray(_worn(image, rng)), FULL_COLOUR
     width, height = (side - (side + (style == COSITED)) % 2 for side in image.size)
     noise = rng.normal(0, rng.choice([0, rng.uniform(0.5, 4)]), (height, width, 1))
     noisy = _added(image.crop((0, 0, width, height)), noise)

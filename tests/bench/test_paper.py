@@ -22,7 +22,8 @@ from upscaling_images import Middles, nearness
 
 from ardm_compress.ardm.upscaling import Upscaling
 from ardm_compress.coding.ans import SymbolEncoder
-from ardm_compress.coding.loop import encode_tile
+from ardm_compress.coding.conditioning import PLAIN
+from ardm_compress.coding.image import encode_tiles
 from ardm_compress.errors import FormatError
 from ardm_compress.inference.model import Model
 from ardm_compress.training.model import Mixture
@@ -223,7 +224,8 @@ def test_costs_of_schedules_are_those_of_files(model: Model, photo: Samples, nam
     order, picture = order_of(name), photo[:24, :24]
     schedule = even_schedule(order.ranks((24, 24)), 5)
     cost = Measured(model, [picture], 24 * 24 - 1).cost(order, [schedule])[0]
-    payload = encode_tile(replace(model, order=order), picture, list(schedule), 1, lambda: None)[0]
+    coder = replace(model, order=order)
+    ((payload,),) = encode_tiles(coder, picture[None], list(schedule), 1, lambda: None, [PLAIN])
     expected = cost * (picture.size - 3) + 24  # the first position is not measured, and not predicted
     assert 8 * len(payload) == pytest.approx(expected, rel=0.002, abs=64)
 

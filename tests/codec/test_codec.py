@@ -6,23 +6,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import prod
-from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from headers import header_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
-from oa.schedules import even_schedule
 from pictures import PHOTO, Samples, read_image
 from PIL import Image
 
 from ardm_compress.ardm.order import COARSER, make_order
 from ardm_compress.codec import api, array
-from ardm_compress.coding import loop as codec
-from ardm_compress.coding import tile
-from ardm_compress.container.image import MAX_SIDE, Description, read_file
+from ardm_compress.coding.image import turned
+from ardm_compress.container.image import MAX_SIDE, read_file
 from ardm_compress.container.parse import parse
 from ardm_compress.errors import LimitError, UnsupportedError
 from ardm_compress.inference import loading
@@ -166,24 +162,6 @@ def test_tiles_do_not_depend_on_each_other(monkeypatch: pytest.MonkeyPatch, phot
     assert a.checksums[:3] == b.checksums[:3]
 
 
-@pytest.mark.parametrize("batch", [7, 33, 10**6])
-def test_batches_change_neither_the_file_nor_the_samples(
-    monkeypatch: pytest.MonkeyPatch, photo: Samples, batch: int
-) -> None:
-    samples = photo[:25, :40]
-    data = api.encode(samples, budget=3)
-    monkeypatch.setattr(tile, "BATCH", batch)
-    assert api.encode(samples, budget=3) == data
-    np.testing.assert_array_equal(api.decode(data), samples)
-
-
-def test_steps_of_several_blocks_round_trip(monkeypatch: pytest.MonkeyPatch, photo: Samples) -> None:
-    """A step of more than BLOCK positions takes an image of 150x150; smaller blocks show the same."""
-    whole = api.encode(photo, budget=3)
-    monkeypatch.setattr(tile, "BLOCK", 100)
-    assert check(photo, budget=3) != whole
-
-
 def test_progress_counts_the_calls_of_all_tiles(monkeypatch: pytest.MonkeyPatch, photo: Samples) -> None:
     monkeypatch.setattr(array, "TILE", 16)
     samples, told = photo[:20, :40], []
@@ -201,36 +179,6 @@ def test_a_small_photograph_pays_at_most_24_bytes_beyond_its_payload(photo: Samp
     data = api.encode(photo[:32, :32])
     latents = 1 + len(header_of(data).latents[0])  # which save more than they take, or are left out
     assert len(data) - int(str(parse(data).facts["payload_bytes"])) - latents <= 24
-
-
-class Tally:
-    """Digits that only add up what coding them costs; takes the place of ``codec.KnownDigits``."""
-
-    bits = 0.0
-
-    def __init__(self, samples: NDArray[np.uint8], _: Model) -> None:
-        self._left = [digit for channel in samples.T for digit in (channel >> 4, channel & 15)]
-
-    def take(self, rows: NDArray[np.float32]) -> NDArray[np.int32]:
-        digits = self._left.pop(0).astype(np.int32)
-        frequencies = np.broadcast_to(rows, (len(digits), rows.shape[1]))[np.arange(len(digits)), digits]
-        Tally.bits += float((24 - np.log2(frequencies.astype(np.float64) + 1)).sum())
-        return digits
-
-    def push_to(self, _: object) -> None:
-        assert not self._left
-
-
-@pytest.mark.parametrize("budget", [1, 9, 60])
-def test_a_file_is_as_large_as_the_cross_entropy_of_its_model(
-    monkeypatch: pytest.MonkeyPatch, photo: Samples, budget: int
-) -> None:
-    payload = 8 * int(str(parse(api.encode(photo, budget=budget)).facts["payload_bytes"]))
-    monkeypatch.setattr(codec, "KnownDigits", Tally)
-    monkeypatch.setattr(Tally, "bits", 0.0)
-    api.encode(photo, budget=budget)
-    assert abs(payload - Tally.bits) <= 0.001 * Tally.bits + 64
-    assert Tally.bits < 8 * photo.nbytes * (1.2 if budget == 1 else 0.8)  # one call: of samples given nothing
 
 
 # What is refused before coding
@@ -285,92 +233,26 @@ def test_the_style_that_suits_an_image_is_chosen(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(styles, "SHARES", np.eye(styles.STYLES)[styles.COSITED])
     whole = Image.fromarray(read_image(PHOTO)[100:200, 200:280])
     samples, style = styles.developed(whole, np.random.default_rng(2))
-    samples = tile.mirrored(samples[:-1, :-1], mirror)  # of even sides, so that colour lies on odd positions as well
+    samples = turned(samples[:-1, :-1], mirror)  # of even sides, so that colour lies on odd positions as well
     data = api.encode(samples, budget=16)
     assert (header_of(data).style, header_of(data).mirror) == (style, mirror)
     np.testing.assert_array_equal(api.decode(data), samples)
-    unstyled = header_of(data).description(0)._replace(style=0, mirror=0)
+    unstyled = header_of(data).conditioning(0)._replace(style=0, mirror=0)
     monkeypatch.setattr(array, "choose_styles", lambda *_: [(0, 0)])
-    monkeypatch.setattr(array, "describe_tiles", lambda *_: [unstyled])
+    monkeypatch.setattr(array, "choose_conditionings", lambda *_: [unstyled])
     assert len(data) < 0.97 * len(api.encode(samples, budget=16))
 
 
 def test_latents_are_fitted_where_they_save_more_than_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = read_image(PHOTO)[100:228, 200:328]
     data = api.encode(samples, budget=16)
-    described = header_of(data).description(0)
-    assert described.latents
+    fitted = header_of(data).conditioning(0)
+    assert fitted.latents
     np.testing.assert_array_equal(api.decode(data), samples)
-    monkeypatch.setattr(array, "describe_tiles", lambda *_: [described._replace(latents=())])
+    monkeypatch.setattr(array, "choose_conditionings", lambda *_: [fitted._replace(latents=())])
     assert len(data) < 0.98 * len(api.encode(samples, budget=16))
     monkeypatch.undo()
     assert not header_of(api.encode(samples[:7, :7], budget=16)).latents
-
-
-# Orders
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize(
-    ("name", "period"), [("random", 8), ("raster", 8), ("block", 8), ("raster", 4), ("spread", 4), ("spread", 2)]
-)
-def test_every_order_round_trips(model: Model, photo: Samples, name: str, period: int, channels: int) -> None:
-    coder = replace(model, order=make_order(name, axes=2, period=period))
-    samples = np.ascontiguousarray(photo[:19, :26, :channels])
-    shape = samples.shape[:2]
-    for budget, sections in ((1, 1), (9, 3)):
-        steps = list(even_schedule(coder.order.ranks(shape), budget))
-        count = Mock()
-        payloads = codec.encode_tile(coder, samples, steps, sections, count)
-        assert len(payloads) == sections
-        assert count.call_count == budget
-        decoded = codec.decode_tile(coder, shape, channels, steps, payloads, count)
-        assert count.call_count == 2 * budget
-        np.testing.assert_array_equal(decoded, samples)
-
-
-def test_orders_that_spread_a_step_pay_less_for_few_calls(model: Model, photo: Samples) -> None:
-    """The reason for the default: with eight calls, its neighbours are known where a block's or a row's are not."""
-    bits = {}
-    for name in ("spread", "random", "raster", "block"):
-        coder = replace(model, order=make_order(name, axes=2, period=PERIOD))
-        steps = list(even_schedule(coder.order.ranks((40, 56)), 16))
-        bits[name] = len(codec.encode_tile(coder, photo, steps, 1, lambda: None)[0])
-    assert bits["spread"] == min(bits.values())
-
-
-def test_groups_take_every_position_once() -> None:
-    order = make_order("spread", axes=2, period=PERIOD)
-    shape = (13, 22)
-    ranks = order.rank_map(shape)
-    for budget in (1, 5, order.ranks(shape)):
-        seen = np.zeros(shape, int)
-        for first, stop in even_schedule(order.ranks(shape), budget):
-            groups = tile.groups(order, shape, first, stop)
-            assert [g.level for g in groups] == sorted((g.level for g in groups), reverse=True)
-            for group in groups:
-                assert group.first == first
-                assert len(group.positions)
-                for position in group.positions << group.level:
-                    assert first <= ranks[tuple(position)] < stop
-                    seen[tuple(position)] += 1
-        assert seen.sum() == seen.size - 1
-        assert seen.max() == 1
-        assert seen[0, 0] == 0
-
-
-def test_a_step_sees_only_the_ranks_before_it(model: Model, photo: Samples) -> None:
-    """Mixtures of a step do not change with the samples of its own and later ranks: the decoder has not got them."""
-    tiles = [tile.Tiles(model, samples[None].copy(), [Description(1)]) for samples in (photo, photo)]
-    order, shape = model.order, photo.shape[:2]
-    first, stop = order.ranks(shape) - 60, order.ranks(shape) - 20
-    unknown = order.rank_map(shape) >= first
-    tiles[1].samples[:, unknown] = 255 - tiles[1].samples[:, unknown]
-    for group in tile.groups(order, shape, first, stop):
-        evaluated = (each.evaluate(group, group.positions) for each in tiles)
-        a, b = (block.channels().parameters(block.reference[:, 0]) for block in evaluated)
-        for x, y in zip(a, b, strict=True):
-            np.testing.assert_array_equal(x, y)
 
 
 def test_a_plan_has_a_row_for_every_useful_budget() -> None:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from pictures import Samples
 
 from ardm_compress.codec import api
-from ardm_compress.codec import drawing as draw
 from ardm_compress.codec.array import planned_steps
-from ardm_compress.coding import loop as codec
+from ardm_compress.coding.conditioning import PLAIN
+from ardm_compress.coding.image import decode_tiles, encode_tiles
+from ardm_compress.coding.symbols import draw
 from ardm_compress.errors import LimitError, UnsupportedError
 from ardm_compress.inference.model import Model
 
@@ -31,11 +32,11 @@ def test_a_seed_gives_the_same_sample_on_every_machine() -> None:
 def test_a_sample_codes_at_its_own_entropy(model: Model, budget: int) -> None:
     """The bits that it was drawn from are the bits of its code, to the last one."""
     steps = planned_steps(model, SHAPE, budget)
-    noise = draw._noise(SHAPE[0] * SHAPE[1] * 3, 1)
-    before = noise.decoders[0].words
-    samples = codec.draw_tile(model, SHAPE, 3, steps, [noise], lambda: None)
-    (payload,) = codec.encode_tile(model, samples, steps, 1, lambda: None)
-    used = 4 * (before - noise.decoders[0].words)
+    noise = draw(SHAPE[0] * SHAPE[1] * 3, 1)
+    before = noise.stacks[0].words
+    (samples,) = decode_tiles(model, SHAPE, 3, steps, [noise], lambda: None, [PLAIN])
+    ((payload,),) = encode_tiles(model, samples[None], steps, 1, lambda: None, [PLAIN])
+    used = 4 * (before - noise.stacks[0].words)
     assert abs(len(payload) - used) <= 8
     assert used > 200
 

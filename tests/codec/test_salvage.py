@@ -108,15 +108,6 @@ def test_nothing_is_salvaged_without_the_header(tiled: bytes) -> None:
             array.salvage(data)
 
 
-def test_what_salvage_expects_is_the_same_in_any_batch(tiled: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ardm_compress.coding import tile
-
-    part = tiled[: len(tiled) // 3]
-    before = array.salvage(part)[0]
-    monkeypatch.setattr(tile, "BATCH", 17)
-    np.testing.assert_array_equal(array.salvage(part)[0], before)
-
-
 def test_pictures_are_salvaged_tile_by_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codec, "TILE", 16)
     drawn = (np.indices((40, 33)).sum(0) // 9 % 16).astype(np.uint8)[..., None]

@@ -16,15 +16,21 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sounds import wave
 
+from ardm_compress.analysis.sound import analyse_tile
+from ardm_compress.analysis.spectra import hold_quiet
+from ardm_compress.ardm.order import make_sound_order
+from ardm_compress.ardm.plans import tile_steps
 from ardm_compress.codec import api
 from ardm_compress.codec import sound as files
-from ardm_compress.coding.ans import SymbolDecoder, SymbolEncoder
-from ardm_compress.coding.sound.codec import Collected, Popped
+from ardm_compress.coding import loop
+from ardm_compress.coding.ans import SymbolEncoders
 from ardm_compress.coding.sound.prediction import solve
 from ardm_compress.coding.sound.side import PITCH_BITS, SHORTEST_PITCH, code_analysis
-from ardm_compress.coding.sound.spectrum import GAINS, LARGEST, Spectrum, covariances, held
+from ardm_compress.coding.sound.spectrum import GAINS, LARGEST, Spectrum, covariances
 from ardm_compress.coding.sound.stretches import Stretch, quiet_frames
-from ardm_compress.coding.sound.wave import Analysis, linked, unlinked
+from ardm_compress.coding.sound.tile import SoundTile
+from ardm_compress.coding.sound.wave import Analysis, link_mask, no_links
+from ardm_compress.coding.symbols import Collected, Popped
 from ardm_compress.container.image import write_varint
 from ardm_compress.container.parse import parse
 from ardm_compress.container.sound import SOUND, STORED, SoundHeader, add_payload, read_file, read_header, write_file
@@ -162,21 +168,26 @@ def test_tiles_are_independent_and_regions_decode(monkeypatch: pytest.MonkeyPatc
         api.decode_sound(bytes(damaged))
 
 
-def test_threads_paths_and_batches_do_not_change_a_byte(sound_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ardm_compress.coding.sound import codec
-
-    made = set()
-    entry = find_model("sound")
+def test_threads_paths_and_batches_do_not_change_a_byte() -> None:
+    made, samples, order = set(), tune(300, 2), make_sound_order(3)
+    entry, shape = find_model("sound"), (300, 2)
+    steps = tile_steps(None, order, shape[:1], shape[:1])
     for path, threads, batch in product((Path.INT8, Path.FLOAT32, Path.FLOAT64), (1, 2), (7, 1024)):
-        monkeypatch.setattr(codec, "BATCH", batch)
         before = torch.get_num_threads()
         torch.set_num_threads(threads)
         try:
-            made.add(encoded(sound(tune(300, 2)), load_model(entry, path=path), budget=8))
+            model = load_model(entry, path=path)
+            known = analyse_tile(model, samples, order, steps)
+            tile = SoundTile(model, shape, order, transform=known.transform, observed=known.wave, batch=batch)
+            ((payload,),) = loop.encode(tile, steps, 1, lambda: None)
+            made.add(payload)
+            tile, stream = SoundTile(model, shape, order, batch=batch), Popped(payload)
+            loop.decode(tile, steps, [stream], lambda: None)
+            stream.finish()
+            np.testing.assert_array_equal(tile.wave.samples, known.wave.samples)
         finally:
             torch.set_num_threads(before)
     assert len(made) == 1
-    np.testing.assert_array_equal(decoded(made.pop(), sound_model), tune(300, 2))
 
 
 @pytest.fixture(scope="module")
@@ -263,9 +274,9 @@ def test_analyses_are_read_back(sound_model: Model, data: st.DataObject) -> None
         Spectrum(rng.integers(-most, most + 1, (lags, frames)) * coarseness, rng.integers(0, len(GAINS), frames))
         for _ in range(channels)
     )
-    links = unlinked(channels, frames)
+    links = no_links(channels, frames)
     for channel in range(channels if channels > 1 else 0):
-        used = linked(channels, channel)
+        used = link_mask(channels, channel)
         links[channel][used] = rng.integers(-31, 32, (used.sum(), frames)) * rng.integers(0, 2, frames)
     pitches = rng.integers(0, 2, (channels, frames)) * rng.integers(
         SHORTEST_PITCH, SHORTEST_PITCH + (1 << PITCH_BITS), (channels, frames)
@@ -277,15 +288,15 @@ def test_analyses_are_read_back(sound_model: Model, data: st.DataObject) -> None
             values = data.draw(st.tuples(*channels * [st.integers(-(2**25), 2**25)]))
             stretches.append(Stretch(start, start + size, values))
     quiet = quiet_frames(stretches, length, 128)
-    spectra = tuple(held(spectrum, quiet) for spectrum in spectra)
+    spectra = tuple(hold_quiet(spectrum, quiet) for spectrum in spectra)
     links, pitches = np.where(quiet, 0, links), np.where(quiet, 0, pitches)
     known = Analysis(128, spectra, links, coarseness, pitches, tuple(stretches))
-    encoder, collected, nodes = SymbolEncoder(), Collected(), sound_model.network.nodes
-    code_analysis(collected, known, length, channels, nodes)
-    collected.push_to(encoder)
-    decoder = SymbolDecoder(encoder.to_bytes())
-    found = code_analysis(Popped(decoder), None, length, channels, nodes)
-    decoder.finish()
+    stacks, collected, network = SymbolEncoders(1), Collected(), sound_model.network
+    code_analysis(collected, network, known, length, channels)
+    collected.push_to(stacks)
+    popped = Popped(*stacks.to_bytes())
+    found = code_analysis(popped, network, None, length, channels)
+    popped.finish()
     assert (found.frame, found.coarseness, found.stretches) == (128, coarseness, tuple(stretches))
     for a, b in zip(found.spectra, spectra, strict=True):
         np.testing.assert_array_equal(a.sines, b.sines)

@@ -8,18 +8,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ardm_compress.analysis import sound as analysis
-from ardm_compress.analysis.sound import SETTINGS, Setting, choose, find_pitches, observed, spectra_of
+from ardm_compress.analysis.sound import (
+    SETTINGS,
+    Setting,
+    choose,
+    derive_wave,
+    find_pitches,
+    find_stretches,
+    spectra_of,
+)
+from ardm_compress.analysis.spectra import analyse, residual
 from ardm_compress.ardm.order import Order, make_order
-from ardm_compress.coding.ans import SymbolDecoder, SymbolEncoder
-from ardm_compress.coding.sound.codec import Collected, Popped
+from ardm_compress.coding.ans import SymbolEncoders
 from ardm_compress.coding.sound.features import SUMMARY, WaveFeatures
 from ardm_compress.coding.sound.prediction import SIGMA_BITS, TAP_BITS, solve
 from ardm_compress.coding.sound.side import code_analysis
-from ardm_compress.coding.sound.spectrum import FLOOR, GAINS, LARGEST, SINES, Spectrum, analyse, covariances, residual
-from ardm_compress.coding.sound.stretches import find_stretches
-from ardm_compress.coding.sound.transform import SIDE_MIDDLE, restored, transformed
+from ardm_compress.coding.sound.spectrum import FLOOR, GAINS, LARGEST, SINES, Spectrum, covariances
+from ardm_compress.coding.sound.transform import SIDE_MIDDLE, apply_transform, undo_transform
 from ardm_compress.coding.sound.wave import INNOVATION_BITS, Wave, clusters
+from ardm_compress.coding.symbols import Collected, Popped
 from ardm_compress.errors import FormatError
 from ardm_compress.inference.config import CLIP, NetworkConfig
 from ardm_compress.inference.model import Model
@@ -91,8 +98,8 @@ def test_rounding_a_spectrum_costs_little() -> None:
 def test_a_step_knows_only_the_ranks_before_it(order: Order) -> None:
     """Predictions, links and inputs do not change with samples of its own and later ranks: a decoder lacks them."""
     count, features = 700, WaveFeatures(CONFIG)
-    samples = transformed(tune(count, 2), SIDE_MIDDLE)
-    whole = observed(samples.copy(), order, steps(order, count), Setting(256, 12, 4))
+    samples = apply_transform(tune(count, 2), SIDE_MIDDLE)
+    whole = derive_wave(samples.copy(), order, steps(order, count), Setting(256, 12, 4))
     for first, stop in steps(order, count)[3::7]:
         unknown = order.rank_map((count,)) >= first
         other = Wave(np.where(unknown[:, None], 9999, samples), order, whole.analysis)
@@ -114,18 +121,18 @@ def test_a_step_knows_only_the_ranks_before_it(order: Order) -> None:
 @pytest.mark.parametrize("order", [CAUSAL, SPREAD], ids=["causal", "spread"])
 def test_predictions_are_good_in_every_order(order: Order) -> None:
     samples = tune(3000)
-    wave = observed(samples, order, steps(order, 3000), Setting(512, 16, 6))
+    wave = derive_wave(samples, order, steps(order, 3000), Setting(512, 16, 6))
     sigma = wave.sigmas[500:, 0] / (1 << SIGMA_BITS)
     error = np.abs(wave.innovations[500:, 0] / (1 << INNOVATION_BITS)) * sigma
     assert np.log2(error.mean()) < np.log2(np.abs(samples).mean()) - 4
 
 
-def test_predicting_clusters_together_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predicting_clusters_together_changes_nothing() -> None:
     samples, order = tune(2000, 2), make_order("causal", axes=1, period=128)
     waves = []
-    for joined in (1, 300, 1 << 14):
-        monkeypatch.setattr(analysis, "JOINED", joined)
-        waves.append(observed(samples, order, steps(order, 2000), Setting(256, 12, 4)))
+    for predicted in (1, 300, 1 << 14):
+        wave = derive_wave(samples, order, steps(order, 2000), Setting(256, 12, 4), predicted=predicted)
+        waves.append(wave)
     for name in ("centres", "sigmas", "innovations", "remainders"):
         for other in waves[1:]:
             np.testing.assert_array_equal(getattr(waves[0], name), getattr(other, name))
@@ -134,7 +141,7 @@ def test_predicting_clusters_together_changes_nothing(monkeypatch: pytest.Monkey
 def test_inputs_are_bounded_integers() -> None:
     rng = np.random.default_rng(0)
     samples = np.where(rng.random((600, 2)) < 0.01, 1 << 23, rng.integers(-2, 3, (600, 2)))
-    wave = observed(samples, CAUSAL, steps(CAUSAL, 600), Setting(128, 8, 11))
+    wave = derive_wave(samples, CAUSAL, steps(CAUSAL, 600), Setting(128, 8, 11))
     for step in steps(CAUSAL, 600):
         for cluster in clusters(CAUSAL, 600, *step):
             inputs, bucket, scale = WaveFeatures(CONFIG)(wave, cluster)
@@ -149,7 +156,7 @@ def test_links_find_an_echo_in_the_other_channel() -> None:
     noise = np.random.default_rng(4).integers(-500, 500, 4100)
     samples = np.stack([noise[7:4007], noise[:4000]], 1)  # the second is the first, 7 samples later
     order = make_order("causal", axes=1, period=512)
-    wave = observed(samples, order, steps(order, 4000), Setting(1024, 24, 4))
+    wave = derive_wave(samples, order, steps(order, 4000), Setting(1024, 24, 4))
     assert (wave.analysis.links[1, 0].argmax(0)[:3] == 7).all()
     first, second = np.abs(wave.remainders).mean(0)
     assert second < first / 8
@@ -169,24 +176,24 @@ def test_pitches_are_found_and_noise_has_none() -> None:
 @given(st.lists(st.tuples(st.integers(-(2**24), 2**24), st.integers(-(2**24), 2**24)), min_size=1))
 def test_transforms_are_reversible(pairs: list[tuple[int, int]]) -> None:
     samples = np.array(pairs)
-    np.testing.assert_array_equal(restored(transformed(samples, SIDE_MIDDLE), SIDE_MIDDLE), samples)
+    np.testing.assert_array_equal(undo_transform(apply_transform(samples, SIDE_MIDDLE), SIDE_MIDDLE), samples)
 
 
 @pytest.mark.parametrize("count", [1, 2, 100, 300, 5000])
 def test_every_length_has_a_setting(count: int) -> None:
     transform, setting = choose(tune(count, 2))
     assert setting in SETTINGS
-    assert len(spectra_of(transformed(tune(count, 2), transform), setting)) == 2
+    assert len(spectra_of(apply_transform(tune(count, 2), transform), setting)) == 2
 
 
 def test_a_stretch_beyond_the_end_is_refused(sound_model: Model) -> None:
     samples = np.full((1200, 1), 5)
-    known = observed(samples, CAUSAL, [(0, CAUSAL.ranks((1200,)))], SETTINGS[0]).analysis
-    collected, encoder = Collected(), SymbolEncoder()
-    code_analysis(collected, known, 1200, 1, sound_model.network.nodes)
-    collected.push_to(encoder)
+    known = derive_wave(samples, CAUSAL, [(0, CAUSAL.ranks((1200,)))], SETTINGS[0]).analysis
+    collected, stacks = Collected(), SymbolEncoders(1)
+    code_analysis(collected, sound_model.network, known, 1200, 1)
+    collected.push_to(stacks)
     with pytest.raises(FormatError, match="beyond"):
-        code_analysis(Popped(SymbolDecoder(encoder.to_bytes())), None, 1199, 1, sound_model.network.nodes)
+        code_analysis(Popped(*stacks.to_bytes()), sound_model.network, None, 1199, 1)
 
 
 @given(st.lists(st.tuples(st.integers(1, 3000), st.booleans()), min_size=1, max_size=6), st.integers(1, 2))

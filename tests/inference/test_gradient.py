@@ -12,7 +12,7 @@ from networks import IMAGE, random_features, random_network, restore
 from numpy.typing import NDArray
 from pictures import Samples
 
-from ardm_compress.analysis.conditioning import Sample, take_sample
+from ardm_compress.analysis.conditioning import SampledPositions, sample_positions
 from ardm_compress.inference import fused
 from ardm_compress.inference.config import INPUT_STEP, NetworkConfig
 from ardm_compress.inference.features import Features
@@ -45,7 +45,7 @@ def by_float(
 
 
 def by_integers(
-    sample: Sample, style: int, latents: tuple[int, ...], model: Model | None = None
+    sample: SampledPositions, style: int, latents: tuple[int, ...], model: Model | None = None
 ) -> NDArray[np.float64]:
     """Gradients of a sample of one tile."""
     model = model or sample.model
@@ -57,12 +57,12 @@ def by_integers(
 
 
 @pytest.fixture(scope="module")
-def sample(model: Model, photo: Samples) -> Sample:
-    return take_sample(model, photo[None])
+def sample(model: Model, photo: Samples) -> SampledPositions:
+    return sample_positions(model, photo[None])
 
 
 @pytest.mark.parametrize(("channels", "likeness"), [(1, 0.98), (2, 0.95), (3, 0.95)])
-def test_gradients_are_those_of_the_float_network(sample: Sample, channels: int, likeness: float) -> None:
+def test_gradients_are_those_of_the_float_network(sample: SampledPositions, channels: int, likeness: float) -> None:
     found = by_integers(replace(sample, channels=channels), 2, LATENTS)
     network = restore(sample.model.config, sample.model.tensors).double().eval()
     wanted = by_float(network, sample.features, sample.level, 2, sample.target, channels)
@@ -91,7 +91,7 @@ def test_every_kind_of_network_has_a_way_back(changes: dict[str, bool], likeness
 
 @pytest.mark.parametrize("part", [40, 1 << 11])
 def test_every_path_and_every_split_gives_the_same_gradients(
-    sample: Sample, part: int, monkeypatch: pytest.MonkeyPatch
+    sample: SampledPositions, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = by_integers(sample, 1, LATENTS)
     monkeypatch.setattr(fused, "PART", part)

@@ -20,8 +20,8 @@ from safetensors.numpy import load_file
 from ardm_compress.ardm.order import make_order
 from ardm_compress.ardm.plans import planned_runs, tile_steps
 from ardm_compress.codec.api import decode, encode
-from ardm_compress.coding import loop as codec
 from ardm_compress.coding.ans import SymbolEncoder
+from ardm_compress.coding.image import encode_tiles
 from ardm_compress.coding.sound import side, spectrum
 from ardm_compress.container import image as container
 from ardm_compress.container import picture as image_container
@@ -475,7 +475,7 @@ def encode_tiled(
     header = replace(header, latents=tuple(some[:i] for i in range(len(parts))))
     steps = [tile_steps(header.runs, model.order, header.tile, part.shape[:2]) for part in parts]
     coded = [
-        codec.encode_tile(model, part, step, sections, lambda: None, header.description(i))
+        encode_tiles(model, part[None], step, sections, lambda: None, [header.conditioning(i)])[0]
         for i, (part, step) in enumerate(zip(parts, steps, strict=True))
     ]
     header = replace(header, checksums=tuple(container.sample_checksum(part.tobytes()) for part in parts))

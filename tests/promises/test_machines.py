@@ -17,14 +17,14 @@ from pictures import Samples
 from sounds import wave
 
 import ardm_compress
-from ardm_compress.analysis.sound import choose, observed
+from ardm_compress.analysis.sound import choose, derive_wave
 from ardm_compress.ardm.order import make_sound_order
 from ardm_compress.ardm.plans import tile_steps
 from ardm_compress.codec import api
 from ardm_compress.coding.sound import wave as waves
 from ardm_compress.coding.sound.prediction import Predictor
-from ardm_compress.coding.sound.transform import transformed
-from ardm_compress.coding.tile import BATCH
+from ardm_compress.coding.sound.transform import apply_transform
+from ardm_compress.coding.tile import BATCH_POSITIONS
 from ardm_compress.errors import ModelError
 from ardm_compress.inference.model import load_model
 from ardm_compress.inference.products import IntegerLinear, Path
@@ -38,7 +38,7 @@ from ardm_compress.coding import tile
 
 batch = int(sys.argv[3])
 torch.set_num_threads(int(sys.argv[4]))  # MKL takes no more than there are whole cores, whatever the environment says
-tile.BATCH = batch or tile.BATCH  # before others import it
+tile.BATCH_POSITIONS = batch or tile.BATCH_POSITIONS  # before others import it
 
 from ardm_compress.ardm.order import make_sound_order
 from ardm_compress.ardm.plans import tile_steps
@@ -124,7 +124,7 @@ def test_the_clips_have_what_clips_have() -> None:
     for samples, has_pitches, has_links in ((speech(), True, False), (music(), False, True)):
         order, (transform, setting) = make_sound_order(4), choose(samples)
         steps = tile_steps(None, order, (len(samples),), samples.shape[:1])
-        analysis = observed(transformed(samples, transform), order, steps, setting).analysis
+        analysis = derive_wave(apply_transform(samples, transform), order, steps, setting).analysis
         assert all(spectrum.sines.any() for spectrum in analysis.spectra)
         assert analysis.pitches.any() or not has_pitches
         assert analysis.links.any() or not has_links
@@ -185,7 +185,7 @@ def test_every_machine_writes_the_same_file_and_reads_that_of_another(
     assert facts["threads"] == threads
     assert not (simd and facts["numpy"])
     for largest, most in zip(facts["largest"], LARGEST, strict=True):
-        assert min(batch or BATCH, most) <= largest <= (batch or BATCH)
+        assert min(batch or BATCH_POSITIONS, most) <= largest <= (batch or BATCH_POSITIONS)
 
 
 @pytest.mark.parametrize("name", ["photo", "sound"])

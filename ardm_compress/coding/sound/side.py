@@ -9,29 +9,32 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from ardm_compress.ardm.upscaling import Upscaling
 from ardm_compress.coding.sound.spectrum import FIRST_GAIN, GAINS, LARGEST, Spectrum
 from ardm_compress.coding.sound.stretches import Stretch, quiet_frames
-from ardm_compress.coding.sound.wave import Analysis, linked, unlinked
+from ardm_compress.coding.sound.wave import Analysis, link_mask, no_links
+from ardm_compress.coding.symbols import Cells
 from ardm_compress.errors import FormatError
-from ardm_compress.inference.mixture import Children, Parameters, cumulative, frequencies
+from ardm_compress.inference.mixture import Parameters
 from ardm_compress.inference.tables import NODE_BITS, STEP_BITS, VALUE_BITS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.coding.sound.codec import Symbols
+    from ardm_compress.coding.symbols import Symbols
+    from ardm_compress.inference.network import ExactNetwork
 
-VALUES: Final = 128  # of every number, 64 standing for 0
-ZERO: Final = VALUES // 2
-CHILDREN: Final = 16
+NUMBERS: Final = Cells(Upscaling(128, 16))
+ZERO: Final = NUMBERS.upscaling.values // 2  # the cell that stands for 0
 FRAMES: Final = range(7, 16)  # log2 of the frame's length that a file can say
 ORDERS: Final = range(0, 65, 4)  # of spectra
 SETTING_BITS: Final = (4, 5, 4)
 STRETCHED: Final = 0  # a coarseness that says that stretches follow, and then the coarseness
-HALF: Final = 16  # bits
+DIGIT_BITS: Final = 16  # most of a number whose values are all equally likely
 COUNT_BITS: Final = 16  # of the number of stretches
 PLACE_BITS: Final = 21  # of where a stretch starts, behind the one before, and of its length
-VALUE_BIAS: Final = 1 << 31
+STRETCH_VALUE_BITS: Final = 32
+VALUE_BIAS: Final = 1 << STRETCH_VALUE_BITS - 1
 PITCH_BITS: Final = 10
 SHORTEST_PITCH: Final = 25  # samples
 MIXTURE: Final = ((384, 9), (128, 30))  # integer weights, and scales in sixteenths of the spread
@@ -50,22 +53,15 @@ GAIN_SPREAD: Final = 16
 
 
 def _code(
-    symbols: Symbols, values: NDArray[np.int64], mean: NDArray[np.int64], spread: NDArray[np.int64],
-    nodes: NDArray[np.int32],
+    symbols: Symbols, network: ExactNetwork, known: NDArray[np.int64], mean: NDArray[np.int64],
+    spread: NDArray[np.int64],
 ) -> NDArray[np.int64]:  # fmt: skip
     """Code numbers (n,) within +-LARGEST, given what is expected, (n,) in 64ths and in sixteenths."""
-    count = len(mean)
-    weights = np.broadcast_to(np.array([weight for weight, _ in MIXTURE], np.int32), (count, len(MIXTURE)))
+    weights = np.tile(np.array([weight for weight, _ in MIXTURE], np.int32), (len(mean), 1))
     scales = np.stack([np.maximum(1, spread * factor // 16) for _, factor in MIXTURE], 1).astype(np.float32)
     unit = np.float32(1 << NODE_BITS + STEP_BITS - VALUE_BITS + 4)
-    means = np.broadcast_to((mean + (ZERO << VALUE_BITS)).astype(np.float32)[:, None], scales.shape)
-    parameters = Parameters(weights, means, unit / scales)
-    wanted, found = values + ZERO, np.zeros(count, np.int64)
-    for step, children in ((CHILDREN, VALUES // CHILDREN), (1, CHILDREN)):
-        intervals = Children(found * (CHILDREN * step), step, children, VALUES)
-        rows = frequencies(cumulative(parameters, intervals.boundaries(), nodes))
-        found = found * CHILDREN + symbols.digits(wanted // step % children, rows)
-    return found - ZERO
+    means = np.repeat((mean + (ZERO << VALUE_BITS)).astype(np.float32)[:, None], len(MIXTURE), 1)
+    return symbols.cells(network, Parameters(weights, means, unit / scales), NUMBERS, known + ZERO) - ZERO
 
 
 def _expected(
@@ -78,22 +74,33 @@ def _expected(
 
 
 def code_analysis(
-    symbols: Symbols, known: Analysis | None, length: int, channels: int, nodes: NDArray[np.int32]
-) -> Analysis:
-    """Code the analysis of a tile of ``length`` samples; ``known`` when encoding."""
+    symbols: Symbols, network: ExactNetwork, known: Analysis | None, length: int, channels: int
+) -> Analysis:  # fmt: skip
+    """Code the analysis of a tile.
+
+    Args:
+        symbols: takes or gives it.
+        network: computes frequencies.
+        known: when encoding.
+        length: samples of the tile.
+        channels: of the tile.
+
+    Raises:
+        FormatError: it is not one that the format defines.
+    """
     given = _settings(known) if known else np.zeros(3, np.int64)
-    size, order, coarseness = symbols.bits(given, np.array(SETTING_BITS)).tolist()
+    size, order, coarseness = symbols.bits(np.array(SETTING_BITS), given).tolist()
     stretches: tuple[Stretch, ...] = ()
     if coarseness == STRETCHED:
         stretches = _code_stretches(symbols, known.stretches if known else None, length, channels)
         given = np.array([known.coarseness if known else 0])
-        (coarseness,) = symbols.bits(given, np.array(SETTING_BITS[2:])).tolist()
+        (coarseness,) = symbols.bits(np.array(SETTING_BITS[2:]), given).tolist()
     if size >= len(FRAMES) or order >= len(ORDERS) or not coarseness:
         raise FormatError("a tile's analysis is not one that version 1 defines", section="payload")
     frame, lags = 1 << FRAMES[size], ORDERS[order]
     frames = -(-length // frame)
     sines, gains = np.zeros((channels, lags, frames), np.int64), np.zeros((channels, frames), np.int64)
-    links, pitches = unlinked(channels, frames), np.zeros((channels, frames), np.int64)
+    links, pitches = no_links(channels, frames), np.zeros((channels, frames), np.int64)
     if known:
         sines = np.stack([spectrum.sines for spectrum in known.spectra])
         gains = np.stack([spectrum.gains for spectrum in known.spectra])
@@ -112,11 +119,11 @@ def code_analysis(
             mean = np.append(mean, (expected_gain - ZERO // 2) << VALUE_BITS)
             spread = np.append(spread, GAIN_SPREAD * (FIRST if first else 1))
             wanted = np.append(sines[channel, :, index] // coarseness, gains[channel, index] - ZERO // 2)
-            found = _code(symbols, wanted, mean, spread, nodes)
+            found = _code(symbols, network, wanted, mean, spread)
             sines[channel, :, index], gains[channel, index] = found[:-1] * coarseness, found[-1] + ZERO // 2
             pitches[channel, index] = _code_pitch(symbols, int(pitches[channel, index]))
             if channels > 1:
-                _code_links(symbols, links, channel, index, nodes)
+                _code_links(symbols, network, links, channel, index)
     if np.abs(sines).max(initial=0) > LARGEST or not 0 <= gains.min() <= gains.max() < len(GAINS):
         raise FormatError("a tile's spectrum is out of range", section="payload")
     spectra = tuple(Spectrum(s, g) for s, g in zip(sines, gains, strict=True))
@@ -127,34 +134,27 @@ def _code_stretches(
     symbols: Symbols, known: tuple[Stretch, ...] | None, length: int, channels: int
 ) -> tuple[Stretch, ...]:
     """Code how many there are, and where they are and what they hold."""
-    (count,) = _code_number(symbols, [len(known or ())], COUNT_BITS)
+    (count,) = symbols.uniform(COUNT_BITS, DIGIT_BITS, np.array([len(known or ())])).tolist()
     found: list[Stretch] = []
     at = 0
     for index in range(count):
         stretch = known[index] if known else Stretch(0, 0, (0,) * channels)
-        start, size = _code_number(symbols, [stretch.start - at, stretch.stop - stretch.start], PLACE_BITS)
-        values = _code_number(symbols, [value + VALUE_BIAS for value in stretch.values], 2 * HALF)
-        found.append(Stretch(at + start, at + start + size, tuple(value - VALUE_BIAS for value in values)))
+        place = np.array([stretch.start - at, stretch.stop - stretch.start])
+        start, size = symbols.uniform(PLACE_BITS, DIGIT_BITS, place).tolist()
+        values = symbols.uniform(STRETCH_VALUE_BITS, DIGIT_BITS, np.array(stretch.values) + VALUE_BIAS)
+        found.append(Stretch(at + start, at + start + size, tuple((values - VALUE_BIAS).tolist())))
         at = found[-1].stop
         if at > length:
             raise FormatError("a tile has a stretch beyond its end", section="payload")
     return tuple(found)
 
 
-def _code_number(symbols: Symbols, values: list[int], bits: int) -> list[int]:
-    """Code numbers of so many bits, all equally likely, by halves."""
-    known, high = np.array(values, np.int64), np.full(len(values), bits - HALF)
-    upper = symbols.bits(known >> HALF, high) if bits > HALF else np.zeros(len(values), np.int64)
-    numbers: list[int] = ((upper << HALF) + symbols.bits(known & (1 << HALF) - 1, np.full(len(values), HALF))).tolist()
-    return numbers
-
-
 def _code_pitch(symbols: Symbols, pitch: int) -> int:
     """Code a pitch, if there is one."""
-    (any_,) = symbols.bits(np.array([int(pitch > 0)]), np.ones(1, np.int64)).tolist()
+    (any_,) = symbols.bits(np.ones(1, np.int64), np.array([int(pitch > 0)])).tolist()
     if not any_:
         return 0
-    return int(symbols.bits(np.array([pitch - SHORTEST_PITCH]), np.array([PITCH_BITS]))[0]) + SHORTEST_PITCH
+    return int(symbols.bits(np.array([PITCH_BITS]), np.array([pitch - SHORTEST_PITCH]))[0]) + SHORTEST_PITCH
 
 
 def _settings(analysis: Analysis) -> NDArray[np.int64]:
@@ -162,13 +162,15 @@ def _settings(analysis: Analysis) -> NDArray[np.int64]:
     return np.array([size, order, STRETCHED if analysis.stretches else analysis.coarseness])
 
 
-def _code_links(symbols: Symbols, links: NDArray[np.int64], channel: int, index: int, nodes: NDArray[np.int32]) -> None:
+def _code_links(
+    symbols: Symbols, network: ExactNetwork, links: NDArray[np.int64], channel: int, index: int
+) -> None:  # fmt: skip
     """Code the links of a channel in a frame: whether it has any, then all of them."""
-    used = linked(len(links), channel)
+    used = link_mask(len(links), channel)
     now = links[channel, ..., index]
-    (any_,) = symbols.bits(np.array([int(now.any())]), np.ones(1, np.int64))
+    (any_,) = symbols.bits(np.ones(1, np.int64), np.array([int(now.any())]))
     if not any_:
         return
     before = links[channel, ..., index - 1][used] if index else np.zeros(used.sum(), np.int64)
     spread = np.broadcast_to(LINK_SPREAD, used.shape)[used]
-    now[used] = _code(symbols, now[used], LINK_CARRY * before << VALUE_BITS - 4, spread, nodes)
+    now[used] = _code(symbols, network, now[used], LINK_CARRY * before << VALUE_BITS - 4, spread)

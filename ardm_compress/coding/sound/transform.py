@@ -13,7 +13,7 @@ PLAIN, SIDE_MIDDLE = 0, 1
 TRANSFORMS: Final = {1: (PLAIN,), 2: (PLAIN, SIDE_MIDDLE)}  # by the number of channels
 
 
-def transformed(samples: NDArray[np.int64], transform: int) -> NDArray[np.int64]:
+def apply_transform(samples: NDArray[np.int64], transform: int) -> NDArray[np.int64]:
     """Left and right (n, 2) -> their difference, and their mean rounded down."""
     if transform == PLAIN:
         return samples
@@ -21,8 +21,8 @@ def transformed(samples: NDArray[np.int64], transform: int) -> NDArray[np.int64]
     return np.stack([side, samples[:, 1] + (side >> 1)], 1)
 
 
-def restored(samples: NDArray[np.int64], transform: int) -> NDArray[np.int64]:
-    """Inverse of ``transformed``."""
+def undo_transform(samples: NDArray[np.int64], transform: int) -> NDArray[np.int64]:
+    """Inverse of ``apply_transform``."""
     if transform == PLAIN:
         return samples
     right = samples[:, 1] - (samples[:, 0] >> 1)

@@ -46,12 +46,12 @@ class Analysis:
     stretches: tuple[Stretch, ...] = ()  # in which no sample is coded
 
 
-def unlinked(channels: int, frames: int) -> NDArray[np.int64]:
+def no_links(channels: int, frames: int) -> NDArray[np.int64]:
     """Links that do nothing."""
     return np.zeros((channels, channels, LINKS + 1, frames), np.int64)
 
 
-def linked(channels: int, channel: int) -> NDArray[np.bool_]:
+def link_mask(channels: int, channel: int) -> NDArray[np.bool_]:
     """Which (channel, lag) a channel is linked to: the past of all, and the present of those before it."""
     used = np.ones((channels, LINKS + 1), np.bool_)
     used[channel:, 0] = False
@@ -104,7 +104,7 @@ class Wave:
         return [covariances(spectrum, LAGS) for spectrum in self.analysis.spectra]
 
     def clusters(self, first: int, stop: int) -> Iterator[Cluster]:
-        """What the step that codes ranks first..stop-1 codes: clusters without the samples of stretches."""
+        """Yield what the step that codes ranks first..stop-1 codes: clusters without the samples of stretches."""
         for cluster in clusters(self.order, len(self.samples), first, stop):
             left = cluster.positions[~self._given[cluster.times]]
             if len(left):
