@@ -10,14 +10,13 @@ import numpy as np
 
 from ardm_compress import reading
 from ardm_compress.codec.picture import encode_picture
-from ardm_compress.container.image import MAX_SIDE
 from ardm_compress.errors import LimitError, UnsupportedError
 from ardm_compress.formats import png
 from ardm_compress.formats.chunks import write_chunks
 from ardm_compress.formats.contents import MOST_CHANNELS, MOST_SOUND_CHANNELS, PNG, UNSIGNED, ImageWrapper, Picture
 from ardm_compress.formats.pcm import pack
 from ardm_compress.formats.wav import shortest_head
-from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.limits import DEFAULT_LIMITS, MAX_SIDE, Limits
 from ardm_compress.methods.choice import Settings
 from ardm_compress.options import check_jobs
 from ardm_compress.reading.base import OWN_AXIS

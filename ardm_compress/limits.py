@@ -8,6 +8,7 @@ from typing import Final
 from ardm_compress.errors import LimitError
 
 MIB: Final = 1 << 20
+MAX_SIDE: Final = 1 << 20  # pixels of an image's height and width, for which the format has room
 CODING: Final = 420 * MIB  # of a process that codes a tile: Python, PyTorch, the model and its work
 TILE_PIXELS: Final = 1 << 14
 COPIES: Final = 3  # of an image's samples: themselves, what they are read from or written to, and the pixels packed

@@ -19,8 +19,11 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from ardm_compress.codec.picture import decode_image, encode_picture, salvage_image
-from ardm_compress.container.image import MAGIC, MAX_SIDE
-from ardm_compress.container.parse import ParsedImage, ParsedPicture, ParsedStored, parse
+from ardm_compress.container.image import ParsedImage
+from ardm_compress.container.parse import parse
+from ardm_compress.container.picture import ParsedPicture
+from ardm_compress.container.stored import ParsedStored
+from ardm_compress.container.streams import MAGIC
 from ardm_compress.errors import ArdmError, FormatError, UnsupportedError
 from ardm_compress.files.data import Joined, OnDisk, Stream
 from ardm_compress.formats import png
@@ -28,7 +31,7 @@ from ardm_compress.formats.catalogue import file_bytes
 from ardm_compress.formats.chunks import read_chunks
 from ardm_compress.formats.contents import PNG, WEBP, ImageWrapper
 from ardm_compress.formats.pixels import plugins
-from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.limits import DEFAULT_LIMITS, MAX_SIDE, Limits
 from ardm_compress.methods.choice import Settings
 from ardm_compress.options import check_jobs
 
@@ -144,7 +147,7 @@ def _open(file: IO[bytes], filename: str | bytes = "") -> ImageFile.ImageFile:
             return ArdmImageFile(file, filename, data, parsed)
         if not isinstance(parsed, ParsedStored):
             raise UnsupportedError("it holds sound")
-        DEFAULT_LIMITS.check_memory(parsed.body.size)
+        DEFAULT_LIMITS.check_memory(parsed.original_size)
         image = Image.open(io.BytesIO(b"".join(parsed.parts())), formats=plugins())
     except (ArdmError, ValueError) as error:
         raise UnidentifiedImageError(f"cannot identify image file {filename or file!r}: {error}") from error

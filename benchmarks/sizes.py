@@ -16,7 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from corpus import corpus
 
 from ardm_compress.codec import api
-from ardm_compress.container.parse import ParsedStored, parse
+from ardm_compress.container.parse import parse
+from ardm_compress.container.stored import ParsedStored
 from ardm_compress.formats.catalogue import same_image
 from ardm_compress.formats.kinds import SOUND, kind_of
 

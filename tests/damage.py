@@ -23,9 +23,11 @@ from pictures import TEXT, png_file
 from ardm_compress.codec import api, array
 from ardm_compress.codec import picture as codec
 from ardm_compress.codec.picture import encode_picture
-from ardm_compress.container.image import CRC_BYTES
-from ardm_compress.container.parse import ParsedImage, ParsedPicture, ParsedStored, parse
-from ardm_compress.container.picture import START, is_wrapped, read_wrapped, write_wrapped
+from ardm_compress.container.image import ParsedImage, is_wrapped, read_wrapped, write_wrapped
+from ardm_compress.container.parse import parse
+from ardm_compress.container.picture import ParsedPicture
+from ardm_compress.container.stored import ParsedStored
+from ardm_compress.container.streams import CRC_BYTES, START
 from ardm_compress.container.wrappers import write_image_wrapper
 from ardm_compress.errors import ArdmError
 from ardm_compress.formats.catalogue import read_picture

@@ -20,6 +20,7 @@ from sounds import LIST, wave
 
 from ardm_compress.ardm.order import make_order
 from ardm_compress.codec import api
+from ardm_compress.container import image as image_container
 from ardm_compress.container import picture as picture_container
 from ardm_compress.container import sound as sound_container
 from ardm_compress.container.parse import parse
@@ -50,7 +51,7 @@ def header(data: bytes) -> None:
     """Every parser of a header, and what ``info`` makes of it."""
     for read in (
         lambda file: parse(file).facts,
-        picture_container.read_wrapped,
+        image_container.read_wrapped,
         sound_container.read_file,
         picture_container.read_file,
     ):

@@ -15,7 +15,10 @@ from ardm_compress.files import locations as storage
 
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Job
-    from ardm_compress.container.parse import ParsedImage, ParsedPicture, ParsedSound, ParsedStored
+    from ardm_compress.container.image import ParsedImage
+    from ardm_compress.container.picture import ParsedPicture
+    from ardm_compress.container.sound import ParsedSound
+    from ardm_compress.container.stored import ParsedStored
     from ardm_compress.files.data import Data
     from ardm_compress.formats.contents import ImageWrapper, Picture
     from ardm_compress.progress import Progress
@@ -63,7 +66,9 @@ def check_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
     Raises:
         ArdmError, OSError: as ``decode_file``.
     """
-    from ardm_compress.container.parse import ParsedSound, ParsedStored, parse
+    from ardm_compress.container.parse import parse
+    from ardm_compress.container.sound import ParsedSound
+    from ardm_compress.container.stored import ParsedStored
 
     start = time.perf_counter()
     with storage.opened(job.source) as data, bar("test") as progress:
@@ -78,7 +83,11 @@ def check_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
 
 
 def _restored(job: Job, data: Data, how: Decoding, progress: Progress | None) -> Restored:
-    from ardm_compress.container.parse import ParsedImage, ParsedPicture, ParsedSound, ParsedStored, parse
+    from ardm_compress.container.image import ParsedImage
+    from ardm_compress.container.parse import parse
+    from ardm_compress.container.picture import ParsedPicture
+    from ardm_compress.container.sound import ParsedSound
+    from ardm_compress.container.stored import ParsedStored
 
     file = parse(data, how.limits)
     if how.is_part_of_image and not isinstance(file, ParsedImage | ParsedPicture):

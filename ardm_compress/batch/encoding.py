@@ -115,7 +115,8 @@ def _model_options(how: Encoding, kind: str) -> dict[str, Any]:
 def _encoded_image(data: Data, how: Encoding, bar: Bar) -> Iterator[Encoded]:
     """A compressed image; it restores the same samples and metadata, or the same bytes."""
     from ardm_compress.codec.picture import decode_image, encode_image
-    from ardm_compress.container.parse import ParsedStored, parse
+    from ardm_compress.container.parse import parse
+    from ardm_compress.container.stored import ParsedStored
 
     original = data[:]
     with bar("encode") as progress:

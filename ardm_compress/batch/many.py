@@ -93,7 +93,9 @@ def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
 def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
     """``decode_file`` of many, all of each; as ``encode_files``."""
     from ardm_compress.codec.many import decode_images
-    from ardm_compress.container.parse import ParsedImage, ParsedPicture, parse
+    from ardm_compress.container.image import ParsedImage
+    from ardm_compress.container.parse import parse
+    from ardm_compress.container.picture import ParsedPicture
     from ardm_compress.formats.catalogue import written_as
 
     def target(job: Job, data: bytes) -> tuple[str, str] | None:
@@ -138,7 +140,10 @@ def _read(
 def _verified(images: Sequence[Read], coded: Sequence[bytes | ArdmError], how: Encoding) -> list[bytes | ArdmError]:
     """The compressed files, or an error instead of those that do not restore what they were made from."""
     from ardm_compress.codec.many import decode_images
-    from ardm_compress.container.parse import Parsed, ParsedImage, ParsedPicture, ParsedStored, parse
+    from ardm_compress.container.image import ParsedImage
+    from ardm_compress.container.parse import Parsed, parse
+    from ardm_compress.container.picture import ParsedPicture
+    from ardm_compress.container.stored import ParsedStored
     from ardm_compress.formats.contents import Picture
 
     def parsed(data: bytes | ArdmError) -> Parsed | ArdmError:

@@ -10,7 +10,9 @@ from typing import Final
 from ardm_compress.bench.base import Measured
 from ardm_compress.bench.inputs import Input
 from ardm_compress.bench.machine import version_of
-from ardm_compress.container.parse import ParsedImage, ParsedPicture, parse
+from ardm_compress.container.image import ParsedImage
+from ardm_compress.container.parse import parse
+from ardm_compress.container.picture import ParsedPicture
 from ardm_compress.errors import ChecksumError
 from ardm_compress.formats.catalogue import same_image
 from ardm_compress.formats.kinds import IMAGE, SOUND

@@ -61,7 +61,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
         return
     from importlib.metadata import PackageNotFoundError, version
 
-    from ardm_compress.container.image import VERSION
+    from ardm_compress.container.streams import VERSION
     from ardm_compress.inference.registry import manifest
 
     try:

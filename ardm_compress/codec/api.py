@@ -16,8 +16,8 @@ from ardm_compress.codec.drawing import inpaint, sample
 from ardm_compress.codec.many import decode_images, encode_images
 from ardm_compress.codec.picture import decode_image, encode_image, salvage_image
 from ardm_compress.container import sound as container
-from ardm_compress.container.parse import ParsedStored, parse
-from ardm_compress.container.stored import write_stored
+from ardm_compress.container.parse import parse
+from ardm_compress.container.stored import ParsedStored, write_stored
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.data import Data, spool
 from ardm_compress.formats.catalogue import converted, file_parts, read_sound, stored_as

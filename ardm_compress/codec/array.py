@@ -35,19 +35,12 @@ from ardm_compress.ardm.tiles import (
 from ardm_compress.coding.conditioning import PLAIN, Conditioning
 from ardm_compress.coding.image import decode_tiles, encode_tiles
 from ardm_compress.coding.symbols import Arrived, Expected, Popped, Symbols
-from ardm_compress.container.image import (
-    MAX_SIDE,
-    Header,
-    Payloads,
-    check_samples,
-    read_file,
-    sample_checksum,
-    write_file,
-)
+from ardm_compress.container.image import Header, read_file, write_file
+from ardm_compress.container.streams import Payloads, check_samples, sample_checksum
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.inference.loading import model_of
 from ardm_compress.inference.registry import AUTO, ModelFile, candidates, find_model, model_of_file
-from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.limits import DEFAULT_LIMITS, MAX_SIDE, Limits
 from ardm_compress.progress import Counter, Progress, ignored
 from ardm_compress.tasks.processes import ordered
 

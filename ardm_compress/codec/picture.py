@@ -22,19 +22,10 @@ from ardm_compress.ardm.tiles import (
     tile_side,
 )
 from ardm_compress.container import image as container
-from ardm_compress.container.image import check_samples, sample_checksum
-from ardm_compress.container.picture import (
-    APART,
-    MODEL,
-    PictureHeader,
-    is_picture,
-    is_wrapped,
-    read_file,
-    read_wrapped,
-    write_file,
-    write_wrapped,
-)
+from ardm_compress.container.image import is_wrapped, read_wrapped, write_wrapped
+from ardm_compress.container.picture import APART, MODEL, PictureHeader, is_picture, read_file, write_file
 from ardm_compress.container.stored import stored
+from ardm_compress.container.streams import check_samples, sample_checksum
 from ardm_compress.container.wrappers import read_image_wrapper, write_image_wrapper
 from ardm_compress.errors import FormatError
 from ardm_compress.formats import png

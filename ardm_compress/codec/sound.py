@@ -13,8 +13,8 @@ from ardm_compress.ardm.order import make_sound_order
 from ardm_compress.ardm.plans import tile_steps
 from ardm_compress.coding import loop
 from ardm_compress.coding.sound.tile import decode_tile
-from ardm_compress.container.image import Payloads, check_samples, sample_checksum
 from ardm_compress.container.sound import MAX_PERIOD_BITS, SoundHeader, add_payload, read_file, write_file
+from ardm_compress.container.streams import Payloads, check_samples, sample_checksum
 from ardm_compress.container.wrappers import read_sound_wrapper, write_sound_wrapper
 from ardm_compress.errors import FormatError
 from ardm_compress.formats.contents import Sound

@@ -22,7 +22,8 @@ from ardm_compress.coding.ans import SymbolDecoder
 from ardm_compress.coding.conditioning import PLAIN
 from ardm_compress.coding.image import decode_tiles, encode_tiles
 from ardm_compress.coding.symbols import Popped
-from ardm_compress.container.image import Header, read_file, sample_checksum, write_file
+from ardm_compress.container.image import Header, read_file, write_file
+from ardm_compress.container.streams import sample_checksum
 from ardm_compress.errors import ArdmError
 from ardm_compress.inference.loading import model_of
 from ardm_compress.inference.registry import find_model

@@ -1,37 +1,53 @@
-"""Bytes <-> sections of a version 1 file (docs/format.md sections 2 to 4). Standard library only."""
+"""An image that the model has coded <-> version 1 files (docs/format.md sections 2 to 4, 15.1). No torch."""
 
 from __future__ import annotations
 
 import struct
-import zlib
 from dataclasses import dataclass, replace
-from itertools import accumulate
 from math import ceil, prod
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
+from ardm_compress.ardm.order import make_order
+from ardm_compress.ardm.plans import call_count
 from ardm_compress.ardm.tiles import tile_box
 from ardm_compress.coding.conditioning import LATENT_LIMIT, Conditioning
-from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
-from ardm_compress.files.data import Data
-from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.container.streams import (
+    CRC_BYTES,
+    MAGIC,
+    START,
+    VERSION,
+    HeaderReader,
+    Kind,
+    Payloads,
+    crc,
+    describe_sizes,
+    write_ends,
+    write_payloads,
+)
+from ardm_compress.container.wrappers import IMAGE_KINDS, MAX_WRAPPER, read_image_wrapper
+from ardm_compress.errors import FormatError, LimitError
+from ardm_compress.files.data import Data, Joined, Part
+from ardm_compress.files.fields import write_varint
+from ardm_compress.formats.contents import PNG, ImageWrapper
+from ardm_compress.inference.registry import MODEL_ID_BYTES, model_of_file
+from ardm_compress.limits import DEFAULT_LIMITS, MAX_SIDE, Limits
 
 if TYPE_CHECKING:
     from ardm_compress.ardm.plans import Runs
+    from ardm_compress.inference.registry import ModelFile
 
-MAGIC: Final = b"ARDM"
-VERSION: Final = 1
-MODEL_ID_BYTES: Final = 4
-CRC_BYTES: Final = 4
-MAX_SIDE: Final = 1 << 20
 STYLE_BITS: Final = 5
 MAX_SECTIONS: Final = 20
 PROGRESSIVE: Final = 1 << 5  # beside the number of sections
+MODEL_DEPTH: Final = 8  # bits of the samples that models of images code
+PNG_COLOURS: Final = {1: 0, 3: 2}  # colour types of the PNG files, gray and RGB, that images without a wrapper are
 
 SCHEDULED: Final = 1 << 2
 TILED: Final = 1 << 3
 SECTIONED: Final = 1 << 4
 STYLED: Final = 1 << 5
 LATENTS: Final = 1 << 6
+WRAPPED: Final = 1 | 1 << 3  # all flags of a file that begins with the wrapper of an image file
 KNOWN_FLAGS: Final = 0b11 | SCHEDULED | TILED | SECTIONED | STYLED | LATENTS
 
 
@@ -66,43 +82,11 @@ class Header:
         return tile_box(self.shape, self.tile, index)
 
 
-def sample_checksum(samples: bytes) -> int:
-    """CRC-32 (ISO 3309) of a tile's samples in raster order, channels innermost."""
-    return zlib.crc32(samples)
-
-
-def check_samples(samples: bytes, expected: int, tile: int) -> None:
-    """Raise ChecksumError unless a decoded tile's samples, as ``sample_checksum`` takes them, are those encoded."""
-    if sample_checksum(samples) != expected:
-        raise ChecksumError(f"tile {tile} decoded to other samples than were encoded", section=f"tile {tile}")
-
-
-def crc(data: bytes) -> bytes:
-    """CRC-32, little-endian."""
-    return zlib.crc32(data).to_bytes(CRC_BYTES, "little")
-
-
-def write_varint(value: int) -> bytes:
-    """LEB128: seven bits a byte, least significant first, bit 7 set on all but the last."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 def write_runs(runs: tuple[int, ...]) -> bytes:
     """Elias gamma codes, most significant bit first, zero bits at the end."""
     bits = "".join(format(run, f"0{2 * run.bit_length() - 1}b") for run in runs)
     bits += "0" * (-len(bits) % 8)
     return int(bits, 2).to_bytes(len(bits) // 8, "big")
-
-
-def write_ends(checksums: tuple[int, ...], lengths: tuple[int, ...]) -> bytes:
-    """The last fields of a header: the tiles' checksums and, if there are several, the streams' lengths."""
-    ends = b"".join(value.to_bytes(CRC_BYTES, "little") for value in checksums)
-    return ends + b"".join(write_varint(length) for length in lengths if len(lengths) > 1)
 
 
 def _write_header(header: Header) -> bytes:
@@ -139,74 +123,6 @@ def write_file(header: Header, payloads: list[bytes]) -> bytes:
     return write_payloads(_write_header(header), payloads)
 
 
-def write_payloads(head: bytes, payloads: list[bytes]) -> bytes:
-    """A file of a header's bytes and its streams' payloads, with their checksums."""
-    if len(payloads) == 1:  # small files have one checksum, at their end, over everything
-        return head + payloads[0] + crc(head + payloads[0])
-    return head + crc(head) + b"".join(p + crc(p) for p in payloads)
-
-
-class Reader:
-    """A cursor over the header that never runs past the end."""
-
-    def __init__(self, data: Data) -> None:
-        self.data, self.offset = data, 0
-
-    @classmethod
-    def start(cls, data: Data) -> tuple[Reader, int]:
-        """A cursor behind the magic, the version and the flags; the flags as well."""
-        reader = cls(data)
-        if data[: len(MAGIC)] != MAGIC:
-            raise FormatError("this is not an ardm-compress file", offset=0, section="header")
-        reader.take(len(MAGIC))
-        version, flags = reader.take(2)
-        if version != VERSION:
-            raise UnsupportedError(f"the file has format version {version}; this program reads version {VERSION}")
-        return reader, flags
-
-    def check(self) -> None:
-        """Raise ChecksumError unless the checksum of all that was read follows."""
-        end = self.offset
-        if crc(self.data[:end]) != self.take(CRC_BYTES):
-            raise ChecksumError("the header is damaged", offset=end, section="header")
-
-    def finish(self, streams: int, expected: bytes) -> None:
-        """Check the header's checksum, or of a file of one stream that of all, and that only ``expected`` says it."""
-        data, end = self.data, self.offset
-        if streams != 1:
-            self.check()
-        if streams == 1 and (len(data) < end + CRC_BYTES or crc(data[:-CRC_BYTES]) != data[-CRC_BYTES:]):
-            message = "the file is damaged or cut short; small ones like it have one checksum, and no part to salvage"
-            raise ChecksumError(message, offset=end, section="payload")
-        if expected != data[:end]:
-            raise FormatError("the header is not in its only valid form", offset=0, section="header")
-
-    def ends(self, tiles: int, streams: int, what: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Inverse of ``write_ends``."""
-        checksums = tuple(int.from_bytes(self.take(CRC_BYTES), "little") for _ in range(tiles))
-        given = streams if streams > 1 else 0
-        return checksums, tuple(self.varint(CRC_BYTES, 1 << 32, what) for _ in range(given))
-
-    def take(self, count: int) -> bytes:
-        """The next bytes."""
-        if self.offset + count > len(self.data):
-            raise FormatError("the file ends inside its header", offset=len(self.data), section="header")
-        self.offset += count
-        return self.data[self.offset - count : self.offset]
-
-    def varint(self, low: int, high: int, what: str) -> int:
-        """The next LEB128 number, which must be within ``low``..``high``."""
-        start, value = self.offset, 0
-        for shift in range(0, 35, 7):
-            byte = self.take(1)[0]
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                break
-        if not low <= value <= high:
-            raise FormatError(f"{what} is not within {low}..{high}", offset=start, section="header")
-        return value
-
-
 def read_runs(data: bytes, offset: int) -> tuple[int, ...]:
     """Inverse of ``write_runs``; ``offset`` is told in errors."""
     bits = "".join(format(byte, "08b") for byte in data)
@@ -220,12 +136,12 @@ def read_runs(data: bytes, offset: int) -> tuple[int, ...]:
     return tuple(runs)
 
 
-def _read_schedule(reader: Reader) -> Runs:
+def _read_schedule(reader: HeaderReader) -> Runs:
     length = reader.varint(0, 1 << 16, "the length of the schedule")
     return read_runs(reader.take(length), reader.offset) if length else reader.varint(1, 1 << 16, "the number of steps")
 
 
-def _read_sections(reader: Reader) -> tuple[bool, int]:
+def _read_sections(reader: HeaderReader) -> tuple[bool, int]:
     """Whether payloads are in reverse, and the number of sections."""
     start = reader.offset
     progressive, sections = divmod(reader.varint(2, PROGRESSIVE + MAX_SECTIONS, "the number of sections"), PROGRESSIVE)
@@ -234,7 +150,7 @@ def _read_sections(reader: Reader) -> tuple[bool, int]:
     return bool(progressive), sections
 
 
-def _read_latents(reader: Reader) -> tuple[int, ...]:
+def _read_latents(reader: HeaderReader) -> tuple[int, ...]:
     start = reader.offset
     count = reader.varint(0, 255, "the number of latents")
     latents = struct.unpack(f"{count}b", reader.take(count))
@@ -252,7 +168,7 @@ def read_header(data: Data, limits: Limits = DEFAULT_LIMITS) -> tuple[Header, in
     Raises:
         FormatError: not this format, or damaged; UnsupportedError: a later version; LimitError: over ``limits``.
     """
-    reader, flags = Reader.start(data)
+    reader, flags = HeaderReader.start(data)
     if flags & ~KNOWN_FLAGS or flags & 3 not in (0, 2):
         raise FormatError("the header has flags that version 1 does not define", offset=5, section="header")
     channels = (flags & 3) + 1
@@ -290,60 +206,90 @@ def read_file(data: Data, limits: Limits = DEFAULT_LIMITS, *, whole: bool = True
     return header, Payloads(data, offset, header.lengths, whole=whole)
 
 
-class Payloads:
-    """The payloads of streams; each is read when asked for, and its checksum checked once unless it is the only one."""
+def is_wrapped(data: Data) -> bool:
+    """Whether a file, if it is one of this program's, begins with the wrapper of an image file."""
+    return data[: len(START)] == START and data[5:6] == bytes([WRAPPED])
 
-    def __init__(self, data: Data, offset: int, lengths: tuple[int, ...], *, whole: bool = False) -> None:
-        """Raises: FormatError: they do not fill the data from ``offset`` on, although it should be ``whole``."""
-        self._data, self._ends = data, list(accumulate(lengths, initial=offset))
-        self._checked = bytearray([len(lengths) == 1] * len(lengths))
-        if whole:
-            self.check_whole()
 
-    def check_whole(self) -> None:
-        """Raise FormatError unless the payloads, and nothing else, fill the file to its end."""
-        if self._ends[-1] != len(self._data):
-            message = f"the file has {len(self._data)} bytes but should have {self._ends[-1]}"
-            message += "; --salvage decodes what there is" if len(self._data) < self._ends[-1] else ""
-            raise FormatError(message, offset=min(self._ends[-1], len(self._data)))
+def write_wrapped(wrapper: bytes, file: bytes) -> bytes:
+    """A file of the model, with the wrapper of the picture of which it holds all samples."""
+    head = START + bytes([WRAPPED]) + write_varint(len(wrapper)) + wrapper
+    return head + crc(head) + file[len(START) :]
 
-    def __len__(self) -> int:
-        return len(self._checked)
 
-    def __getitem__(self, number: int) -> bytes:
-        if not 0 <= number < len(self):
-            raise IndexError(number)
-        start, stop = self._ends[number : number + 2]
-        payload = self._data[start:stop]
-        if len(payload) < stop - start:
-            raise FormatError("the file is cut short; --salvage decodes what there is", offset=len(self._data))
-        if not self._checked[number] and crc(payload[:-CRC_BYTES]) != payload[-CRC_BYTES:]:
-            raise ChecksumError(f"section {number} is damaged", offset=start, section=f"section {number}")
-        self._checked[number] = True
-        return payload[:-CRC_BYTES]
+def read_wrapped(data: Data) -> tuple[bytes, Data]:
+    """Inverse of ``write_wrapped``.
 
-    def check(self) -> None:
-        """Raise ChecksumError if any is damaged: better at once than after minutes of decoding those before it."""
-        for number in range(len(self)):
-            self[number]
+    Raises:
+        FormatError: damaged.
+    """
+    reader, _ = HeaderReader.start(data)
+    wrapper = reader.take(reader.varint(1, MAX_WRAPPER, "the length of the wrapper"))
+    reader.check()
+    return wrapper, Joined(START, Part(data, reader.offset))
 
-    def arrived(self, number: int) -> tuple[bytes, int]:
-        """What there is of a payload that may be cut short, and how many bytes are missing; of a damaged one, all."""
-        start, stop = self._ends[number : number + 2]
-        size = stop - start - CRC_BYTES
-        try:
-            return self[number], 0
-        except ChecksumError:
-            return b"", size
-        except FormatError:
-            payload = self.raw(number)
-            return payload, size - len(payload)
 
-    def first(self, number: int) -> bytes:
-        """The first byte of a payload, unchecked."""
-        return self._data[self._ends[number] : self._ends[number] + 1]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedImage:
+    """An image that the model has coded as a whole."""
 
-    def raw(self, number: int) -> bytes:
-        """What there is of a payload, which may be cut short or damaged."""
-        start, stop = self._ends[number : number + 2]
-        return self._data[start : stop - CRC_BYTES]
+    kind: ClassVar[Kind] = Kind.MODEL
+    size: int  # bytes of the file
+    header_bytes: int  # up to the first stream
+    header: Header
+    payloads: Payloads
+    wrapper: ImageWrapper
+    model: ModelFile
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.header.shape
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What ``info`` shows.
+
+        Raises:
+            FormatError: the schedule does not fit the first tile.
+        """
+        header, order = self.header, make_order(self.model.order, axes=2, period=self.model.period)
+        samples = prod(header.shape) * header.channels
+        return {
+            "format": VERSION,
+            "kind": "image",
+            "width": header.shape[1],
+            "height": header.shape[0],
+            "channels": header.channels,
+            "bit_depth": MODEL_DEPTH,
+            "file": IMAGE_KINDS[self.wrapper.kind],
+            "model": self.model.name,
+            "model_id": header.model_id.hex(),
+            "calls": call_count(header.runs, order, header.tile),
+            "tiles": prod(header.grid),
+            "sections": header.sections,
+            "progressive": header.progressive,
+            "style": header.style,
+            "mirror": header.mirror,
+            "latents": max(map(len, header.latents), default=0),
+        } | describe_sizes(self.size, self.header_bytes, header.lengths, samples)
+
+
+def parse_image(data: Data, flags: int, limits: Limits) -> ParsedImage:
+    """Parse and check all that precedes the streams.
+
+    Raises:
+        FormatError, ChecksumError: damaged; UnsupportedError: another version or model is needed; LimitError: over
+        ``limits``.
+    """
+    kept, file = read_wrapped(data) if flags == WRAPPED else (None, data)
+    header, offset = read_header(file, limits)
+    model = model_of_file(header.model_id)
+    plain = ImageWrapper(PNG, MODEL_DEPTH, header.channels, PNG_COLOURS[header.channels])
+    wrapper = plain if kept is None else read_image_wrapper(kept)
+    if wrapper.depth != MODEL_DEPTH or wrapper.channels != header.channels:
+        raise FormatError("the wrapper is of other samples than the file has", section="header")
+    payloads, front = Payloads(file, offset, header.lengths), len(data) - len(file) + offset
+    return ParsedImage(
+        size=len(data), header_bytes=front, header=header, payloads=payloads, wrapper=wrapper, model=model
+    )

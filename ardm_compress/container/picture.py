@@ -1,35 +1,35 @@
-"""Bytes <-> parts of a version 1 file of a picture (docs/format.md section 15). Standard library only."""
+"""An image of which each tile is coded in its own way <-> version 1 files (docs/format.md section 15). No torch."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from math import ceil, prod
-from typing import Final
+from typing import ClassVar, Final
 
 from ardm_compress.ardm.tiles import tile_box
-from ardm_compress.container.image import (
+from ardm_compress.container.streams import (
     CRC_BYTES,
     MAGIC,
-    MAX_SIDE,
     VERSION,
+    HeaderReader,
+    Kind,
     Payloads,
-    Reader,
-    crc,
+    describe_sizes,
     write_ends,
     write_payloads,
-    write_varint,
 )
+from ardm_compress.container.wrappers import IMAGE_KINDS, MAX_WRAPPER, read_image_wrapper
 from ardm_compress.errors import FormatError, LimitError
-from ardm_compress.files.data import Data, Joined, Part
-from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.files.data import Data
+from ardm_compress.files.fields import write_varint
+from ardm_compress.formats.contents import ImageWrapper
+from ardm_compress.limits import DEFAULT_LIMITS, MAX_SIDE, Limits
 
 RAW, MODEL, WEBP, JPEG_XL, APART, CONTEXTS = range(6)  # first byte of a tile's stream: how it is coded
 METHODS: Final = ("raw", "model", "webp", "jpeg xl", "apart", "contexts")
 PICTURE: Final = 1  # flags
 TILED: Final = 1 << 2
-WRAPPED: Final = 1 << 3  # the model has coded all of it
-START: Final = MAGIC + bytes([VERSION])  # of all files; left out where one is inside another
-MAX_WRAPPER: Final = 1 << 28
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,29 +55,6 @@ class PictureHeader:
 def is_picture(data: Data) -> bool:
     """Whether a file, if it is one of this program's, is of a picture."""
     return data[: len(MAGIC)] == MAGIC and len(data) > 5 and data[5:6][0] & ~TILED == PICTURE
-
-
-def is_wrapped(data: Data) -> bool:
-    """Whether a file, if it is one of this program's, is one of the model with a wrapper before it."""
-    return data[: len(MAGIC)] == MAGIC and len(data) > 5 and data[5:6][0] == PICTURE | WRAPPED
-
-
-def write_wrapped(wrapper: bytes, file: bytes) -> bytes:
-    """A file of the model, with the wrapper of the picture of which it holds all samples."""
-    head = START + bytes([PICTURE | WRAPPED]) + write_varint(len(wrapper)) + wrapper
-    return head + crc(head) + file[len(START) :]
-
-
-def read_wrapped(data: Data) -> tuple[bytes, Data]:
-    """Inverse of ``write_wrapped``.
-
-    Raises:
-        FormatError: damaged.
-    """
-    reader, _ = Reader.start(data)
-    wrapper = reader.take(reader.varint(1, MAX_WRAPPER, "the length of the wrapper"))
-    reader.check()
-    return wrapper, Joined(START, Part(data, reader.offset))
 
 
 def method_name(first: bytes) -> str:
@@ -108,7 +85,7 @@ def read_header(data: Data, limits: Limits = DEFAULT_LIMITS) -> tuple[PictureHea
     Raises:
         FormatError: damaged; LimitError: over ``limits``.
     """
-    reader, flags = Reader.start(data)
+    reader, flags = HeaderReader.start(data)
     if flags & ~TILED != PICTURE:
         raise FormatError("the header has flags that version 1 does not define", offset=5, section="header")
     shape = reader.varint(1, MAX_SIDE, "the height"), reader.varint(1, MAX_SIDE, "the width")
@@ -133,3 +110,48 @@ def read_file(data: Data, limits: Limits = DEFAULT_LIMITS, *, whole: bool = True
     """Parse a header, and find the streams behind it, of which the last may be missing unless the file is ``whole``."""
     header, offset = read_header(data, limits)
     return header, Payloads(data, offset, header.lengths, whole=whole)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedPicture:
+    """An image of which each tile is coded by whatever makes it smallest."""
+
+    kind: ClassVar[Kind] = Kind.PICTURE
+    size: int
+    header_bytes: int
+    header: PictureHeader
+    payloads: Payloads
+    wrapper: ImageWrapper
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.header.shape
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What ``info`` shows."""
+        header, wrapper = self.header, self.wrapper
+        methods = Counter(method_name(self.payloads.first(index)) for index in range(len(self.payloads)))
+        return {
+            "format": VERSION,
+            "kind": "image",
+            "width": header.shape[1],
+            "height": header.shape[0],
+            "channels": wrapper.channels,
+            "bit_depth": wrapper.depth,
+            "file": IMAGE_KINDS[wrapper.kind],
+            "tiles": prod(header.grid),
+            "methods": ", ".join(f"{name} {count}" for name, count in sorted(methods.items())),
+        } | describe_sizes(self.size, self.header_bytes, header.lengths, prod(header.shape) * wrapper.channels)
+
+
+def parse_picture(data: Data, limits: Limits) -> ParsedPicture:
+    """Parse and check all that precedes the streams.
+
+    Raises:
+        FormatError, ChecksumError: damaged; LimitError: over ``limits``.
+    """
+    header, offset = read_header(data, limits)
+    payloads, wrapper = Payloads(data, offset, header.lengths), read_image_wrapper(header.wrapper)
+    return ParsedPicture(size=len(data), header_bytes=offset, header=header, payloads=payloads, wrapper=wrapper)

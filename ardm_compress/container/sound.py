@@ -1,35 +1,42 @@
-"""Bytes <-> parts of a version 1 file of sound (docs/format.md section 13.1). Standard library only."""
+"""Sound that a model has coded <-> version 1 files (docs/format.md section 13.1). No torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final
 
-from ardm_compress.container.image import (
+from ardm_compress.ardm.order import make_sound_order
+from ardm_compress.ardm.plans import tile_steps
+from ardm_compress.container.streams import (
     CRC_BYTES,
     MAGIC,
-    MODEL_ID_BYTES,
+    SOUND,
     VERSION,
+    HeaderReader,
+    Kind,
     Payloads,
-    Reader,
     crc,
+    describe_sizes,
     write_ends,
     write_payloads,
-    write_varint,
 )
+from ardm_compress.container.wrappers import MAX_WRAPPER, read_sound_wrapper
 from ardm_compress.errors import FormatError, LimitError
 from ardm_compress.files.data import Data, Joined, OnDisk
+from ardm_compress.files.fields import write_varint
+from ardm_compress.inference.registry import MODEL_ID_BYTES, model_of_file
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 
-SOUND: Final = 1 << 7  # flag: this is a file of sound
-STORED: Final = 1 << 6  # flag: another file, compressed as it is
+if TYPE_CHECKING:
+    from ardm_compress.formats.contents import SoundWrapper
+    from ardm_compress.inference.registry import ModelFile
+
 TILED: Final = 1
 MAX_FRAMES: Final = 1 << 34
 MAX_CHANNELS: Final = 64
 MAX_TILE: Final = 1 << 20
 MAX_PERIOD_BITS: Final = 12
-MAX_WRAPPER: Final = 1 << 28
 MAX_STREAMS: Final = 1 << 20
 PAIR: Final = 2  # channels that are coded together
 
@@ -94,7 +101,7 @@ def read_header(data: Data, limits: Limits = DEFAULT_LIMITS) -> tuple[SoundHeade
     Raises:
         FormatError: damaged; LimitError: over ``limits``.
     """
-    reader, flags = Reader.start(data)
+    reader, flags = HeaderReader.start(data)
     if flags & ~TILED != SOUND:
         raise FormatError("the header has flags that version 1 does not define", offset=5, section="header")
     frames = reader.varint(0, MAX_FRAMES, "the length")
@@ -127,3 +134,51 @@ def read_file(data: Data, limits: Limits = DEFAULT_LIMITS, *, whole: bool = True
     """
     header, offset = read_header(data, limits)
     return header, Payloads(data, offset, header.lengths, whole=whole)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedSound:
+    """Sound that a model has coded."""
+
+    kind: ClassVar[Kind] = Kind.SOUND
+    size: int
+    header_bytes: int
+    header: SoundHeader
+    payloads: Payloads
+    wrapper: SoundWrapper
+    model: ModelFile
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What ``info`` shows."""
+        header, wrapper, order = self.header, self.wrapper, make_sound_order(self.header.period_bits)
+        return {
+            "format": VERSION,
+            "kind": "sound",
+            "seconds": header.frames / max(1, wrapper.rate),
+            "samples": header.frames,
+            "channels": header.channels,
+            "rate": wrapper.rate,
+            "bit_depth": 8 * wrapper.width,
+            "file": wrapper.file_kind.suffix[1:],
+            "model": self.model.name,
+            "model_id": header.model_id.hex(),
+            "order": order.name,
+            "calls": len(tile_steps(None, order, (header.tile,), (header.tile,))),
+            "tiles": header.tiles,
+        } | describe_sizes(self.size, self.header_bytes, header.lengths, header.frames * header.channels)
+
+
+def parse_sound(data: Data, limits: Limits) -> ParsedSound:
+    """Parse and check all that precedes the streams.
+
+    Raises:
+        FormatError, ChecksumError: damaged; UnsupportedError: another version or model is needed; LimitError: over
+        ``limits``.
+    """
+    header, offset = read_header(data, limits)
+    model, wrapper = model_of_file(header.model_id), read_sound_wrapper(header.wrapper)
+    payloads = Payloads(data, offset, header.lengths)
+    return ParsedSound(
+        size=len(data), header_bytes=offset, header=header, payloads=payloads, wrapper=wrapper, model=model
+    )

@@ -6,12 +6,12 @@ import lzma
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import BinaryIO, ClassVar, Final
 
-from ardm_compress.container.image import CRC_BYTES, MAGIC, VERSION, Reader, write_varint
-from ardm_compress.container.sound import SOUND, STORED
+from ardm_compress.container.streams import CRC_BYTES, SOUND, START, STORED, VERSION, HeaderReader, Kind
 from ardm_compress.errors import ChecksumError, FormatError, LimitError
 from ardm_compress.files.data import BLOCK, Data, Joined, OnDisk, blocks, spool
+from ardm_compress.files.fields import write_varint
 
 PACKED: Final = 1  # flag; else the bytes are as they were
 LARGEST: Final = 1 << 34  # bytes
@@ -30,7 +30,7 @@ def write_stored(data: Data, collected: BinaryIO) -> Data:
         collected.seek(0)
         collected.truncate()
         collected.writelines(blocks(data))
-    head = MAGIC + bytes([VERSION, SOUND | STORED | (PACKED if packed else 0)]) + write_varint(len(data))
+    head = START + bytes([SOUND | STORED | (PACKED if packed else 0)]) + write_varint(len(data))
     checksum = _crc(blocks(Joined(head, OnDisk(collected))))
     collected.seek(0, 2)
     collected.write(checksum)
@@ -44,44 +44,53 @@ def stored(data: Data) -> bytes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
-    """Where the file is that another holds."""
+class ParsedStored:
+    """Another file as it was, packed."""
 
-    data: Data  # the whole compressed file
-    offset: int  # of what is stored
-    size: int  # bytes of the file that is stored
-    packed: bool
+    kind: ClassVar[Kind] = Kind.STORED
+    size: int  # bytes of the compressed file
+    header_bytes: int
+    original_size: int  # bytes of the file that is stored
+    data: Data  # the compressed file
+    is_packed: bool
 
-    def unpack(self) -> Iterator[bytes]:
+    def parts(self) -> Iterator[bytes]:
         """Give the file that is stored, some at a time.
 
         Raises:
             FormatError, ChecksumError: damaged, which may show at the end only.
         """
-        end = len(self.data) - CRC_BYTES
-        if end < self.offset or _crc(blocks(self.data, 0, end)) != self.data[end : len(self.data)]:
-            raise ChecksumError("the file is damaged or cut short", offset=self.offset, section="payload")
-        body, found = blocks(self.data, self.offset, end), 0
-        for part in _unpacked(body) if self.packed else body:
+        start, end = self.header_bytes, self.size - CRC_BYTES
+        if end < start or _crc(blocks(self.data, 0, end)) != self.data[end : self.size]:
+            raise ChecksumError("the file is damaged or cut short", offset=start, section="payload")
+        body, found = blocks(self.data, start, end), 0
+        for part in _unpacked(body) if self.is_packed else body:
             found += len(part)
-            if found > self.size:
+            if found > self.original_size:
                 break
             yield part
-        if found != self.size:
+        if found != self.original_size:
             raise FormatError("a stored file has another size than its header says", section="payload")
 
+    @property
+    def facts(self) -> dict[str, object]:
+        """What ``info`` shows."""
+        return {"format": VERSION, "kind": "stored file", "stored_bytes": self.original_size, "bytes": self.size}
 
-def read_header(data: Data) -> Body:
-    """Parse the header of a file that holds another.
+
+def parse_stored(data: Data) -> ParsedStored:
+    """Parse and check the header.
 
     Raises:
-        FormatError: it is none, or damaged.
+        FormatError: damaged.
     """
-    reader, flags = Reader.start(data)
+    reader, flags = HeaderReader.start(data)
     size = reader.varint(0, LARGEST, "the size")
     if flags & ~PACKED != SOUND | STORED:
         raise FormatError("the header has flags that version 1 does not define", offset=5, section="header")
-    return Body(data=data, offset=reader.offset, size=size, packed=bool(flags & PACKED))
+    return ParsedStored(
+        size=len(data), header_bytes=reader.offset, original_size=size, data=data, is_packed=bool(flags & PACKED)
+    )
 
 
 def _unpacked(body: Iterable[bytes]) -> Iterator[bytes]:

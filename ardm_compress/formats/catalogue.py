@@ -14,7 +14,6 @@ from typing import Final, Protocol, cast
 
 import numpy as np
 
-from ardm_compress.container.image import MAX_SIDE
 from ardm_compress.errors import AlreadyCompressedError, FormatError, UnsupportedError
 from ardm_compress.files.data import Data, OnDisk, blocks, spool
 from ardm_compress.formats.contents import (
@@ -34,7 +33,7 @@ from ardm_compress.formats.contents import (
 )
 from ardm_compress.formats.kinds import OTHER, SOUND, Kind, kind_of, kinds_with
 from ardm_compress.formats.pcm import spans
-from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.limits import DEFAULT_LIMITS, MAX_SIDE, Limits
 
 DAMAGE: Final = (UnsupportedError, FormatError, struct.error, ValueError, OSError, RuntimeError, SyntaxError,
                  LookupError, TypeError, OverflowError)  # fmt: skip

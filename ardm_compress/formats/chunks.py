@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from ardm_compress.container.image import Reader, write_varint
+from ardm_compress.files.fields import Reader, write_varint
 
 Chunk: TypeAlias = tuple[bytes, bytes]  # name, of four bytes, and body
 

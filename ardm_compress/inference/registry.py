@@ -10,13 +10,13 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from ardm_compress.container.image import MODEL_ID_BYTES
 from ardm_compress.errors import ModelError, UnsupportedError
 
 _PACKAGE = Path(__file__).parents[1]
 SHIPPED = (_PACKAGE / "weights", _PACKAGE.parent / "models")  # in an installed wheel, in a checkout
 
 MANIFEST = "manifest.json"
+MODEL_ID_BYTES = 4  # of the SHA-256 of a model's file, by which compressed files name it
 AUTO = "auto"  # stands for whichever model makes the smallest file
 VARIABLE = "ARDM_COMPRESS_MODELS"  # environment variable: folders of the user's own models
 DEVICES = ("auto", "cpu", "cuda")

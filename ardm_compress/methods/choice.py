@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ardm_compress.container.image import Reader, read_header, write_varint
-from ardm_compress.container.picture import APART, CONTEXTS, JPEG_XL, MODEL, RAW, START, WEBP
+from ardm_compress.container.image import read_header
+from ardm_compress.container.picture import APART, CONTEXTS, JPEG_XL, MODEL, RAW, WEBP
+from ardm_compress.container.streams import START
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
+from ardm_compress.files.fields import Reader, write_varint
 from ardm_compress.formats import webp
 from ardm_compress.formats.contents import sample_type
 from ardm_compress.methods import contexts

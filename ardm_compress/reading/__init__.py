@@ -9,7 +9,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
-from ardm_compress.container.parse import ParsedSound, ParsedStored, parse
+from ardm_compress.container.parse import parse
+from ardm_compress.container.sound import ParsedSound
+from ardm_compress.container.stored import ParsedStored
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.data import OnDisk, opened, spool
 from ardm_compress.formats.kinds import SOUND, kind_of

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ardm_compress.ardm.tiles import Region
-    from ardm_compress.container.parse import ParsedImage, ParsedPicture
+    from ardm_compress.container.image import ParsedImage
+    from ardm_compress.container.picture import ParsedPicture
 
 
 class ImageFile(File):

@@ -16,7 +16,7 @@ from ardm_compress.reading.base import OWN_AXIS, File, Source
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.container.parse import ParsedSound
+    from ardm_compress.container.sound import ParsedSound
     from ardm_compress.files.data import Data
     from ardm_compress.inference.model import Model
 

@@ -18,11 +18,12 @@ from PIL import Image
 from ardm_compress.ardm.order import COARSER, make_order
 from ardm_compress.codec import api, array
 from ardm_compress.coding.image import turned
-from ardm_compress.container.image import MAX_SIDE, read_file
+from ardm_compress.container.image import read_file
 from ardm_compress.container.parse import parse
 from ardm_compress.errors import LimitError, UnsupportedError
 from ardm_compress.inference import loading
 from ardm_compress.inference.model import Model
+from ardm_compress.limits import MAX_SIDE
 from ardm_compress.training import styles
 
 PERIOD = 8

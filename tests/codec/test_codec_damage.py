@@ -11,7 +11,8 @@ from pictures import Samples
 
 from ardm_compress.ardm.plans import planned_runs
 from ardm_compress.codec import api, array
-from ardm_compress.container.image import read_file, sample_checksum, write_file
+from ardm_compress.container.image import read_file, write_file
+from ardm_compress.container.streams import sample_checksum
 from ardm_compress.errors import ChecksumError, FormatError, UnsupportedError
 from ardm_compress.inference import loading
 from ardm_compress.inference.model import Model

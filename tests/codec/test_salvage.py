@@ -14,8 +14,9 @@ from ardm_compress.codec import api, array
 from ardm_compress.codec import picture as codec
 from ardm_compress.codec import sound as files
 from ardm_compress.codec.picture import encode_picture, salvage_image
-from ardm_compress.container.image import CRC_BYTES, read_header
+from ardm_compress.container.image import read_header
 from ardm_compress.container.picture import read_header as read_picture_header
+from ardm_compress.container.streams import CRC_BYTES
 from ardm_compress.errors import ChecksumError, FormatError
 from ardm_compress.formats.chunks import write_chunks
 from ardm_compress.formats.contents import ImageWrapper, Picture

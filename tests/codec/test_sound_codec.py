@@ -31,13 +31,13 @@ from ardm_compress.coding.sound.stretches import Stretch, quiet_frames
 from ardm_compress.coding.sound.tile import SoundTile
 from ardm_compress.coding.sound.wave import Analysis, link_mask, no_links
 from ardm_compress.coding.symbols import Collected, Popped
-from ardm_compress.container.image import write_varint
 from ardm_compress.container.parse import parse
-from ardm_compress.container.sound import SOUND, STORED, SoundHeader, add_payload, read_file, read_header, write_file
-from ardm_compress.container.stored import read_header as read_stored_header
-from ardm_compress.container.stored import write_stored
+from ardm_compress.container.sound import SoundHeader, add_payload, read_file, read_header, write_file
+from ardm_compress.container.stored import parse_stored, write_stored
+from ardm_compress.container.streams import SOUND, STORED
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.files.data import spool
+from ardm_compress.files.fields import write_varint
 from ardm_compress.formats.catalogue import read_sound
 from ardm_compress.formats.contents import FLAC, VERBATIM, Sound, SoundWrapper
 from ardm_compress.inference.model import Model, load_model
@@ -312,7 +312,7 @@ def stored(data: bytes) -> bytes:
 
 @given(st.binary(max_size=200))
 def test_stored_files_are_read_back(data: bytes) -> None:
-    assert b"".join(read_stored_header(stored(data)).unpack()) == data
+    assert b"".join(parse_stored(stored(data)).parts()) == data
 
 
 def test_damaged_stored_files_are_refused() -> None:

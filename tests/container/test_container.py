@@ -15,30 +15,25 @@ from hypothesis import strategies as st
 
 from ardm_compress.container import image as container
 from ardm_compress.container.image import (
-    CRC_BYTES,
     DEFAULT_LIMITS,
     KNOWN_FLAGS,
-    MAGIC,
-    MAX_SIDE,
-    MODEL_ID_BYTES,
     SCHEDULED,
     SECTIONED,
     STYLED,
     TILED,
-    VERSION,
     Header,
     Limits,
-    Reader,
-    crc,
     read_header,
     read_runs,
     write_file,
     write_runs,
-    write_varint,
 )
 from ardm_compress.container.parse import parse
+from ardm_compress.container.streams import CRC_BYTES, MAGIC, VERSION, crc
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
-from ardm_compress.inference.registry import find_model
+from ardm_compress.files.fields import Reader, write_varint
+from ardm_compress.inference.registry import MODEL_ID_BYTES, find_model
+from ardm_compress.limits import MAX_SIDE
 
 REFUSED = (FormatError, UnsupportedError, LimitError)
 

@@ -14,12 +14,9 @@ from hypothesis import strategies as st
 
 from ardm_compress.ardm.order import COARSER, make_order
 from ardm_compress.ardm.plans import tile_steps
-from ardm_compress.container.image import (
-    CRC_BYTES,
-    Header,
-    write_file,
-)
+from ardm_compress.container.image import Header, write_file
 from ardm_compress.container.parse import parse
+from ardm_compress.container.streams import CRC_BYTES
 from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.inference.registry import find_model
 

@@ -20,9 +20,9 @@ from sounds import wave
 
 import ardm_compress
 from ardm_compress.codec.picture import encode_picture
-from ardm_compress.container.image import MAGIC
 from ardm_compress.container.picture import PictureHeader, write_file
 from ardm_compress.container.stored import stored
+from ardm_compress.container.streams import MAGIC
 from ardm_compress.container.wrappers import write_image_wrapper
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.formats import png

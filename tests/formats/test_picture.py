@@ -16,7 +16,7 @@ from PIL import Image
 
 from ardm_compress.codec import api
 from ardm_compress.codec.picture import decode_image, encode_picture
-from ardm_compress.container.stored import read_header
+from ardm_compress.container.stored import parse_stored
 from ardm_compress.container.wrappers import read_image_wrapper, write_image_wrapper
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.formats import png
@@ -121,7 +121,7 @@ def test_what_would_not_come_back_is_stored(data: bytes) -> None:
     if data[:2] == b"BM":
         data = data[:75] + b"?" + data[76:]  # padding of a row
     assert isinstance(read_media(data), Stored)
-    assert b"".join(read_header(api.encode_image(data)).unpack()) == data
+    assert b"".join(parse_stored(api.encode_image(data)).parts()) == data
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", png.SIGNATURE, RASTERS["bmp"][:80], RASTERS["ppm"][:30]])
@@ -252,10 +252,10 @@ def test_programs_are_not_run_for_images() -> None:
 
 def test_stored_files_keep_their_own_suffix() -> None:
     bits = api.encode_image(b"P4\n8 2\n\xaa\x55")
-    assert b"".join(stored_as(read_header(bits).unpack(), ".pbm")) == b"P4\n8 2\n\xaa\x55"
+    assert b"".join(stored_as(parse_stored(bits).parts(), ".pbm")) == b"P4\n8 2\n\xaa\x55"
     gif = api.encode_image(saved(noise(5, 7, 1, 8), "GIF"))
     with pytest.raises(UnsupportedError):
-        stored_as(read_header(gif).unpack(), ".png")
+        stored_as(parse_stored(gif).parts(), ".png")
 
 
 @pytest.mark.parametrize(("header", "plain"), [

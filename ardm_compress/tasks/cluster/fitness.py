@@ -8,7 +8,7 @@ import os
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, NamedTuple
 
-from ardm_compress.container.image import VERSION
+from ardm_compress.container.streams import VERSION
 from ardm_compress.errors import ArdmError
 from ardm_compress.inference.registry import find_model, manifest
 from ardm_compress.tasks.processes import use_processors
