@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ardm_compress.compiling import compiled
 from ardm_compress.errors import FormatError
-from ardm_compress.inference.compiling import compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

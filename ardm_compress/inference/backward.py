@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ardm_compress.compiling import compiled
 from ardm_compress.inference import tables as grid
-from ardm_compress.inference.compiling import compiled
 from ardm_compress.inference.config import SAMPLE_BITS
 from ardm_compress.inference.kernels import HALF_KNEE, KNEE, LARGEST, STREAM_UNIT
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ardm_compress.compiling import compiled
 from ardm_compress.inference import tables as grid
-from ardm_compress.inference.compiling import compiled
 from ardm_compress.inference.config import CLIP, INPUT_STEP, SAMPLE_BITS, STREAM_BITS
 from ardm_compress.inference.mixture import FREQUENCY_BITS, SPARE_BITS
 

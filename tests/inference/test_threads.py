@@ -13,9 +13,9 @@ import pytest
 import torch
 from commands import PATIENCE
 
+from ardm_compress.compiling import compiled
 from ardm_compress.inference import backward, config, kernels, mixture, tables
 from ardm_compress.inference.backward import LOG_FLOOR
-from ardm_compress.inference.compiling import compiled
 from ardm_compress.inference.threads import mapped
 from ardm_compress.tasks import processes as parallel
 
