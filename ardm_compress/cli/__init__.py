@@ -1,6 +1,5 @@
-"""The command line. Importing it defines the commands."""
+"""The command line. Each command's module is imported once the command is used."""
 
-from ardm_compress.cli import bench, decoding, drawing, encoding, facts, training
 from ardm_compress.cli.group import main
 
-__all__ = ["bench", "decoding", "drawing", "encoding", "facts", "main", "training"]
+__all__ = ["main"]

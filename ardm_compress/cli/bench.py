@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from ardm_compress.cli.group import main, progress_bar
+from ardm_compress.cli.group import progress_bar
 from ardm_compress.errors import ChecksumError, UnsupportedError
 from ardm_compress.tasks.processes import processors
 
@@ -41,7 +41,7 @@ def _published(_ctx: click.Context, _param: click.Parameter, values: tuple[str, 
     return figures
 
 
-@main.command(short_help="Compare with other coders.")
+@click.command(short_help="Compare with other coders.")
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path())
 @click.option(
     "--budgets",

@@ -10,7 +10,7 @@ from ardm_compress.ardm.tiles import COARSEST
 from ardm_compress.batch.decoding import check_names
 from ardm_compress.batch.settings import SUFFIX, Decoding
 from ardm_compress.cli.batch import chosen, output_settings, run, told_dry, told_lines, with_outputs
-from ardm_compress.cli.group import main, shown
+from ardm_compress.cli.group import shown
 from ardm_compress.cli.options import FILES, OUTPUTS, SELECTION, TALK, WORK, options, work_settings
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ PARTS = (
 )  # fmt: skip
 
 
-@main.command(short_help="Restore what was compressed.")
+@click.command(short_help="Restore what was compressed.")
 @FILES
 @options(*SELECTION, *OUTPUTS, *PARTS, *TALK, *WORK)
 def decode(files: tuple[str, ...], quiet: bool, verbose: bool, **given: Any) -> None:
@@ -76,7 +76,7 @@ def _check(how: Decoding, jobs: list[Job]) -> None:
             raise click.UsageError("name the part with -o")
 
 
-@main.command(short_help="Decode in memory and check every checksum.")
+@click.command(short_help="Decode in memory and check every checksum.")
 @FILES
 @options(*SELECTION, *TALK, *WORK)
 def test(files: tuple[str, ...], quiet: bool, verbose: bool, **given: Any) -> None:

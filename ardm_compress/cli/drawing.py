@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ardm_compress.cli.group import main, progress_bar
+from ardm_compress.cli.group import progress_bar
 from ardm_compress.cli.options import BUDGET, FORCE, MODEL
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files import locations as storage
@@ -20,7 +20,7 @@ SEED = click.option("--seed", type=click.IntRange(min=0), default=0, show_defaul
 TARGET = click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Image file to write.")
 
 
-@main.command(short_help="Draw an image from the model.")
+@click.command(short_help="Draw an image from the model.")
 @TARGET
 @click.option("--width", type=click.IntRange(min=1), default=256, show_default=True, help="Columns of the image.")
 @click.option("--height", type=click.IntRange(min=1), default=256, show_default=True, help="Rows of the image.")
@@ -41,7 +41,7 @@ def sample(output: Path, width: int, height: int, seed: int, budget: int | None,
     _write(output, drawn, force)
 
 
-@main.command(short_help="Fill holes of an image.")
+@click.command(short_help="Fill holes of an image.")
 @click.argument("file", type=click.Path(path_type=Path))
 @TARGET
 @click.option("--mask", type=click.Path(path_type=Path), required=True,

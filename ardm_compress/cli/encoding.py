@@ -9,7 +9,6 @@ import click
 from ardm_compress.batch.presets import DEFAULT, PRESETS
 from ardm_compress.batch.settings import Encoding
 from ardm_compress.cli.batch import chosen, output_settings, run, told_dry, told_lines, with_outputs
-from ardm_compress.cli.group import main
 from ardm_compress.cli.options import BUDGET, FILES, OUTPUTS, SELECTION, TALK, WORK, Function, options, work_settings
 from ardm_compress.inference.registry import AUTO, find_model
 
@@ -27,7 +26,7 @@ def _presets(command: Function) -> Function:
     return command
 
 
-@main.command(short_help="Compress images and sound.")
+@click.command(short_help="Compress images and sound.")
 @FILES
 @options(*SELECTION, *OUTPUTS)
 @_presets

@@ -12,7 +12,7 @@ import click
 from ardm_compress.batch.failing import failure
 from ardm_compress.batch.settings import SUFFIX
 from ardm_compress.cli.batch import chosen, exit_code
-from ardm_compress.cli.group import complain, main, shown
+from ardm_compress.cli.group import complain, shown
 from ardm_compress.cli.options import FILES, MODEL, SELECTION, options
 from ardm_compress.errors import ModelError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ardm_compress.ardm.plans import PlanRow
 
 
-@main.command(short_help="Describe compressed files.")
+@click.command(short_help="Describe compressed files.")
 @FILES
 @options(*SELECTION)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: of one FILE an object, of several a list of them.")
@@ -77,7 +77,7 @@ def _aligned(rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-@main.command(short_help="Print what network calls buy.")
+@click.command(short_help="Print what network calls buy.")
 @MODEL
 @click.option("--width", type=click.IntRange(min=1), default=768, show_default=True, help="Columns of the image.")
 @click.option("--height", type=click.IntRange(min=1), default=512, show_default=True, help="Rows of the image.")
@@ -97,7 +97,7 @@ def plan(model: str, width: int, height: int) -> None:
     Console().print(table)
 
 
-@main.command(short_help="List the models and check them.")
+@click.command(short_help="List the models and check them.")
 def models() -> None:
     """List the models, and check that their files are whole."""
     from ardm_compress.inference.registry import facts

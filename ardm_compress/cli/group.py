@@ -1,14 +1,15 @@
-"""The command line's frame: errors into exit codes, and what commands share. Imports only click at first.
+"""The command line's frame: find commands, turn errors into exit codes, show names and progress.
 
-Help and ``info`` must answer at once.
+Imports only click at first: help and ``info`` must answer at once.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 import click
 
@@ -18,10 +19,28 @@ from ardm_compress.tasks.processes import terminable
 if TYPE_CHECKING:
     from ardm_compress.progress import Progress
 
+MODULES: Final = {
+    "bench": "bench", "decode": "decoding", "encode": "encoding", "info": "facts", "inpaint": "drawing",
+    "models": "facts", "plan": "facts", "sample": "drawing", "test": "decoding", "train": "training",
+}  # of this package, of every command  # fmt: skip
 ESCAPED: Final = {
     **{code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160))},  # control characters
     **{0xDC00 + byte: f"\\x{byte:x}" for byte in range(128, 256)},  # bytes of names that are not UTF-8
 }
+
+
+class Imported(Mapping[str, click.Command]):
+    """Commands by name, each of which is imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        command: click.Command = getattr(import_module(f"ardm_compress.cli.{MODULES[name]}"), name)
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(MODULES)
+
+    def __len__(self) -> int:
+        return len(MODULES)
 
 
 class Commands(click.Group):
@@ -79,6 +98,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
 
 @click.group(
     cls=Commands,
+    commands=cast("MutableMapping[str, click.Command]", Imported()),
     short_help="Lossless compression with learned models.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import click
 
-from ardm_compress.cli.group import main
 
-
-@main.command(short_help="Fit a model to your own files.")
+@click.command(short_help="Fit a model to your own files.")
 @click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("run", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--name", default="own", show_default=True, help="Name of the model, as for encode --model.")
