@@ -114,7 +114,7 @@ def _picture(samples: NDArray[Any]) -> Picture:
 
 
 def _wave(samples: NDArray[Any], rate: int) -> bytes:
-    """A WAV file."""
+    """Build a WAV file."""
     width = WIDTHS.get(samples.dtype.name)
     channels = samples.shape[1] if samples.ndim == 2 else 1
     if width is None or samples.ndim not in (1, 2) or not 1 <= channels <= MOST_SOUND_CHANNELS:

@@ -58,7 +58,7 @@ class Ardm(Codec):  # type: ignore[misc]
 
 
 def _as_image(chunk: NDArray[Any]) -> NDArray[Any]:
-    """The same bytes as (rows, columns) or (rows, columns, channels)."""
+    """View a chunk as (rows, columns) or (rows, columns, channels)."""
     coloured = chunk.ndim > 2 and chunk.shape[-1] <= MOST_CHANNELS and chunk.dtype != np.bool_
     return chunk.reshape(-1, *chunk.shape[-2 if coloured else -1 :])
 

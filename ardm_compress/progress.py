@@ -19,7 +19,7 @@ class Counter:
         self._progress, self._done, self._total, self._inside = progress, 0, total, True
 
     def inside(self, jobs: int) -> Callable[[], None]:
-        """What to call after each call of a tile; nothing counts those that other processes make."""
+        """Return what to call after each network call of a tile; it counts none that other processes make."""
         self._inside = jobs == 1
         return self.one if self._inside else ignored
 

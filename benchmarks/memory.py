@@ -36,7 +36,7 @@ def _memory(process: int) -> int:
 
 
 def _family(process: int) -> list[int]:
-    """A process and all that it has started."""
+    """List a process and all that it has started."""
     found = [process]
     for parent in found:
         for task in Path(f"/proc/{parent}/task").glob("*/children"):

@@ -44,7 +44,7 @@ NETWORK = click.option("--weights", default=WEIGHTS, type=click.Path(path_type=P
 
 
 def measured_sets(photos: Path, test: Path, factors: tuple[int, ...]) -> dict[str, NDArray[np.uint8]]:
-    """The pictures to measure on, none of a photograph that was trained on."""
+    """Make the pictures to measure on, none of a photograph that was trained on."""
     folders = {test.name.capitalize(): images(test), "held out": held_out(photos)[1]}
     return {f"{name}, 1/{factor}": pieces(files, factor) for factor in factors for name, files in folders.items()}
 
@@ -56,7 +56,7 @@ def planning_pictures(photos: Path) -> NDArray[np.uint8]:
 
 @click.group()
 def main() -> None:
-    """A small OA-ARDM of 32x32 pictures."""
+    """Train and measure a small OA-ARDM of 32x32 pictures."""
     torch.set_num_threads(1)
 
 
@@ -84,7 +84,7 @@ def export(run: Path, output: Path) -> None:
 @NETWORK
 @JSON_FILE
 def losses(photos: Path, test: Path, weights: Path, output: Path | None) -> None:
-    """The loss components L_t, and what the best schedules of every budget cost by them."""
+    """Measure the loss components L_t, and what the best schedules of every budget cost by them."""
     network = read_weights(weights)
     plan = plan_random(components(network, planning_pictures(photos)), 64)
     sets = {name: components(network, pictures) for name, pictures in measured_sets(photos, test, FACTORS).items()}

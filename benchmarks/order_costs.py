@@ -110,7 +110,7 @@ def starts(schedule: Schedule) -> NDArray[np.int64]:
 
 
 def plans(model: Model, order: Order, shape: tuple[int, int], planning: Measured) -> tuple[Plan, NDArray[np.int64]]:
-    """The cheapest schedules of every budget for a picture of a shape, and the ranks that they number.
+    """Plan the cheapest schedules of every budget for a picture of a shape; return the ranks that they number too.
 
     The shipped model has measured its own order; others are measured on the pictures ``planning``.
     """
@@ -123,7 +123,7 @@ def plans(model: Model, order: Order, shape: tuple[int, int], planning: Measured
 
 
 def of_all_ranks(schedule: Schedule, ranks: NDArray[np.int64], total: int) -> Schedule:
-    """A schedule of the ranks that are not empty as one of all."""
+    """Turn a schedule of the ranks that are not empty into one of all ranks."""
     first = [0, *ranks[list(schedule.starts)][1:].tolist()]
     return Schedule(tuple(first), total)
 
@@ -143,12 +143,12 @@ def schedules(
 
 
 def even_positions(sizes: NDArray[np.int64], budget: int) -> Schedule:
-    """Steps of equally many positions, as nearly as ranks of these sizes allow; fewer steps if they do not."""
+    """Make steps of equally many positions, as nearly as ranks of these sizes allow, or else fewer steps."""
     ends = np.cumsum(sizes)
     wanted = ends[-1] * np.arange(1, budget) / budget
     return Schedule((0, *np.unique(np.abs(ends[:-1, None] - wanted).argmin(0) + 1).tolist()), len(sizes))
 
 
 def order_of(name: str) -> Order:
-    """An order of images."""
+    """Make an order of images by its name."""
     return make_order(name, axes=2, period=PERIOD)

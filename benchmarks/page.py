@@ -11,7 +11,7 @@ import click
 
 
 def replaced(page: str, name: str, text: str) -> str:
-    """The page with the text between the marks."""
+    """Put the text between the marks of the page."""
     start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
     if page.count(start) != 1 or page.count(end) != 1 or page.index(start) > page.index(end):
         raise SystemExit(f"the page must have {start.strip()} and {end.strip()} once each, in this order")

@@ -37,7 +37,7 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
 def measure_order(model: Model, name: str, planning: Measured, tests: dict[str, Measured]) -> dict[str, object]:
-    """What the schedules of an order cost, of every budget, on every set of pictures."""
+    """Measure what the schedules of an order cost, of every budget, on every set of pictures."""
     order, shape = order_of(name), (SIDE, SIDE)
     plan, ranks = plans(model, order, shape, planning)
     chosen = schedules(plan, ranks, order, shape, BUDGETS)
@@ -72,7 +72,7 @@ def print_orders(results: dict[str, dict[str, object]], tests: list[str]) -> Non
 
 @click.group()
 def main() -> None:
-    """The paper's experiments with orders and schedules."""
+    """Repeat the paper's experiments with orders and schedules."""
     torch.set_num_threads(1)
 
 

@@ -27,7 +27,7 @@ SCRATCH = 5  # thickness in pixels
 
 
 def holes() -> dict[str, NDArray[np.bool_]]:
-    """What is missing, (SIDE, SIDE)."""
+    """Mark what is missing, (SIDE, SIDE)."""
     rows, columns = np.indices((SIDE, SIDE))
     scattered = np.random.default_rng(0).random((SIDE, SIDE)) >= KEPT
     scratches = ((rows + 2 * columns) % 60 < SCRATCH) | ((3 * rows - columns) % 90 < SCRATCH)

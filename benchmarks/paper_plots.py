@@ -62,7 +62,7 @@ def unknown(axes: Axes, found: dict[str, Any]) -> None:
 
 
 def losses(axes: Axes, found: dict[str, Any]) -> None:
-    """The loss components of the OA-ARDM, and what the best twenty steps pay."""
+    """Draw the loss components of the OA-ARDM, and what the best twenty steps pay."""
     sets = list(found["bits"])
     for name in sets:
         axes.plot(found["times"], found["bits"][name], label=name)

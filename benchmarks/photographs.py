@@ -12,12 +12,12 @@ from ardm_compress.training.data import IMAGE_SUFFIXES
 
 
 def images(folder: Path) -> list[Path]:
-    """The image files of a folder, by name."""
+    """List the image files of a folder, by name."""
     return sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def middles(files: list[Path], side: int) -> list[NDArray[np.uint8]]:
-    """The middles of files that are large enough, (side, side, 3)."""
+    """Crop the middles of files that are large enough, (side, side, 3)."""
     found = []
     for file in files:
         picture = read_picture(file.read_bytes()).samples

@@ -50,7 +50,7 @@ def small(photos: list[np.ndarray], count: int) -> list[np.ndarray]:
 
 @contextmanager
 def cluster() -> Iterator[str]:
-    """The address of its scheduler."""
+    """Start a cluster, and yield the address of its scheduler."""
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit=0) as started:
         yield started.scheduler_address
 

@@ -99,7 +99,7 @@ def child(pixels: int, budget: int, jobs: int) -> None:
 
 @cache
 def row(megapixels: float, budget: int, jobs: int) -> dict[str, float]:
-    """What an image takes: of some runs the shortest times, and the memory of the first."""
+    """Measure what an image takes: the shortest times of some runs, and the memory of the first."""
     first = run(megapixels, budget, jobs, watched=True)
     others = [run(megapixels, budget, jobs) for _ in range(RUNS - 1)] if megapixels <= 1 else []
     best = min([first, *others], key=lambda told: told["encode"])
@@ -107,7 +107,7 @@ def row(megapixels: float, budget: int, jobs: int) -> dict[str, float]:
 
 
 def run(megapixels: float, budget: int, jobs: int, *, watched: bool = False) -> dict[str, float]:
-    """What an image takes in a process of its own; watching its memory costs some time."""
+    """Measure an image in a process of its own; watching its memory costs some time."""
     line = [sys.executable, "-c", CHILD, str(Path(__file__).parent), *map(str, (int(megapixels * 1e6), budget, jobs))]
     with tempfile.TemporaryFile() as out:
         process = subprocess.Popen(line, stdout=out, env=os.environ | {"OMP_NUM_THREADS": str(jobs)})
@@ -137,7 +137,7 @@ def peak_products(threads: int) -> float:
 
 
 def lines(title: str, *heads: str) -> None:
-    """The beginning of a table."""
+    """Print the head of a table."""
     click.echo(f"\n{title}\n\n| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
 
 

@@ -42,7 +42,7 @@ def size(data: bytes, budget: int | None) -> int:
 
 
 def keys() -> list[tuple[str, str]]:
-    """What is measured, by name and budget; no budget is the usual one."""
+    """List what is measured, by name and budget; no budget is the usual one."""
     return [(name, str(budget or "")) for name in corpus() for budget in BUDGETS.get(name, (None,))]
 
 
@@ -53,7 +53,7 @@ def measured() -> dict[tuple[str, str], int]:
 
 
 def recorded() -> dict[tuple[str, str], int]:
-    """The sizes that were recorded last."""
+    """Read the sizes that were recorded last."""
     with FILE.open(newline="") as file:
         return {(row["name"], row["calls"]): int(row["bytes"]) for row in csv.DictReader(file)}
 

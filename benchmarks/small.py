@@ -41,7 +41,7 @@ def crops(folder: Path, count: int, side: int) -> list[bytes]:
 
 
 def timed(work: Callable[[], list[Result]]) -> tuple[list[Result], float]:
-    """What is made, and files per second."""
+    """Do the work; return what it makes, and files per second."""
     start = time.perf_counter()
     made = work()
     return made, len(made) / (time.perf_counter() - start)

@@ -77,7 +77,7 @@ class Clips:
 
 
 def randomly_done(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """What of the windows is coded by now, if a stage is coded in random order: at every time of it equally often."""
+    """Mark what of the windows is coded by now, at any time of a stage in random order, all equally likely."""
     share = (np.arange(shape[0]) + rng.random()) / shape[0]
     return rng.random(shape) < share[:, None]
 
@@ -185,7 +185,7 @@ def measure(net: Net, data: Data, batches: int = 200) -> list[float]:
 
 
 def load(folder: Path, prefix: str) -> np.ndarray:
-    """The first second of every clip of that rate which has one."""
+    """Load the first second of every clip of that rate which has one."""
     clips = []
     for file in sorted(folder.glob(f"{prefix}*")):
         samples, rate = soundfile.read(file, dtype="int16", always_2d=True)

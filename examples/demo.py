@@ -36,7 +36,7 @@ class Coder:
 
 
 def pillow_coder(name: str, kind: str, **options: object) -> Coder:
-    """A coder that Pillow brings along."""
+    """Make a coder of one that Pillow brings along."""
 
     def encode(samples: Samples) -> bytes:
         out = io.BytesIO()

@@ -23,7 +23,9 @@ ALWAYS_LOST = 256  # a rank loses one in so many bits, and what is measured, if 
 def conditional_costs(
     order: Order, shape: Sequence[int], costs: Mapping[str, NDArray[np.float32]]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Expected cost, docs/format.md section 5.6, of every rank of a tile given that those before another are known.
+    """Return what each rank of a tile is expected to cost, given that those before another are known.
+
+    docs/format.md section 5.6 is normative.
 
     Args:
         order: the order the costs were measured for, n ranks per level.

@@ -74,11 +74,11 @@ class Order:
         return starts
 
     def levels(self, shape: Sequence[int]) -> int:
-        """Number of levels of a tile of ``shape``: until one position is left, or 1 if the order is not dyadic."""
+        """Count the levels of a tile of ``shape``: until one position is left, or 1 if the order is not dyadic."""
         return (max(shape) - 1).bit_length() if self.dyadic else 1
 
     def ranks(self, shape: Sequence[int]) -> int:
-        """Number of ranks of a tile of ``shape``, empty ones included."""
+        """Count the ranks of a tile of ``shape``, empty ones included."""
         return self.levels(shape) * self.ranks_per_level
 
     def lattice(self, rank: int, levels: int) -> Lattice:
@@ -87,7 +87,7 @@ class Order:
         return Lattice(levels - 1 - coarse_to_fine, self._starts[within], self.period)
 
     def sizes(self, shape: Sequence[int]) -> NDArray[np.int64]:
-        """Number of positions of every rank in a tile of ``shape``, shape ``(ranks(shape),)``."""
+        """Count the positions of every rank in a tile of ``shape``; returns ``(ranks(shape),)``."""
         levels = self.levels(shape)
         return np.array([lattice_size(self.lattice(r, levels), shape) for r in range(self.ranks(shape))], np.int64)
 
@@ -128,13 +128,13 @@ def level_shape(shape: Sequence[int], level: int) -> tuple[int, ...]:
 
 
 def lattice_shape(lattice: Lattice, shape: Sequence[int]) -> tuple[int, ...]:
-    """Number of the lattice's positions along each axis of a tile of ``shape``."""
+    """Count the lattice's positions along each axis of a tile of ``shape``."""
     sizes = level_shape(shape, lattice.level)
     return tuple(max(0, -(-(n - s) // lattice.period)) for n, s in zip(sizes, lattice.start, strict=True))
 
 
 def lattice_size(lattice: Lattice, shape: Sequence[int]) -> int:
-    """Number of the lattice's positions in a tile of ``shape``."""
+    """Count the lattice's positions in a tile of ``shape``."""
     return int(np.prod(lattice_shape(lattice, shape)))
 
 
@@ -175,7 +175,7 @@ def make_sound_order(period_bits: int) -> Order:
 
 
 def _shuffled(n: int, seed: int) -> NDArray[np.int64]:
-    """A permutation of 0..n-1 that no library version changes: sorted by SHAKE-256 of the seed."""
+    """Shuffle 0..n-1 in a way that no library version changes: sort by SHAKE-256 of the seed."""
     keys = np.frombuffer(hashlib.shake_256(b"ardm order %d" % seed).digest(8 * n), "<u8")
     return np.argsort(keys, kind="stable")
 

@@ -36,7 +36,7 @@ class Schedule:
             raise ValueError(f"steps must start at 0 and increase to below {self.ranks} ranks, got {self.starts}")
 
     def __len__(self) -> int:
-        """Number of steps, which is the number of network calls."""
+        """Count the steps, which are the network calls."""
         return len(self.starts)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
@@ -60,7 +60,7 @@ class Plan:
         return self.least[:, -1]
 
     def cost(self, budget: int) -> float:
-        """Expected cost of the cheapest schedule of exactly ``budget`` steps.
+        """Return the expected cost of the cheapest schedule of exactly ``budget`` steps.
 
         Raises:
             ValueError: budget outside 1..budgets.
@@ -69,7 +69,7 @@ class Plan:
         return float(self.least[budget - 1, -1])
 
     def schedule(self, budget: int) -> Schedule:
-        """The cheapest schedule of exactly ``budget`` steps.
+        """Return the cheapest schedule of exactly ``budget`` steps.
 
         Raises:
             ValueError: budget outside 1..budgets.

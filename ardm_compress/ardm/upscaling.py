@@ -37,7 +37,7 @@ class Upscaling:
                 raise ValueError(f"{name} must be a power of two of at least 2, got {number}")
 
     def stages(self) -> int:
-        """Number of stages S, which is the number of digits of a value."""
+        """Count the stages, which are the digits of a value."""
         return -(-(self.values.bit_length() - 1) // (self.branching.bit_length() - 1))
 
     def width(self, stage: int) -> int:
@@ -76,7 +76,7 @@ class Upscaling:
         return np.stack([wide // self.width(s) % self.children(s) for s in self._coded()])
 
     def _coded(self) -> range:
-        """The stages that have a digit, coarsest first."""
+        """List the stages that have a digit, coarsest first."""
         return range(1, self.stages() + 1)
 
 

@@ -33,7 +33,7 @@ class Coder(Protocol):
         """Of what codes, with its name: what another version has measured says nothing of this one."""
 
     def missing(self) -> str:
-        """What is to be installed before it can be used; empty if nothing is."""
+        """Name what to install before the coder can be used; empty if nothing is missing."""
 
     def measure(self, source: Input) -> Measured:
         """Encode and decode a file.

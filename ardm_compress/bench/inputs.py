@@ -67,7 +67,7 @@ def found_in(folders: Iterable[str], *, every: int = 1, most: int | None = None)
 
 
 def kinds_of(files: Iterable[Found]) -> set[str]:
-    """What the files' names promise: IMAGE, SOUND, or both where one says neither."""
+    """Tell what the files' names promise: IMAGE, SOUND, or both where one says neither."""
     named = {SUFFIXES.get(found.file.suffix.lower()) for found in files}
     return {IMAGE, SOUND} if None in named else {kind for kind in named if kind}
 
@@ -110,7 +110,7 @@ def prepared(found: Found, target: Path) -> Input:
 
 
 def _bare(picture: Picture | Stored) -> Picture:
-    """The samples, as of a PNG file without anything else but its palette and transparency."""
+    """Keep the samples, and of all else only palette and transparency, as a PNG file has them."""
     if isinstance(picture, Stored):
         raise UnsupportedError(f"it is stored as it is, so there is nothing to compare: {picture.reason}")
     wrapper = picture.wrapper

@@ -53,16 +53,16 @@ class Ledger:
     """Rows, in memory and, if it is asked for, in a file."""
 
     def __init__(self, file: Path | None) -> None:
-        """Raises: FormatError: the file is another kind of CSV file."""
+        """Read the file, if there is one; raises FormatError if it is another kind of CSV file."""
         self._file = file
         self._rows = {found.key: found for found in _read(file)} if file and file.exists() else {}
 
     def find(self, source: Input, coder: Coder) -> Row | None:
-        """What an earlier run has measured, of the same version."""
+        """Return what an earlier run measured with the same version, or None."""
         return self._rows.get((source.name, source.checksum, coder.name, coder.version))
 
     def of(self, file: str) -> list[Row]:
-        """What is known of files of that name."""
+        """List what is known of files of that name."""
         return [found for found in self._rows.values() if found.file == file]
 
     def add(self, found: Row) -> None:

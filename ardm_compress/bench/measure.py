@@ -73,7 +73,7 @@ def measured(
 
 
 def measured_file(found: Found, coders: Sequence[Coder], ledger: Ledger, tell: Tell) -> Result | LeftOut:
-    """What a file takes; why it cannot be measured, once that is told."""
+    """Measure a file with every coder; if that is impossible, tell why and return the reason."""
     with tempfile.TemporaryDirectory() as place:
         try:
             source = prepared(found, Path(place, "source"))
@@ -83,7 +83,7 @@ def measured_file(found: Found, coders: Sequence[Coder], ledger: Ledger, tell: T
 
 
 def left_out(found: Found, error: BaseException, tell: Tell) -> LeftOut:
-    """A file that cannot be measured, once that is told."""
+    """Tell why a file cannot be measured, and return that."""
     tell(f"{found.file}: left out, {error}")
     return LeftOut(found.table, found.name, str(error))
 

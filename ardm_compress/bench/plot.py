@@ -74,7 +74,7 @@ def write_plot(groups: Sequence[Group], file: Path, *, force: bool) -> None:
 
 
 def _range(group: Group) -> tuple[float, float]:
-    """The smallest size, and the largest that is shown in its place."""
+    """Return the smallest size, and the largest that the plot has room for."""
     least = min(total.bits for total in group.totals)
     high = max(total.bits for total in group.totals if total.bits <= SHOWN * least)
     return least, max(high, 1.01 * least)

@@ -44,7 +44,7 @@ def measured_by(
 
 
 def _taken(task: _Task, result: Result | LeftOut, told: list[str], ledger: Ledger, tell: Tell) -> Result | LeftOut:
-    """What a worker has found, told and kept here."""
+    """Tell and keep here what a worker has found, and return it."""
     for line in told:
         tell(line)
     for row in result.rows if isinstance(result, Result) else ():

@@ -45,7 +45,7 @@ def _shown(value: float | None, form: str) -> str:
 
 
 def heading(group: Group) -> str:
-    """What was measured."""
+    """Say what was measured."""
     count = f"{group.files} {'image' if group.kind == 'image' else 'sound file'}{'s' if group.files != 1 else ''}"
     return f"{group.name}: {count}, {group.units / 1e6:.2f} million {group.speed[1:].split('/')[0]}s"
 
@@ -116,7 +116,7 @@ def _line(facts: dict[str, str]) -> str:
 
 
 def as_csv(report: Report, sizes: bool) -> str:
-    """A line for each coder, folder and kind, and one with a reason for each file that one of them, or all, refused."""
+    """Write a line for each coder, folder and kind, and one with a reason for each file that a coder refused."""
     out = io.StringIO()
     figures = [name for name in Total.__dataclass_fields__ if not (sizes and name in TIMES)]
     fields = ["folder", "kind", *figures, "file", "reason"]

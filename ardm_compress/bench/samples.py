@@ -19,7 +19,7 @@ WIDE = 16  # bits of a sample, which Pillow narrows
 
 
 def colours(data: bytes) -> NDArray[Any]:
-    """What an image file shows, in as few channels as that takes: with gray, colour and transparency apart.
+    """Return what an image file shows, in as few channels as that takes: gray, colour, and transparency if any.
 
     Returns:
         (rows, columns, 1 to 4), uint8 or uint16.

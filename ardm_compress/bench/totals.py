@@ -77,7 +77,7 @@ class Report:
 def reported(
     found: Sequence[Result | LeftOut], published: Sequence[tuple[str, float]], machine: dict[str, str]
 ) -> Report:
-    """What was found, whenever it was measured."""
+    """Make the report of what was found, whenever it was measured."""
     results = [result for result in found if isinstance(result, Result)]
     rows = [row for result in results for row in result.rows]
     facts = {"date": _range(row.date for row in rows), **machine,

@@ -31,7 +31,7 @@ HOLD_OUT = 37  # one file in this many is never trained on
 
 
 def held_out(folder: Path, suffixes: set[str] = IMAGE_SUFFIXES) -> tuple[list[Path], list[Path]]:
-    """The files of a folder with these suffixes: those to train on, and those held out for measuring.
+    """Divide the files of a folder with these suffixes into those to train on and those held out.
 
     Raises:
         UnsupportedError: fewer than two.
@@ -44,7 +44,7 @@ def held_out(folder: Path, suffixes: set[str] = IMAGE_SUFFIXES) -> tuple[list[Pa
 
 @contextmanager
 def _opened(file: Path) -> Iterator[Image.Image]:
-    """An image; UnsupportedError if it cannot be read as 8-bit samples."""
+    """Open an image; raises UnsupportedError if it cannot be read as 8-bit samples."""
     try:
         with Image.open(file) as image:
             if image.mode not in IMAGE_MODES:
@@ -66,7 +66,7 @@ class Batch:
     target: Tensor  # (n, channels) float32
 
     def to(self, device: torch.device) -> Batch:
-        """The same on another device."""
+        """Copy the batch to another device."""
         tensors = self.values, self.known, self.level, self.style, self.picture, self.target
         return Batch(*(tensor.to(device) for tensor in tensors))
 
@@ -91,7 +91,7 @@ class Positions(Protocol):
         """Start the stream of random numbers that ``key`` names."""
 
     def example(self, n: int, device: torch.device) -> Example:
-        """A training batch of n positions."""
+        """Draw a training batch of n positions."""
 
 
 class ImageFolder:
@@ -128,7 +128,7 @@ class ImageFolder:
 
 
 def _bytes_of(files: list[Path]) -> int:
-    """Samples of all images, from their headers."""
+    """Count the samples of all images, by their headers."""
     total = 0
     for file in files:
         with _opened(file) as image:
@@ -137,7 +137,7 @@ def _bytes_of(files: list[Path]) -> int:
 
 
 def _crops(file: Path, side: float, varied: bool, rng: np.random.Generator) -> list[Pixels]:
-    """A random crop of an image, of that share of its sides, and if asked another at half its size; with styles."""
+    """Crop an image at random to that share of its sides; if asked, add another at half its size; with styles."""
     with _opened(file) as image:
         width, height = max(1, int(side * image.width)), max(1, int(side * image.height))
         left = int(rng.integers(0, image.width - width + 1))
@@ -182,14 +182,14 @@ class Sampler:
         self.rng = np.random.default_rng(key)
 
     def draw(self, n: int) -> Batch:
-        """A training batch of n positions."""
+        """Draw a training batch of n positions."""
         level = self.rng.choice(self.config.levels, n, p=self.level_shares)
         rank = self.rng.integers(0, self.order.ranks_per_level, n)
         image, position = self.place(level, rank)
         return self.batch(image, level, position, self._known(position, rank))
 
     def example(self, n: int, device: torch.device) -> Example:
-        """A training batch of n positions with its features."""
+        """Draw a training batch of n positions with its features."""
         batch = self.draw(n).to(device)
         features = FeatureMaker(self.config, device)(batch.values, batch.known)
         share = torch.full_like(batch.target, 1 / batch.target.shape[1])
@@ -206,7 +206,7 @@ class Sampler:
     def batch(
         self, image: NDArray[np.int64], level: NDArray[np.int64], position: NDArray[np.int64], known: NDArray[np.bool_]
     ) -> Batch:
-        """The samples at and around positions; ``known`` (n, window), to which the image's border is added."""
+        """Gather the samples at and around positions; of ``known`` (n, window), what lies in the image stays."""
         shape = self.data.shapes[image]
         sizes = -(-shape >> level[:, None])
         around = [position[:, axis, None] + offsets for axis, offsets in enumerate(self.config.offsets.T)]
@@ -244,7 +244,7 @@ class Sampler:
     def _values(
         self, image: NDArray[np.int64], level: NDArray[np.int64], position: NDArray[np.int64], inside: NDArray[np.bool_]
     ) -> NDArray[np.uint8]:
-        """Samples (n, window + 1, channels) around and, last, at positions of randomly mirrored images."""
+        """Gather samples (n, window + 1, channels) around and, last, at positions of randomly mirrored images."""
         data = self.data
         mirrored = self.rng.random((len(image), 2)) < 0.5 * self.sampling.varied
         full = position << level[:, None]

@@ -11,7 +11,7 @@ SOUND_SUFFIXES = {".wav", ".flac", ".aif", ".aiff"}
 
 
 def image_network(hidden: int, blocks: int) -> NetworkConfig:
-    """A network of RGB images."""
+    """Configure a network of RGB images."""
     from ardm_compress.training.styles import STYLES
 
     return NetworkConfig(
@@ -21,7 +21,7 @@ def image_network(hidden: int, blocks: int) -> NetworkConfig:
 
 
 def sound_network(hidden: int, blocks: int) -> NetworkConfig:
-    """A network of sound, mono (style 0) and stereo (style 1)."""
+    """Configure a network of sound, mono (style 0) and stereo (style 1)."""
     from ardm_compress.coding.sound.features import REACH, SUMMARY
 
     return NetworkConfig(

@@ -36,7 +36,7 @@ def fit(config: TrainConfig, images: Path, folder: Path, *, name: str, device: s
 
 
 def _device(device: str) -> str:
-    """This process's device."""
+    """Name this process's device."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     return f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if device == "cuda" else device
@@ -44,7 +44,7 @@ def _device(device: str) -> str:
 
 @contextmanager
 def _process_group(device: str) -> Iterator[str]:
-    """The group that ``torchrun`` asks for in the environment, if any, while the device is in use."""
+    """Join the group that ``torchrun`` asks for in the environment, if any, while the device is in use."""
     if "RANK" not in os.environ:
         yield device
         return

@@ -22,7 +22,7 @@ EVERY = 8  # ranks between the starts measured on coarser levels
 
 @torch.no_grad()
 def measure_costs(network: Network, sampler: Sampler, positions: int) -> dict[str, NDArray[np.float32]]:
-    """Expected bits of a position, all channels together.
+    """Measure the expected bits of a position, all channels together.
 
     Args:
         network: as it will be exported, that is with rounding.

@@ -112,7 +112,7 @@ class Bend(nn.Module):
 
 
 def bend(config: NetworkConfig) -> nn.Module:
-    """The nonlinearity of hidden layers."""
+    """Make the nonlinearity of hidden layers."""
     return Bend() if config.smooth else Clamp(0)
 
 
@@ -219,7 +219,7 @@ class Network(nn.Module):
             module.halved = True
 
     def described(self, latents: Tensor) -> Tensor:
-        """What the latents of positions' pictures, (n, latents), add to the residual stream, (n, hidden)."""
+        """Return what latents (n, latents) add to the residual stream (n, hidden)."""
         latents = latents.clamp(-CLIP / INPUT_STEP, CLIP / INPUT_STEP)
         return (on_grid(latents) if self.rounding else latents) @ self.latent
 

@@ -17,7 +17,7 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # quintic Newton-Schulz iteration, as 
 
 
 def orthogonalise(update: Tensor, steps: int = 5, dtype: torch.dtype = torch.float32) -> Tensor:
-    """The nearest semi-orthogonal matrix, approximately, of each matrix of a batch (..., rows, columns)."""
+    """Approximate the nearest semi-orthogonal matrix of each matrix of a batch (..., rows, columns)."""
     a, b, c = COEFFICIENTS
     tall = update.size(-2) > update.size(-1)
     x: Tensor = update.mT if tall else update

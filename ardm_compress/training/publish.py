@@ -35,7 +35,7 @@ POSITIONS = 96  # measured per level and rank
 
 
 def load_average(checkpoint: Path) -> tuple[Network, str]:
-    """The network of a checkpoint, with its averaged weights, and its training configuration as JSON."""
+    """Load the network of a checkpoint with averaged weights, and its training configuration as JSON."""
     training = checkpoint_metadata(checkpoint)["config"]
     network = Network(NetworkConfig(**json.loads(training)["network"]))
     network.load_state_dict(part(load_file(checkpoint), "average"))
@@ -43,7 +43,7 @@ def load_average(checkpoint: Path) -> tuple[Network, str]:
 
 
 def _costs(network: Network, images: Path) -> dict[str, NDArray[np.float32]]:
-    """The cost table for planning, measured on held-out images; sound needs none, see ``audio.files.plan_period``."""
+    """Measure the cost table for planning on held-out images; sound needs none."""
     config = network.config
     order = make_order(config.order, axes=config.axes, period=config.period)
     sampler = Sampler(ImageFolder(held_out(images)[1]), config, order, MEASURED)

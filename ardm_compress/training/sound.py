@@ -59,7 +59,7 @@ class SoundPositions:
         self.rng = np.random.default_rng(key)
 
     def example(self, n: int, device: torch.device) -> Example:
-        """A training batch of n positions."""
+        """Draw a training batch of n positions."""
         chosen = self.rng.integers(0, len(self.arrays["bucket"]), n)
         drawn = {name: torch.from_numpy(array[chosen]).to(device) for name, array in self.arrays.items()}
         scale, target, style = drawn["scale"], drawn["target"], drawn["style"].long()
@@ -71,7 +71,7 @@ class SoundPositions:
     def _coded(
         self, samples: NDArray[np.int64], share: float, rng: np.random.Generator
     ) -> Iterator[tuple[NDArray[np.generic], ...]]:
-        """A share of a segment's positions, cluster by cluster."""
+        """Yield a share of a segment's positions, cluster by cluster."""
         samples = _varied(samples, rng)
         spread = rng.random() < SPREAD_SHARE
         name, period = ("spread", 8) if spread else ("causal", 1 << int(rng.choice(PERIOD_BITS)))

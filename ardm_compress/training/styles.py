@@ -26,7 +26,7 @@ QUALITIES = (75, 98)  # of those files
 
 
 def developed(image: Image.Image, rng: np.random.Generator) -> Pixels:
-    """An RGB image in a random style, half of those with coarse colour with some noise, some of them through JPEG.
+    """Give an RGB image a random style; add noise to half of those with coarse colour; take some through JPEG.
 
     Its sides become even, or odd where colour lies on even positions, so that the mirror image is of the same style.
     """
@@ -44,7 +44,7 @@ def developed(image: Image.Image, rng: np.random.Generator) -> Pixels:
 
 
 def _worn(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """An image as it is, or with noise, or from a JPEG file of all colour."""
+    """Return an image as it is, with noise, or through a JPEG file of full colour."""
     kind = rng.random()
     if kind < NOISY:
         noise = rng.normal(0, rng.uniform(0.3, 3), (image.height, image.width, 4))
@@ -53,19 +53,19 @@ def _worn(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _added(image: Image.Image, noise: NDArray[np.float64]) -> Image.Image:
-    """An image with noise (rows, columns, 1 or 3)."""
+    """Add noise (rows, columns, 1 or 3) to an image."""
     return Image.fromarray((np.asarray(image) + noise).round().clip(0, 255).astype(np.uint8))
 
 
 def _from_jpeg(image: Image.Image, subsampling: str, rng: np.random.Generator) -> Image.Image:
-    """An image as a JPEG file of it shows it."""
+    """Take an image through a JPEG file."""
     file = io.BytesIO()
     image.save(file, "JPEG", quality=int(rng.integers(*QUALITIES)), subsampling=subsampling)
     return Image.open(file).convert("RGB")
 
 
 def _coarse(band: Image.Image, style: int, rng: np.random.Generator) -> Image.Image:
-    """A band at half its resolution and back."""
+    """Reduce a band to half its resolution, and enlarge it again."""
     if style == COSITED:
         return _cosited(band)
     smooth = [Image.Resampling.BILINEAR, Image.Resampling.BICUBIC][rng.integers(2)]

@@ -107,14 +107,14 @@ def schedule(step: int, config: TrainConfig) -> float:
 
 
 def checkpoint_metadata(path: Path) -> dict[str, str]:
-    """A checkpoint's ``config``, a TrainConfig as JSON, and ``step``."""
+    """Read a checkpoint's ``config``, a TrainConfig as JSON, and ``step``."""
     with safe_open(path, "pt") as file:
         strings: dict[str, str] = file.metadata()
     return strings
 
 
 def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    """A checkpoint's tensors called ``name.*``, without that prefix."""
+    """Pick a checkpoint's tensors called ``name.*``, without that prefix."""
     prefix = f"{name}."
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
@@ -271,7 +271,7 @@ def train(config: TrainConfig, data: Path, folder: Path, *, device: str = "cpu")
 
 
 def _start(config: TrainConfig, folder: Path) -> Path | None:
-    """The checkpoint to continue from: if the run is to be longer than it was, the one before its decay."""
+    """Find the checkpoint to continue from: the one before the decay if the run is to be longer than it was."""
     if not (folder / CHECKPOINT).exists():
         return None
     before = json.loads(checkpoint_metadata(folder / CHECKPOINT)["config"])

@@ -24,7 +24,7 @@ TOTAL = float((1 << 24) - VALUES)  # of the frequencies; the coder adds one to e
 
 
 def dimension_order(name: str, seed: int = 0) -> NDArray[np.int64]:
-    """The dimensions in the sequence in which they are coded; ``random`` is a uniform permutation, the paper's."""
+    """List the dimensions as they are coded; ``random`` is a uniform permutation, the paper's."""
     if name == "random":
         return np.random.default_rng(seed).permutation(DIMENSIONS)
     if name == "raster":
@@ -70,7 +70,7 @@ class Coder:
         self.network, self.order, self.schedules = network, order, schedules
 
     def encode(self, picture: NDArray[np.uint8], number: int) -> bytes:
-        """A file of a picture (32, 32, 3) with a schedule."""
+        """Encode a picture (32, 32, 3) with a schedule."""
         tensor, samples, coded = torch.from_numpy(picture).unsqueeze(0), picture.ravel(), SymbolEncoder()
         rows = [
             (samples[self.order[slice(*step)]], frequencies(_mixture(self.network, tensor, self.order, step)))

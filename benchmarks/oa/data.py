@@ -14,7 +14,7 @@ SHARES = {16: 0.3, 12: 0.2, 10: 0.15, 8: 0.2, 6: 0.1, 4: 0.05}
 
 
 def reduced(file: Path, factor: int) -> NDArray[np.uint8]:
-    """A photograph with every factor x factor pixels averaged, (rows, columns, 3); incomplete boxes are cut off."""
+    """Average every factor x factor pixels of a photograph, (rows, columns, 3); cut incomplete boxes off."""
     with Image.open(file) as image:
         whole = image.convert("RGB")
     width, height = whole.width // factor * factor, whole.height // factor * factor

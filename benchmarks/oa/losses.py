@@ -40,7 +40,7 @@ def loss_of_all_times(measured: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def plan_random(measured: NDArray[np.float64], largest: int) -> Plan:
-    """The paper's plan, from the loss components at ``times``."""
+    """Make the paper's plan from the loss components at ``times``."""
     return plan_all(exchangeable_cost(loss_of_all_times(measured)), largest=largest)
 
 

@@ -72,7 +72,7 @@ class DimensionNetwork(nn.Module):
         return Mixture(logits, reference + scale * offsets, log2_scales + torch.log2(scale))
 
     def _inputs(self, values: Tensor, mask: Tensor, dimensions: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Inputs (n, inputs), buckets (n,), and references and scales (n, 1); a dimension's own channel comes first."""
+        """Make inputs (n, inputs), buckets (n,), references and scales (n, 1); a dimension's own channel is first."""
         row, column = dimensions // (SIDE * CHANNELS), dimensions // CHANNELS % SIDE
         window = self._windows(values, mask, row, column, dimensions % CHANNELS)
         seen, there = window[:, :, :CHANNELS], window[:, :, CHANNELS:]  # (n, window, channels)

@@ -38,7 +38,7 @@ class Batch(NamedTuple):
 
 
 def draw(pictures: NDArray[np.uint8], targets: int, rng: np.random.Generator) -> Batch:
-    """A time t, evenly distributed over all pictures, and the first t dimensions of a uniformly random order.
+    """Draw a time t, evenly spread over all pictures, and the first t dimensions of a uniformly random order.
 
     The order is that of uniform keys, of which those below a uniform share are known: every t is equally likely.
     """
@@ -57,7 +57,7 @@ def draw(pictures: NDArray[np.uint8], targets: int, rng: np.random.Generator) ->
 
 
 def objective(network: DimensionNetwork, batch: Batch) -> Tensor:
-    """Expected bits of a dimension: of each picture's unknown ones the mean, over all pictures.
+    """Estimate the bits of a dimension: the mean of each picture's unknown ones, over all pictures.
 
     Source: Hoogeboom et al. 2022, equation 3, D * E_t[1 / (D - t + 1) * sum over the unknown], divided by D.
     """
@@ -151,12 +151,12 @@ class Trainer:
 
 
 def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    """A checkpoint's tensors called ``name.*``, without that prefix."""
+    """Pick a checkpoint's tensors called ``name.*``, without that prefix."""
     return {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
 
 
 def write_weights(checkpoint: Path, file: Path) -> None:
-    """The averaged weights in half precision, which is what is measured."""
+    """Write the averaged weights in half precision, which is what is measured."""
     tensors = {k: v.half().contiguous() for k, v in _part(load_file(checkpoint), "average").items()}
     with safe_open(checkpoint, "pt") as opened:
         step = opened.metadata()["step"]
@@ -164,7 +164,7 @@ def write_weights(checkpoint: Path, file: Path) -> None:
 
 
 def read_weights(file: Path) -> DimensionNetwork:
-    """The network of a weights file."""
+    """Read the network of a weights file."""
     network = DimensionNetwork()
     network.load_state_dict({k: v.float() for k, v in load_file(file).items()})
     return network.eval().requires_grad_(False)
