@@ -90,7 +90,7 @@ def write_runs(runs: tuple[int, ...]) -> bytes:
 
 
 def _write_header(header: Header) -> bytes:
-    """The header's bytes without its checksum: the only ones that say the same."""
+    """Write the header without its checksum; no other bytes say the same."""
     flags = header.channels - 1
     body = b"".join(write_varint(n) for n in header.shape)
     body += header.model_id
@@ -212,7 +212,7 @@ def is_wrapped(data: Data) -> bool:
 
 
 def write_wrapped(wrapper: bytes, file: bytes) -> bytes:
-    """A file of the model, with the wrapper of the picture of which it holds all samples."""
+    """Write a file of the model, with the wrapper of the picture whose samples it holds."""
     head = START + bytes([WRAPPED]) + write_varint(len(wrapper)) + wrapper
     return head + crc(head) + file[len(START) :]
 

@@ -58,12 +58,12 @@ def is_picture(data: Data) -> bool:
 
 
 def method_name(first: bytes) -> str:
-    """What ``info`` calls the way a stream is coded that begins like that."""
+    """Name the method of a stream by its first byte, as ``info`` does."""
     return METHODS[first[0]] if first and first[0] < len(METHODS) else "unknown"
 
 
 def _write_header(header: PictureHeader) -> bytes:
-    """The header's bytes without its checksum: the only ones that say the same."""
+    """Write the header without its checksum; no other bytes say the same."""
     flags = PICTURE
     body = b"".join(write_varint(n) for n in header.shape)
     if header.tile != header.shape:

@@ -70,7 +70,7 @@ class SoundHeader:
 
 
 def _write_header(header: SoundHeader) -> bytes:
-    """The header's bytes without its checksum: the only ones that say the same."""
+    """Write the header without its checksum; no other bytes say the same."""
     flags = SOUND
     body = write_varint(header.frames) + write_varint(header.channels) + header.model_id
     if header.tiles > 1:

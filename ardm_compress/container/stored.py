@@ -19,7 +19,7 @@ FILTERS: Final = [{"id": lzma.FILTER_LZMA2, "preset": 6}]
 
 
 def write_stored(data: Data, collected: BinaryIO) -> Data:
-    """A file that holds another; what follows its header is collected in a file."""
+    """Write a file that holds another as it is; collect what follows its header in ``collected``."""
     if len(data) > LARGEST:
         raise LimitError(f"files that no model can code may have at most {LARGEST} bytes")
     packer = lzma.LZMACompressor(lzma.FORMAT_RAW, filters=FILTERS)
@@ -38,7 +38,7 @@ def write_stored(data: Data, collected: BinaryIO) -> Data:
 
 
 def stored(data: Data) -> bytes:
-    """The file that ``write_stored`` gives, in memory."""
+    """Write the same file as ``write_stored``, in memory."""
     with spool() as collected:
         return write_stored(data, collected)[:]
 

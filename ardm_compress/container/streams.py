@@ -46,13 +46,13 @@ def crc(data: bytes) -> bytes:
 
 
 def write_ends(checksums: tuple[int, ...], lengths: tuple[int, ...]) -> bytes:
-    """The last fields of a header: the tiles' checksums and, if there are several, the streams' lengths."""
+    """Write the last fields of a header: the tiles' checksums and, if there are several, the streams' lengths."""
     ends = b"".join(value.to_bytes(CRC_BYTES, "little") for value in checksums)
     return ends + b"".join(write_varint(length) for length in lengths if len(lengths) > 1)
 
 
 def write_payloads(head: bytes, payloads: list[bytes]) -> bytes:
-    """A file of a header's bytes and its streams' payloads, with their checksums."""
+    """Join a header's bytes and its streams' payloads to a file, with their checksums."""
     if len(payloads) == 1:  # small files have one checksum, at their end, over everything
         return head + payloads[0] + crc(head + payloads[0])
     return head + crc(head) + b"".join(p + crc(p) for p in payloads)
@@ -80,7 +80,7 @@ class HeaderReader(Reader):
 
     @classmethod
     def start(cls, data: Data) -> tuple[HeaderReader, int]:
-        """A cursor behind the magic, the version and the flags; the flags as well."""
+        """Read magic, version and flags; return a cursor behind them, and the flags."""
         reader = cls(data)
         if data[: len(MAGIC)] != MAGIC:
             raise FormatError("this is not an ardm-compress file", offset=0, section="header")
@@ -118,7 +118,7 @@ class Payloads:
     """The payloads of streams; each is read when asked for, and its checksum checked once unless it is the only one."""
 
     def __init__(self, data: Data, offset: int, lengths: tuple[int, ...], *, whole: bool = False) -> None:
-        """Raises: FormatError: they do not fill the data from ``offset`` on, although it should be ``whole``."""
+        """Note where payloads are; if they should be ``whole``, raise FormatError as ``check_whole`` does."""
         self._data, self._ends = data, list(accumulate(lengths, initial=offset))
         self._checked = bytearray([len(lengths) == 1] * len(lengths))
         if whole:
@@ -152,7 +152,7 @@ class Payloads:
             self[number]
 
     def arrived(self, number: int) -> tuple[bytes, int]:
-        """What there is of a payload that may be cut short, and how many bytes are missing; of a damaged one, all."""
+        """Return what there is of a payload, damaged or not, and how many of its bytes are missing at the end."""
         start, stop = self._ends[number : number + 2]
         size = stop - start - CRC_BYTES
         try:
@@ -164,10 +164,10 @@ class Payloads:
             return payload, size - len(payload)
 
     def first(self, number: int) -> bytes:
-        """The first byte of a payload, unchecked."""
+        """Return the first byte of a payload, unchecked."""
         return self._data[self._ends[number] : self._ends[number] + 1]
 
     def raw(self, number: int) -> bytes:
-        """What there is of a payload, which may be cut short or damaged."""
+        """Return what there is of a payload, which may be cut short or damaged."""
         start, stop = self._ends[number : number + 2]
         return self._data[start : stop - CRC_BYTES]

@@ -80,11 +80,11 @@ class Stream(io.RawIOBase):
         self._data, self._at = data, 0
 
     def readable(self) -> bool:
-        """Always."""
+        """Return True: data are always there."""
         return True
 
     def seekable(self) -> bool:
-        """Always."""
+        """Return True: data are always there."""
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -111,14 +111,14 @@ def blocks(data: Data, start: int = 0, stop: int | None = None) -> Iterator[byte
 
 @contextmanager
 def opened(path: Path) -> Iterator[Data]:
-    """A file's data; that of pipes and devices is read at once."""
+    """Open a file's data; read pipes and devices at once."""
     with path.open("rb") as file:
         yield OnDisk(file) if path.is_file() else file.read()
 
 
 @contextmanager
 def spool(parts: Iterable[bytes] = ()) -> Iterator[BinaryIO]:
-    """A temporary file that holds ``parts``, in memory while it is small."""
+    """Open a temporary file that holds ``parts``, in memory while it is small."""
     with SpooledTemporaryFile(IN_MEMORY) as temporary:
         file = cast("BinaryIO", temporary)
         file.writelines(parts)

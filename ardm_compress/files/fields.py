@@ -27,14 +27,14 @@ class Reader:
         self.data, self.offset = data, 0
 
     def take(self, count: int) -> bytes:
-        """The next bytes."""
+        """Read the next bytes."""
         if self.offset + count > len(self.data):
             raise FormatError("the file ends inside its header", offset=len(self.data), section="header")
         self.offset += count
         return self.data[self.offset - count : self.offset]
 
     def varint(self, low: int, high: int, what: str) -> int:
-        """The next LEB128 number, which must be within ``low``..``high``."""
+        """Read the next LEB128 number, which must be within ``low``..``high``."""
         start, value = self.offset, 0
         for shift in range(0, 35, 7):
             byte = self.take(1)[0]

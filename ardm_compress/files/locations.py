@@ -28,7 +28,7 @@ def is_url(location: str) -> bool:
 
 
 def local(location: str) -> Path | None:
-    """A path on this machine; None for others and for standard input and output."""
+    """Return a location's path on this machine; None for URLs and for standard input and output."""
     return None if location == STDIO or is_url(location) else Path(location.removeprefix(LOCAL))
 
 
@@ -52,7 +52,7 @@ def size(location: str) -> int | None:
 
 @contextmanager
 def opened(location: str) -> Iterator[Data]:
-    """A file's data, read where and when they are needed; what is not on this machine is fetched first."""
+    """Open a file's data, read where and when they are needed; fetch what is not on this machine first."""
     if path := local(location):
         with data.opened(path) as content:
             yield content
@@ -168,7 +168,7 @@ def _compare(location: str, parts: Iterable[bytes]) -> None:
 
 
 def _open_stream(stream: TextIO | None) -> TextIO:
-    """Standard input or output, unless the caller has closed it."""
+    """Return standard input or output, unless the caller has closed it."""
     if stream is None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF), STDIO)
     return stream
@@ -203,7 +203,7 @@ def remove_source(source: str, target: str) -> None:
 
 
 def filesystem(location: str) -> Any:
-    """The file system of a URL.
+    """Return the file system of a URL.
 
     Raises:
         UnsupportedError: fsspec, or what it needs for such URLs, is not installed.

@@ -63,7 +63,7 @@ class ImagePlug(Plug, Protocol):
 
 
 def plug_of(kind: Kind) -> Plug:
-    """The module that takes files of a kind apart."""
+    """Import the module that takes files of a kind apart."""
     return cast("Plug", import_module(f"ardm_compress.formats.{kind.plug or 'raster'}"))
 
 
@@ -219,7 +219,7 @@ def written_as(picture: Picture, suffix: str) -> bytes:
 
 
 def converted(sound: Sound, suffix: str) -> Sound:
-    """The same samples in a file of another kind, or without what surrounds them; tags and chunks are left out.
+    """Put the samples into a file of another kind, without tags and chunks.
 
     Raises:
         UnsupportedError: no such kind.

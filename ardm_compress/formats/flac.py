@@ -39,7 +39,7 @@ class FlacSamples:
     """Samples that are read when asked for, fastest from the beginning to the end."""
 
     def __init__(self, data: Data) -> None:
-        """Raises: UnsupportedError: libsndfile does not read it, or its checksum is wrong."""
+        """Open the file; raises UnsupportedError if libsndfile does not read it, or its checksum is wrong."""
         self._data, self._shift, self._at = data, 0, 0
         with self._opened() as file:
             if file.subtype not in WIDTHS:
@@ -50,7 +50,7 @@ class FlacSamples:
             raise UnsupportedError("a FLAC file without samples, which libsndfile does not write")
 
     def without(self, shift: int) -> FlacSamples:
-        """The same, without some low bits."""
+        """Return the same samples without some low bits."""
         self._shift = shift
         self._restart()
         return self
@@ -113,7 +113,7 @@ def metadata_blocks(data: Data) -> tuple[list[bytes], int]:
 
 
 def _kept_metadata(data: Data) -> bytes:
-    """The blocks that are not made anew, one after another."""
+    """Join the metadata blocks that are not made anew."""
     return b"".join(block for block in metadata_blocks(data)[0] if block[0] not in MADE_ANEW)
 
 

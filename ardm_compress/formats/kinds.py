@@ -74,5 +74,5 @@ def kind_of(data: Data) -> Kind:
 
 
 def kinds_with(suffix: str) -> list[Kind]:
-    """The kinds of files that have a suffix, given in lower case."""
+    """List the kinds of files that have a suffix, given in lower case."""
     return [kind for kind in KINDS if suffix in kind.suffixes]

@@ -60,7 +60,7 @@ class Packed:
 
 
 def unpack(body: bytes, width: int, kind: int) -> NDArray[np.int32]:
-    """Samples (n,) of packed integers."""
+    """Unpack integers to samples (n,)."""
     order = ">" if kind & BIG_ENDIAN else "<"
     if width == 1 and kind & UNSIGNED:
         return np.frombuffer(body, np.uint8).astype(np.int32) - 128

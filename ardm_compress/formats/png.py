@@ -76,7 +76,7 @@ def parts(media: Picture) -> Iterator[bytes]:
 
 
 def file_of(chunks: Iterable[Chunk]) -> bytes:
-    """A file of these chunks and no others."""
+    """Build a file of these chunks and no others."""
     return SIGNATURE + b"".join(_chunk(name, body) for name, body in chunks)
 
 
@@ -155,7 +155,7 @@ def _size(rows: int, columns: int, bits: int, interlace: int) -> int:
 def _unpacked(
     rows: int, columns: int, depth: int, colour: int, interlace: int, palette: list[Chunk], packed: bytes
 ) -> NDArray[Any]:
-    """Samples (rows, columns, channels) of the pixels alone, so that nothing else in the file changes them."""
+    """Unpack samples (rows, columns, channels) from the pixels alone, so that nothing else changes them."""
     halves = depth == DEPTHS[-1] and colour in TYPES_16
     written = (8, TYPES_16[colour]) if halves else (depth, colour)
     header = struct.pack(HEADER, columns, rows, *written, 0, 0, interlace)
@@ -182,7 +182,7 @@ def _wide(bare: bytes, interlace: int) -> NDArray[np.uint16]:
 
 
 def _packed(picture: Picture) -> bytes:
-    """The body of one IDAT chunk."""
+    """Pack the body of one IDAT chunk."""
     wrapper, samples = picture.wrapper, picture.samples
     if wrapper.depth == DEPTHS[-1]:
         import imagecodecs

@@ -98,7 +98,7 @@ def _of_form(form: tuple[int, ...], order: str, start: int, size: int) -> SoundL
 
 
 def shortest_head(rate: int, shape: tuple[int, ...], width: int) -> bytes:
-    """The first 44 bytes of a WAVE file that holds nothing but its samples; none if that is too much for one."""
+    """Build the first 44 bytes of a WAVE file of nothing but samples; none if these are too many for one."""
     frames, channels = shape
     block, size = channels * width, frames * channels * width
     size += size % 2

@@ -88,7 +88,7 @@ def shows_samples(_wrapper: ImageWrapper) -> bool:
 
 
 def pack(samples: NDArray[np.uint8], *, quick: bool = False) -> bytes:
-    """The lossless bitstream of samples (rows, columns, 1 to 4); gray is coded as three equal channels.
+    """Pack samples (rows, columns, 1 to 4) to a lossless bitstream; gray becomes three equal channels.
 
     ``quick`` takes a tenth of the time and some percent more bytes.
     """
