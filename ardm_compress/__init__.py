@@ -10,8 +10,6 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # what type checkers take for True; typing takes longer to import than all else here
 if TYPE_CHECKING:
-    from ardm_compress.arrays import decode as decode
-    from ardm_compress.arrays import encode as encode
     from ardm_compress.codec.api import encode_image as encode_image
     from ardm_compress.codec.api import encode_sound as encode_sound
     from ardm_compress.errors import ArdmError as ArdmError
@@ -21,6 +19,8 @@ if TYPE_CHECKING:
     from ardm_compress.errors import UnsupportedError as UnsupportedError
     from ardm_compress.limits import Limits as Limits
     from ardm_compress.reading import open as open  # noqa: A004  # as gzip and Pillow call it
+    from ardm_compress.reading.arrays import decode as decode
+    from ardm_compress.reading.arrays import encode as encode
 
     __version__: str
 
@@ -31,8 +31,8 @@ _HOMES = {
     "LimitError": "errors",
     "Limits": "limits",
     "UnsupportedError": "errors",
-    "decode": "arrays",
-    "encode": "arrays",
+    "decode": "reading.arrays",
+    "encode": "reading.arrays",
     "encode_image": "codec.api",
     "encode_sound": "codec.api",
     "open": "reading",

@@ -10,9 +10,9 @@ from numcodecs.abc import Codec
 from numcodecs.compat import ensure_bytes, ensure_ndarray, ndarray_copy
 from numcodecs.registry import register_codec
 
-from ardm_compress.arrays import decode, encode
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.formats.contents import MOST_CHANNELS
+from ardm_compress.reading.arrays import decode, encode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,11 +19,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from ardm_compress.codec.picture import decode_image, encode_picture, salvage_image
-from ardm_compress.container.image import ParsedImage
 from ardm_compress.container.parse import parse
-from ardm_compress.container.picture import ParsedPicture
-from ardm_compress.container.stored import ParsedStored
-from ardm_compress.container.streams import MAGIC
+from ardm_compress.container.streams import MAGIC, Kind
 from ardm_compress.errors import ArdmError, FormatError, UnsupportedError
 from ardm_compress.files.data import Joined, OnDisk, Stream
 from ardm_compress.formats import png
@@ -36,6 +33,8 @@ from ardm_compress.methods.choice import Settings
 from ardm_compress.options import check_jobs
 
 if TYPE_CHECKING:
+    from ardm_compress.container.image import ParsedImage
+    from ardm_compress.container.picture import ParsedPicture
     from ardm_compress.files.data import Data
 
 FORMAT: Final = "ARDM"
@@ -143,10 +142,10 @@ def _open(file: IO[bytes], filename: str | bytes = "") -> ImageFile.ImageFile:
     try:
         data = OnDisk(cast("BinaryIO", file))
         parsed = parse(data, ANY)
-        if isinstance(parsed, ParsedImage | ParsedPicture):
-            return ArdmImageFile(file, filename, data, parsed)
-        if not isinstance(parsed, ParsedStored):
+        if parsed.kind is Kind.SOUND:
             raise UnsupportedError("it holds sound")
+        if parsed.kind is not Kind.STORED:
+            return ArdmImageFile(file, filename, data, parsed)
         DEFAULT_LIMITS.check_memory(parsed.original_size)
         image = Image.open(io.BytesIO(b"".join(parsed.parts())), formats=plugins())
     except (ArdmError, ValueError) as error:

@@ -18,8 +18,8 @@ import soundfile
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.atomic import write_atomically
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
-from ardm_compress.reading import SoundFile
 from ardm_compress.reading import open as open_file
+from ardm_compress.reading.sound import SoundFile
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, replace
 from math import ceil, prod
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from ardm_compress.ardm.order import make_order
 from ardm_compress.ardm.plans import call_count
@@ -233,7 +233,7 @@ def read_wrapped(data: Data) -> tuple[bytes, Data]:
 class ParsedImage:
     """An image that the model has coded as a whole."""
 
-    kind: ClassVar[Kind] = Kind.MODEL
+    kind: ClassVar[Literal[Kind.MODEL]] = Kind.MODEL
     size: int  # bytes of the file
     header_bytes: int  # up to the first stream
     header: Header

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from math import ceil, prod
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 from ardm_compress.ardm.tiles import tile_box
 from ardm_compress.container.streams import (
@@ -116,7 +116,7 @@ def read_file(data: Data, limits: Limits = DEFAULT_LIMITS, *, whole: bool = True
 class ParsedPicture:
     """An image of which each tile is coded by whatever makes it smallest."""
 
-    kind: ClassVar[Kind] = Kind.PICTURE
+    kind: ClassVar[Literal[Kind.PICTURE]] = Kind.PICTURE
     size: int
     header_bytes: int
     header: PictureHeader

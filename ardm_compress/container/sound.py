@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, Literal
 
 from ardm_compress.ardm.order import make_sound_order
 from ardm_compress.ardm.plans import tile_steps
@@ -140,7 +140,7 @@ def read_file(data: Data, limits: Limits = DEFAULT_LIMITS, *, whole: bool = True
 class ParsedSound:
     """Sound that a model has coded."""
 
-    kind: ClassVar[Kind] = Kind.SOUND
+    kind: ClassVar[Literal[Kind.SOUND]] = Kind.SOUND
     size: int
     header_bytes: int
     header: SoundHeader

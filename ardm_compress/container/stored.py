@@ -6,7 +6,7 @@ import lzma
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, ClassVar, Final
+from typing import BinaryIO, ClassVar, Final, Literal
 
 from ardm_compress.container.streams import CRC_BYTES, SOUND, START, STORED, VERSION, HeaderReader, Kind
 from ardm_compress.errors import ChecksumError, FormatError, LimitError
@@ -47,7 +47,7 @@ def stored(data: Data) -> bytes:
 class ParsedStored:
     """Another file as it was, packed."""
 
-    kind: ClassVar[Kind] = Kind.STORED
+    kind: ClassVar[Literal[Kind.STORED]] = Kind.STORED
     size: int  # bytes of the compressed file
     header_bytes: int
     original_size: int  # bytes of the file that is stored

@@ -1,4 +1,4 @@
-"""Compressed files that are open for reading. Imports torch only to read what the model has coded."""
+"""Compressed files that are open for reading; what a kind of file needs is imported once there is one of it."""
 
 from __future__ import annotations
 
@@ -7,41 +7,22 @@ import os
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, ClassVar
+from typing import TYPE_CHECKING, BinaryIO
 
 from ardm_compress.container.parse import parse
-from ardm_compress.container.sound import ParsedSound
-from ardm_compress.container.stored import ParsedStored
+from ardm_compress.container.streams import Kind
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.data import OnDisk, opened, spool
 from ardm_compress.formats.kinds import SOUND, kind_of
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.options import check_jobs
-from ardm_compress.reading.base import File, Source
-from ardm_compress.reading.image import ImageFile
-from ardm_compress.reading.sound import CodedSound, SoundFile, StoredSound
+from ardm_compress.reading.base import Source, StoredFile
 
 if TYPE_CHECKING:
+    from ardm_compress.container.stored import ParsedStored
     from ardm_compress.progress import Progress
-
-__all__ = ["File", "ImageFile", "SoundFile", "StoredFile", "open"]
-
-
-class StoredFile(File):
-    """A file that is stored as it was, such as an animation; only ``original`` gives it."""
-
-    kind: ClassVar[str] = "stored file"
-
-    def __init__(self, source: Source, file: ParsedStored, suffix: str = "") -> None:
-        super().__init__(source)
-        self._file, self.suffix = file, suffix
-
-    def original(self) -> bytes:
-        """See ``File.original``."""
-        return b"".join(self._file.parts())
-
-    def __repr__(self) -> str:
-        return f"<StoredFile of {self.suffix or 'an unknown kind'}>"
+    from ardm_compress.reading.image import ImageFile
+    from ardm_compress.reading.sound import SoundFile
 
 
 def open(  # noqa: A001  # as gzip and Pillow call it
@@ -77,17 +58,28 @@ def open(  # noqa: A001  # as gzip and Pillow call it
 
 
 def _found(source: Source, files: ExitStack) -> ImageFile | SoundFile | StoredFile:
-    """The file by its kind; what it opens is left to ``files`` to close."""
+    """Return the file by its kind; what it opens is left to ``files`` to close."""
     file = source.parsed
-    if isinstance(file, ParsedSound):
+    if file.kind is Kind.STORED:
+        return _stored(source, file, files)
+    if file.kind is Kind.SOUND:
+        from ardm_compress.reading.sound import CodedSound
+
         return CodedSound(source, file)
-    if not isinstance(file, ParsedStored):
-        return ImageFile(source, file)
+    from ardm_compress.reading.image import ImageFile
+
+    return ImageFile(source, file)
+
+
+def _stored(source: Source, file: ParsedStored, files: ExitStack) -> SoundFile | StoredFile:
+    """Return a stored file: as sound, if libsndfile reads it."""
     parts = file.parts()
     start = next(parts, b"")
     kind = kind_of(start)
     if kind.medium != SOUND:
         return StoredFile(source, file, kind.suffix)
+    from ardm_compress.reading.sound import StoredSound
+
     with ExitStack() as stack:
         unpacked = stack.enter_context(spool(chain((start,), parts)))
         try:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ardm_compress.container.parse import Parsed
+    from ardm_compress.container.stored import ParsedStored
     from ardm_compress.files.data import Data
     from ardm_compress.progress import Progress
 
@@ -64,3 +65,20 @@ class File:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class StoredFile(File):
+    """A file that is stored as it was, such as an animation; only ``original`` gives it."""
+
+    kind: ClassVar[str] = "stored file"
+
+    def __init__(self, source: Source, file: ParsedStored, suffix: str = "") -> None:
+        super().__init__(source)
+        self._file, self.suffix = file, suffix
+
+    def original(self) -> bytes:
+        """See ``File.original``."""
+        return b"".join(self._file.parts())
+
+    def __repr__(self) -> str:
+        return f"<StoredFile of {self.suffix or 'an unknown kind'}>"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ardm_compress import reading
 from ardm_compress.codec.picture import encode_picture
 from ardm_compress.errors import LimitError, UnsupportedError
 from ardm_compress.formats import png
@@ -19,7 +18,8 @@ from ardm_compress.formats.wav import shortest_head
 from ardm_compress.limits import DEFAULT_LIMITS, MAX_SIDE, Limits
 from ardm_compress.methods.choice import Settings
 from ardm_compress.options import check_jobs
-from ardm_compress.reading.base import OWN_AXIS
+from ardm_compress.reading import open as open_file
+from ardm_compress.reading.base import OWN_AXIS, StoredFile
 from ardm_compress.reading.sound import MARK
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ def decode(
         FormatError, ChecksumError: damaged, or no such file; UnsupportedError: it holds a stored file instead of
         samples, or needs another version or model; LimitError: too large; ValueError: jobs below 1.
     """
-    with reading.open(io.BytesIO(data), jobs=jobs, limits=limits, progress=progress) as file:
-        if isinstance(file, reading.StoredFile):
+    with open_file(io.BytesIO(data), jobs=jobs, limits=limits, progress=progress) as file:
+        if isinstance(file, StoredFile):
             raise UnsupportedError("this is a stored file and holds no samples; open(...).original() gives it back")
         return file.read()
 
