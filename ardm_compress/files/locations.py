@@ -213,7 +213,7 @@ def filesystem(location: str) -> Any:
 
         return fsspec.core.url_to_fs(location)[0]
     except (ImportError, ValueError) as error:
-        how = "pip install fsspec; s3:// needs s3fs as well, gs:// gcsfs, and so on"
+        how = "URLs need fsspec (pip install fsspec), s3:// also s3fs, gs:// gcsfs, and so on"
         raise UnsupportedError(f"{location} cannot be reached: {error}; {how}") from error
 
 
