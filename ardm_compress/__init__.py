@@ -10,8 +10,8 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # what type checkers take for True; typing takes longer to import than all else here
 if TYPE_CHECKING:
-    from ardm_compress.codec.api import encode_image as encode_image
-    from ardm_compress.codec.api import encode_sound as encode_sound
+    from ardm_compress.codec.images import encode_image as encode_image
+    from ardm_compress.codec.sounds import encode_sound as encode_sound
     from ardm_compress.errors import ArdmError as ArdmError
     from ardm_compress.errors import ChecksumError as ChecksumError
     from ardm_compress.errors import FormatError as FormatError
@@ -33,8 +33,8 @@ _HOMES = {
     "UnsupportedError": "errors",
     "decode": "reading.arrays",
     "encode": "reading.arrays",
-    "encode_image": "codec.api",
-    "encode_sound": "codec.api",
+    "encode_image": "codec.images",
+    "encode_sound": "codec.sounds",
     "open": "reading",
 }  # modules of what this one offers
 

@@ -18,7 +18,7 @@ from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from ardm_compress.codec.picture import decode_image, encode_picture, salvage_image
+from ardm_compress.codec.images import decode_image, encode_picture, salvage_image
 from ardm_compress.container.parse import parse
 from ardm_compress.container.streams import MAGIC, Kind
 from ardm_compress.errors import ArdmError, FormatError, UnsupportedError
@@ -29,8 +29,7 @@ from ardm_compress.formats.chunks import read_chunks
 from ardm_compress.formats.contents import PNG, WEBP, ImageWrapper
 from ardm_compress.formats.pixels import plugins
 from ardm_compress.limits import DEFAULT_LIMITS, MAX_SIDE, Limits
-from ardm_compress.methods.choice import Settings
-from ardm_compress.options import check_jobs
+from ardm_compress.options import EncodeOptions
 
 if TYPE_CHECKING:
     from ardm_compress.container.image import ParsedImage
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 FORMAT: Final = "ARDM"
 MODES: Final = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # that PNG files hold without loss
 ANY: Final = Limits(pixels=MAX_SIDE**2, memory=sys.maxsize)  # Pillow has a limit of its own, Image.MAX_IMAGE_PIXELS
-OPTIONS: Final = {"jobs": 1, "limits": ANY, "progress": None}  # of saving, beside budget, model and those of PNG
+OPTIONS: Final = ("budget", "model", "jobs", "limits")  # of saving, beside progress and those of PNG
 WEBP_INFO: Final = {b"ICCP": "icc_profile", b"EXIF": "exif", b"XMP ": "xmp"}
 MODES_OF_WEBP: Final = {3: "RGB", 4: "RGBA"}  # by channels
 
@@ -160,12 +159,11 @@ def _save(image: Image.Image, file: IO[bytes], _filename: str | bytes) -> None:
     if image.mode not in MODES:
         raise OSError(f"cannot write mode {image.mode} as {FORMAT}")
     given = dict(image.encoderinfo)
-    settings = Settings(given.pop("budget", None), given.pop("model", "photo"))
-    own = {name: given.pop(name, default) for name, default in OPTIONS.items()}
-    check_jobs(own["jobs"])
+    progress, own = given.pop("progress", None), {name: given.pop(name) for name in OPTIONS if name in given}
+    options = EncodeOptions(**{"limits": ANY} | own)
     made = io.BytesIO()
     image.save(made, "PNG", **{**given, "compress_level": 1, "save_all": False})  # else append_images animates it
-    file.write(encode_picture(png.read(made.getvalue(), own["limits"]), settings, **own))
+    file.write(encode_picture(png.read(made.getvalue(), options.limits), options, progress=progress))
 
 
 def _accept(prefix: bytes) -> bool:

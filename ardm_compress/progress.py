@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 Progress: TypeAlias = Callable[[int, int], None]  # network calls done, and their total
+Tick: TypeAlias = Callable[[], None]  # is called after each network call
 
 
 def ignored() -> None:
@@ -13,23 +14,20 @@ def ignored() -> None:
 
 
 class Counter:
-    """Counts network calls over all tiles and streams."""
+    """Counts network calls, or what else there are equally many of, over all tiles."""
 
-    def __init__(self, progress: Progress | None, total: int) -> None:
-        self._progress, self._done, self._total, self._inside = progress, 0, total, True
-
-    def inside(self, jobs: int) -> Callable[[], None]:
-        """Return what to call after each network call of a tile; it counts none that other processes make."""
-        self._inside = jobs == 1
-        return self.one if self._inside else ignored
-
-    def tile(self, tiles: int) -> None:
-        """One of so many tiles is done; its calls, if another process has made them."""
-        for _ in range(0 if self._inside else self._total // tiles):
-            self.one()
+    def __init__(self, progress: Progress | None, tiles: int, calls: int = 1) -> None:
+        self._progress, self._total, self._calls = progress, tiles * calls, calls
+        self._done = self._tiles = 0
 
     def one(self) -> None:
-        """One more call is done."""
+        """Count one more call."""
         self._done += 1
         if self._progress:
             self._progress(self._done, self._total)
+
+    def tile(self) -> None:
+        """Count one more tile, with those of its calls that were not counted."""
+        self._tiles += 1
+        while self._done < self._tiles * self._calls:
+            self.one()

@@ -134,7 +134,7 @@ def write(
         soundfile.write(wave, samples, samplerate, subtype or SUBTYPES.get(samples.dtype.name, "PCM_16"), format="WAV")
     except (ValueError, TypeError, OverflowError, soundfile.LibsndfileError) as error:
         raise UnsupportedError(f"no WAV file can hold this: {error}") from error
-    from ardm_compress.codec.api import encode_sound
+    from ardm_compress.codec.sounds import encode_sound
 
     coded = encode_sound(wave.getvalue(), budget=budget, model=model, limits=limits, progress=progress)
     if isinstance(file, (str, os.PathLike)):

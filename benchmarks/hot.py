@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from corpus import corpus, integers, voice, wav
 
-from ardm_compress.codec import api
+from ardm_compress.codec import images, sounds
 from ardm_compress.coding.ans import SymbolDecoder, SymbolEncoder
 from ardm_compress.inference.mixture import Children
 from ardm_compress.inference.model import load_model
@@ -93,8 +93,8 @@ def test_contexts(benchmark: Any) -> None:
 
 
 def test_small_image(benchmark: Any) -> None:
-    benchmark(api.encode_image, corpus()["photo-32"])
+    benchmark(images.encode_image, corpus()["photo-32"])
 
 
 def test_sound(benchmark: Any) -> None:
-    benchmark(api.encode_sound, wav(voice(4000)[:, None], 16000), budget=64)
+    benchmark(sounds.encode_sound, wav(voice(4000)[:, None], 16000), budget=64)

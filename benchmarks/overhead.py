@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ardm_compress.ardm.plans import planned_runs, tile_steps
-from ardm_compress.codec.array import DEFAULT_BUDGET, encode
+from ardm_compress.codec import images
 from ardm_compress.coding.conditioning import PLAIN
 from ardm_compress.coding.image import ImageTiles
 from ardm_compress.coding.symbols import Cells, Collected
@@ -28,6 +28,7 @@ from ardm_compress.inference.loading import model_of
 from ardm_compress.inference.mixture import Parameters
 from ardm_compress.inference.network import ExactNetwork
 from ardm_compress.inference.registry import model_of_file
+from ardm_compress.methods.model import DEFAULT_BUDGET
 
 
 def bits(parameters: Parameters, samples: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -64,7 +65,7 @@ class Counted(Collected):
 def main(image: Path, budget: int) -> None:
     """Print both sizes and the difference."""
     samples = read_picture(image.read_bytes()).samples
-    data = encode(samples, budget=budget, describe=False)  # the encoder's choices cost none of the file
+    data = images.encode_samples(samples, budget=budget, conditioning=False)
     header, _ = read_file(data)
     model = model_of(model_of_file(header.model_id), 2)
     runs, symbols = planned_runs(header.runs, model.order, model.costs, header.tile), Counted()

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ardm_compress.codec import api
+from ardm_compress.codec import drawing
 from ardm_compress.formats.catalogue import read_picture
 from ardm_compress.formats.pixels import write_pixels
 
@@ -41,13 +41,13 @@ def holes() -> dict[str, NDArray[np.bool_]]:
 def main(image: Path, folder: Path) -> None:
     """Write both sheets."""
     torch.set_num_threads(1)
-    drawn = [api.sample((SIDE, SIDE), seed=seed) for seed in SEEDS]
+    drawn = [drawing.sample((SIDE, SIDE), seed=seed) for seed in SEEDS]
     (folder / "samples.png").write_bytes(write_pixels(np.concatenate(drawn, 1), ".png"))
     whole = np.ascontiguousarray(read_picture(image.read_bytes()).samples[TOP : TOP + SIDE, LEFT : LEFT + SIDE])
     rows = []
     for missing in holes().values():
         seen = np.where(missing[..., None], np.uint8(128), whole)
-        rows.append(np.concatenate([seen, api.inpaint(whole, missing, seed=1), whole], 1))
+        rows.append(np.concatenate([seen, drawing.inpaint(whole, missing, seed=1), whole], 1))
     (folder / "inpainting.png").write_bytes(write_pixels(np.concatenate(rows), ".png"))
 
 

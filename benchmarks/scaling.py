@@ -80,18 +80,18 @@ def child(pixels: int, budget: int, jobs: int) -> None:
     """Code an image and print what it took, as JSON."""
     import torch
 
-    from ardm_compress.codec import api
+    from ardm_compress.codec import images
 
     torch.set_num_threads(jobs)
     image = picture(pixels / 1e6)
-    api.encode(image[:64, :64], budget=4)  # loads the model
+    images.encode_samples(image[:64, :64], budget=4)  # loads the model
     products = Products()
     products.watch()
     start = time.perf_counter()
-    data = api.encode(image, budget=budget, jobs=jobs)
+    data = images.encode_samples(image, budget=budget, jobs=jobs)
     middle = time.perf_counter()
     of_encode = asdict(products)
-    same = bool((api.decode(data, jobs=jobs) == image).all())
+    same = bool((images.decode_samples(data, jobs=jobs) == image).all())
     times = {"encode": middle - start, "decode": time.perf_counter() - middle}
     size = {"bytes": len(data), "pixels": image.shape[0] * image.shape[1]}
     print(json.dumps({"same": same} | times | size | of_encode))

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from corpus import corpus
 
-from ardm_compress.codec import api
+from ardm_compress.codec import images, sounds
 from ardm_compress.container.parse import parse
 from ardm_compress.container.streams import Kind
 from ardm_compress.formats.catalogue import same_image
@@ -29,13 +29,13 @@ TOLERANCE = 0.001
 def size(data: bytes, budget: int | None) -> int:
     """Bytes of a compressed file, once it has come back."""
     if kind_of(data).medium == SOUND:
-        coded = api.encode_sound(data, budget=budget)
-        same = api.decode_sound(coded) == data
+        coded = sounds.encode_sound(data, budget=budget)
+        same = sounds.decode_sound(coded) == data
     else:
-        coded = api.encode_image(data, budget=budget)
+        coded = images.encode_image(data, budget=budget)
         file = parse(coded)
         same = (b"".join(file.parts()) == data if file.kind is Kind.STORED
-                else same_image(api.decode_image(coded), data, strip=False, force_pixels=False))  # fmt: skip
+                else same_image(images.decode_image(coded), data, strip=False, force_pixels=False))  # fmt: skip
     if not same:
         raise SystemExit("a file did not come back")
     return len(coded)

@@ -1,6 +1,6 @@
 """Many small images in one process: one at a time, and together.
 
-    python benchmarks/small.py FOLDER [--count N] [--side N] [--no-describe]
+    python benchmarks/small.py FOLDER [--count N] [--side N] [--no-conditioning]
 
 PNG files of random crops of the folder's images. The files must be the same both ways, and the pictures come back.
 Of those one at a time, only some are measured.
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ardm_compress.codec import api
+from ardm_compress.codec import images
 from ardm_compress.formats.catalogue import same_image
 
 ALONE = 10  # files measured one at a time
@@ -51,20 +51,20 @@ def timed(work: Callable[[], list[Result]]) -> tuple[list[Result], float]:
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--count", default=200, show_default=True, help="Files.")
 @click.option("--side", default=32, show_default=True, help="Of the crops, pixels.")
-@click.option("--describe/--no-describe", default=True, show_default=True, help="As for encode_image.")
-def main(folder: Path, count: int, side: int, describe: bool) -> None:
+@click.option("--conditioning/--no-conditioning", default=True, show_default=True, help="As for encode_image.")
+def main(folder: Path, count: int, side: int, conditioning: bool) -> None:
     """Print the throughput."""
     files = crops(folder, count, side)
-    api.encode_image(files[0], describe=describe)  # loads the model
-    alone, slow = timed(lambda: [api.encode_image(data, describe=describe) for data in files[:ALONE]])
-    together, fast = timed(lambda: list(api.encode_images(files, describe=describe)))
+    images.encode_image(files[0], conditioning=conditioning)  # loads the model
+    alone, slow = timed(lambda: [images.encode_image(data, conditioning=conditioning) for data in files[:ALONE]])
+    together, fast = timed(lambda: list(images.encode_images(files, conditioning=conditioning)))
     coded = [data for data in together if isinstance(data, bytes)]
     assert coded[:ALONE] == alone
     assert len(coded) == count
     click.echo(f"{count} files of {side} x {side}, {torch.get_num_threads()} threads, {sum(map(len, coded))} bytes")
     click.echo(f"encode: {slow:.2f} files/s one at a time, {fast:.2f} together, {fast / slow:.1f} times")
-    _, slow = timed(lambda: [api.decode_image(data) for data in coded[:ALONE]])
-    pictures, fast = timed(lambda: list(api.decode_images(coded)))
+    _, slow = timed(lambda: [images.decode_image(data) for data in coded[:ALONE]])
+    pictures, fast = timed(lambda: list(images.decode_images(coded)))
     for picture, data in zip(pictures, files, strict=True):
         assert not isinstance(picture, Exception)
         assert same_image(picture, data, strip=False, force_pixels=False)

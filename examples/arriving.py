@@ -12,7 +12,7 @@ import click
 import numpy as np
 from PIL import Image
 
-from ardm_compress.codec.api import encode_image, salvage_image
+from ardm_compress.codec.images import encode_image, salvage_image
 from ardm_compress.container.parse import parse
 
 PHOTO = Path(__file__).with_name("photo.png")

@@ -18,7 +18,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from ardm_compress.codec import api
+from ardm_compress.codec import images
 from ardm_compress.formats.catalogue import read_picture
 
 PHOTO = Path(__file__).with_name("photo.png")
@@ -53,7 +53,7 @@ def pillow_coder(name: str, kind: str, **options: object) -> Coder:
 CODERS = (
     pillow_coder("PNG", "PNG", optimize=True),
     pillow_coder("WebP", "WEBP", lossless=True, method=6, quality=100, exact=True),
-    Coder("ardm-compress", api.encode, api.decode),
+    Coder("ardm-compress", images.encode_samples, images.decode_samples),
 )
 
 

@@ -17,12 +17,10 @@ from pathlib import Path
 
 import click
 import numpy as np
-import pytest
 from pictures import TEXT, png_file
 
-from ardm_compress.codec import api, array
-from ardm_compress.codec import picture as codec
-from ardm_compress.codec.picture import encode_picture
+from ardm_compress.codec import images, sounds
+from ardm_compress.codec.images import encode_picture
 from ardm_compress.container.image import ParsedImage, is_wrapped, read_wrapped, write_wrapped
 from ardm_compress.container.parse import parse
 from ardm_compress.container.picture import ParsedPicture
@@ -33,6 +31,7 @@ from ardm_compress.errors import ArdmError
 from ardm_compress.formats.catalogue import read_picture
 from ardm_compress.formats.contents import ImageWrapper, Picture
 from ardm_compress.limits import Limits
+from ardm_compress.options import EncodeOptions
 
 FOLDER = Path(__file__).with_name("golden")
 GOLDEN = ("photo-3-gray", "photo-1-one-row", "picture-1-palette", "picture-1-gray-alpha", "sound-1-mono",
@@ -47,24 +46,23 @@ def files() -> dict[str, bytes]:
     rows, columns = np.mgrid[:20, :18]
     photo = (8 * rows[..., None] + 3 * columns[..., None] + np.arange(3) * 40).astype(np.uint8)
     drawn = ((rows + columns) // 9 % 16).astype(np.uint8)[..., None]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(array, "SECTIONED_FROM", 1)
-        patch.setattr(array, "TILE", 16)
-        patch.setattr(codec, "TILE", 16)
-        found["tiles and sections"] = api.encode(photo, budget=3)
-        picture = read_picture(png_file(photo[:8, :8], 8, 2, TEXT))
-        assert picture is not None
-        found["wrapped"] = write_wrapped(write_image_wrapper(picture.wrapper), api.encode(photo[:8, :8], budget=3))
-        found["tiles of a picture"] = encode_picture(Picture(drawn, ImageWrapper(0, 4, 1)))
+    options = EncodeOptions(budget=3, tile=16, sections_from=1)
+    found["tiles and sections"] = images.encode_samples(photo, options)
+    picture = read_picture(png_file(photo[:8, :8], 8, 2, TEXT))
+    assert picture is not None
+    found["wrapped"] = write_wrapped(
+        write_image_wrapper(picture.wrapper), images.encode_samples(photo[:8, :8], options)
+    )
+    found["tiles of a picture"] = encode_picture(Picture(drawn, ImageWrapper(0, 4, 1)), tile=16)
     return found
 
 
 def decode(data: bytes, limits: Limits = SMALL) -> None:
     """Decode a file of any kind, all of it."""
     if isinstance(parse(data, limits), ParsedImage | ParsedPicture):
-        api.decode_image(data, limits=limits)
+        images.decode_image(data, limits=limits)
     else:
-        deque(api.decoded_sound(data), maxlen=0)
+        deque(sounds.decoded_sound(data), maxlen=0)
 
 
 def is_refused(data: bytes) -> bool:

@@ -21,7 +21,7 @@ from pathlib import Path
 import click
 from sounds import wave
 
-from ardm_compress.codec import api
+from ardm_compress.codec import sounds
 
 SIZE = 1 << 21
 LIMIT = SIZE // 2  # bytes of a file
@@ -32,7 +32,7 @@ LONGEST = 1.6  # seconds until the end, a little more than all of it takes
 def contents() -> tuple[bytes, bytes]:
     """A sound file of bytes that do not pack, so that no time goes into networks; compressed as well."""
     original = wave(random.Random(1).randbytes(SIZE), width=4, tag=3)
-    return original, api.encode_sound(original)
+    return original, sounds.encode_sound(original)
 
 
 def interruptible() -> None:

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 from pictures import PHOTO, TEXT, bmp_file, png_chunk, png_file, read_image
 from sounds import LIST, wave
@@ -150,17 +149,14 @@ for golden in (GOLDEN, GOLDEN_PICTURES, GOLDEN_SOUND):
 
 def encoded(name: str) -> bytes:
     """What the encoder makes today of a golden file's source."""
-    from ardm_compress.codec import api
-    from ardm_compress.codec import sound as files
+    from ardm_compress.codec import images, sounds
 
     if name in GOLDEN_PICTURES:
-        return api.encode_image(GOLDEN_PICTURES[name])
+        return images.encode_image(GOLDEN_PICTURES[name])
     if name in GOLDEN:
-        return api.encode(GOLDEN[name][0], budget=GOLDEN[name][1])
-    with pytest.MonkeyPatch.context() as patch:
-        if name.endswith("spread"):
-            patch.setattr(files, "plan_period", lambda *_: 0)  # the program itself never chooses it
-        return api.encode_sound(GOLDEN_SOUND[name][0], budget=GOLDEN_SOUND[name][1])
+        return images.encode_samples(GOLDEN[name][0], budget=GOLDEN[name][1])
+    period_bits = 0 if name.endswith("spread") else None  # the program itself never chooses that order
+    return sounds.encode_sound(GOLDEN_SOUND[name][0], budget=GOLDEN_SOUND[name][1], period_bits=period_bits)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from PIL import Image
 from sounds import LIST, wave
 
 from ardm_compress.ardm.order import make_order
-from ardm_compress.codec import api
+from ardm_compress.codec import images, sounds
 from ardm_compress.container import image as image_container
 from ardm_compress.container import picture as picture_container
 from ardm_compress.container import sound as sound_container
@@ -37,7 +37,8 @@ from ardm_compress.inference import registry as models
 from ardm_compress.inference.config import NetworkConfig
 from ardm_compress.inference.model import save_model
 from ardm_compress.limits import Limits
-from ardm_compress.methods import choice as methods
+from ardm_compress.methods import choice, contexts, raw, registry
+from ardm_compress.options import EncodeOptions
 from ardm_compress.training.export import export
 from ardm_compress.training.model import Network
 
@@ -74,9 +75,10 @@ def payload(data: bytes) -> None:
     if len(data) < 2:
         return
     depth, channels = (1, 2, 4, 8, 16)[data[0] % 5], data[1] % 4 + 1
-    for salvage in (methods.decode_tile, methods.salvage_tile):
-        with suppress(ArdmError):
-            salvage(data[2:], (4, 5, channels), depth)
+    shape = 4, 5, channels
+    registry.salvage_tile(data[2:], shape, depth)
+    with suppress(ArdmError):
+        registry.decode_tiles([data[2:]], shape, depth)
 
 
 @cache
@@ -101,7 +103,7 @@ def tiny() -> str:
 def originals() -> list[bytes]:
     """Small files of all kinds, some of them of the tiny model."""
     samples = np.arange(9 * 8 * 3, dtype=np.uint8).reshape(9, 8, 3)
-    return [*files().values(), api.encode(samples, model=tiny(), budget=3)]
+    return [*files().values(), images.encode_samples(samples, model=tiny(), budget=3)]
 
 
 def whole(data: bytes) -> None:
@@ -122,9 +124,9 @@ def round_trip(data: bytes) -> None:
         return
     rows, columns, channels, budget = data[0] % SIDES + 1, data[1] % SIDES + 1, 1 + 2 * (data[2] & 1), data[3] % 9 + 1
     samples = np.resize(np.frombuffer(data, np.uint8), (rows, columns, channels))
-    assert np.array_equal(api.decode(api.encode(samples, model=tiny(), budget=budget)), samples)
+    assert np.array_equal(images.decode_samples(images.encode_samples(samples, model=tiny(), budget=budget)), samples)
     original = wave(data[4:][: len(data[4:]) & ~1], rate=8000)
-    assert api.decode_sound(api.encode_sound(original, budget=max(2, budget))) == original
+    assert sounds.decode_sound(sounds.encode_sound(original, budget=max(2, budget))) == original
 
 
 def image(data: bytes) -> None:
@@ -171,9 +173,13 @@ def _streams() -> list[tuple[int, int, bytes]]:
     for place, depth, channels in ((0, 1, 1), (3, 8, 1), (3, 8, 2), (3, 8, 3), (3, 8, 4), (4, 16, 3)):
         kind = sample_type(depth)
         samples = (np.arange(20 * channels).reshape(4, 5, channels) * 7919 % (1 << depth)).astype(kind)
-        mixed = methods.contexts.pack(samples, depth)
-        ways = [methods._raw(samples, depth), *methods._others(samples, depth, 1 << 20), bytes([5]) + (mixed or b"")]
-        ways += [methods._apart(samples, depth, methods.Settings(budget=2))] if channels in (2, 4) else []
+        mixed = contexts.encode(samples, depth)
+        ways = [
+            bytes([0]) + raw.encode(samples, depth),
+            *choice._others(samples, depth, 1 << 20),
+            bytes([5]) + (mixed or b""),
+        ]
+        ways += choice.encode_apart([samples], depth, EncodeOptions(budget=2)) if channels in (2, 4) else []
         found += [(place, channels, way) for way in ways]
     return found
 

@@ -36,7 +36,7 @@ def decode_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
     """Restore a file, or the part of it that is asked for.
 
     Raises:
-        ArdmError, OSError: as the functions of ``ardm_compress.codec.api``; then nothing was written, but by
+        ArdmError, OSError: as the functions of ``ardm_compress.codec``; then nothing was written, but by
         ``salvage``, whose output may not be exact.
     """
     start = time.perf_counter()
@@ -72,12 +72,13 @@ def check_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
 
     start = time.perf_counter()
     with storage.opened(job.source) as data, bar("test") as progress:
-        if isinstance(parse(data, how.limits), ParsedSound | ParsedStored):
-            from ardm_compress.codec import api
+        file = parse(data, how.limits)
+        if isinstance(file, ParsedSound | ParsedStored):
+            from ardm_compress.codec.sounds import decoded_sound
 
-            deque(api.decoded_sound(data, limits=how.limits, progress=progress), maxlen=0)
+            deque(decoded_sound(file, how, progress=progress), maxlen=0)
         else:
-            _decoded_image(data, how, progress)
+            _decoded_image(file, how, progress)
         size = len(data)
     return Outcome(source=job.source, before=size, after=size, seconds=time.perf_counter() - start)
 
@@ -97,8 +98,8 @@ def _restored(job: Job, data: Data, how: Decoding, progress: Progress | None) ->
     if isinstance(file, ParsedStored):
         return _stored(job, file, how)
     if isinstance(file, ParsedSound):
-        return _sound(job, data, file, how, progress)
-    return _image(job, data, file, how, progress)
+        return _sound(job, file, how, progress)
+    return _image(job, file, how, progress)
 
 
 def _stored(job: Job, file: ParsedStored, how: Decoding) -> Restored:
@@ -108,19 +109,17 @@ def _stored(job: Job, file: ParsedStored, how: Decoding) -> Restored:
     return Restored(_checked(job.target or _original_name(job.place), how), parts, [])
 
 
-def _sound(job: Job, data: Data, file: ParsedSound, how: Decoding, progress: Progress | None) -> Restored:
+def _sound(job: Job, file: ParsedSound, how: Decoding, progress: Progress | None) -> Restored:
     if not how.salvage:
         file.payloads.check_whole()  # what is refused is so before anything large is imported
     target = _checked(job.target or _original_name(job.place), how)
     if how.dry:
         return Restored(target, (), [])
-    from ardm_compress.codec import api
+    from ardm_compress.codec.sounds import decoded_sound
 
     damaged = list[int]()
-    parts = api.decoded_sound(
-        data, suffix=_suffix(job.target), start=how.start, duration=how.duration,
-        damaged=damaged if how.salvage else None, limits=how.limits, progress=progress,
-    )  # fmt: skip
+    known = damaged if how.salvage else None
+    parts = decoded_sound(file, how, suffix=_suffix(job.target), damaged=known, progress=progress)
     inexact = list[str]()
     return Restored(target, _then_told(parts, damaged, inexact), inexact)
 
@@ -147,26 +146,24 @@ def image_target(job: Job, wrapper: ImageWrapper, how: Decoding) -> tuple[str, s
     return target, suffix
 
 
-def _image(
-    job: Job, data: Data, file: ParsedImage | ParsedPicture, how: Decoding, progress: Progress | None
-) -> Restored:
-    from ardm_compress.codec.picture import salvage_image
+def _image(job: Job, file: ParsedImage | ParsedPicture, how: Decoding, progress: Progress | None) -> Restored:
+    from ardm_compress.codec.images import salvage_image
     from ardm_compress.formats.catalogue import written_as
 
     target, suffix = image_target(job, file.wrapper, how)
     if how.dry:
         return Restored(target, (), [])
     if not how.salvage:
-        return Restored(target, [written_as(_decoded_image(data, how, progress), suffix)], [])
-    found = salvage_image(data, limits=how.limits, progress=progress)
+        return Restored(target, [written_as(_decoded_image(file, how, progress), suffix)], [])
+    found = salvage_image(file, how, progress=progress)
     inexact = [f"{len(found.inexact)} of {found.tiles} tiles"] if found.inexact else []
     return Restored(target, [written_as(found.picture, suffix)], inexact)
 
 
-def _decoded_image(data: Data, how: Decoding, progress: Progress | None) -> Picture:
-    from ardm_compress.codec.picture import decode_image
+def _decoded_image(file: ParsedImage | ParsedPicture, how: Decoding, progress: Progress | None) -> Picture:
+    from ardm_compress.codec.images import decode_image
 
-    return decode_image(data, region=how.region, level=how.preview, jobs=how.jobs, limits=how.limits, progress=progress)
+    return decode_image(file, how, progress=progress)
 
 
 def _checked(target: str, how: Decoding) -> str:

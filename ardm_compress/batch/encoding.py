@@ -50,7 +50,7 @@ def encode_file(job: Job, how: Encoding, bar: Bar = no_bar) -> Outcome:
     """Encode a file of any kind.
 
     Raises:
-        ArdmError, OSError: as the functions of ``ardm_compress.codec.api``; then nothing was written.
+        ArdmError, OSError: as the functions of ``ardm_compress.codec``; then nothing was written.
     """
     target, start = check_target(job, how), time.perf_counter()
     from ardm_compress.formats.kinds import SOUND, kind_of
@@ -114,13 +114,13 @@ def _model_options(how: Encoding, kind: str) -> dict[str, Any]:
 @contextmanager
 def _encoded_image(data: Data, how: Encoding, bar: Bar) -> Iterator[Encoded]:
     """A compressed image; it restores the same samples and metadata, or the same bytes."""
-    from ardm_compress.codec.picture import decode_image, encode_image
+    from ardm_compress.codec.images import decode_image, encode_image
     from ardm_compress.container.parse import parse
     from ardm_compress.container.stored import ParsedStored
 
     original = data[:]
     with bar("encode") as progress:
-        coded = encode_image(original, progress=progress, jobs=how.jobs, **image_options(how))
+        coded = encode_image(original, how, progress=progress, **image_options(how))
 
     def restores() -> bool:
         if isinstance(file := parse(coded, how.limits), ParsedStored):
@@ -142,17 +142,17 @@ def is_same_image(picture: Picture, original: bytes, how: Encoding) -> bool:
 @contextmanager
 def _encoded_sound(original: Data, how: Encoding, bar: Bar) -> Iterator[Encoded]:
     """A compressed sound file; it restores the same bytes, or for FLAC the same samples and tags."""
-    from ardm_compress.codec import api
+    from ardm_compress.codec.sounds import decoded_sound, encoded_sound
     from ardm_compress.formats.catalogue import same_file
 
     limits, options = how.limits, _model_options(how, "sound")
     with ExitStack() as stack:
         with bar("encode") as progress:
-            data = stack.enter_context(api.encoded_sound(original, limits=limits, progress=progress, **options))
+            data = stack.enter_context(encoded_sound(original, how, progress=progress, **options))
 
         def restores() -> bool:
             with bar("verify") as progress:
-                return same_file(api.decoded_sound(data, limits=limits, progress=progress), original)
+                return same_file(decoded_sound(data, limits=limits, progress=progress), original)
 
         yield Encoded(data, restores)
 

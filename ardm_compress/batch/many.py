@@ -69,7 +69,7 @@ def grouped(jobs: Sequence[Job], processes: int, *, together: bool = True) -> It
 
 def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
     """``encode_file`` of many, of which those that fail do not stop the others; outcomes in the order of the jobs."""
-    from ardm_compress.codec.many import encode_images
+    from ardm_compress.codec.images import encode_images
     from ardm_compress.formats.kinds import SOUND, kind_of
 
     def target(job: Job, data: bytes) -> tuple[str, str] | None:
@@ -77,7 +77,7 @@ def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
 
     images, outcomes = _read(jobs, target)
     start = time.perf_counter()
-    coded = list(encode_images((image.data for image in images), jobs=how.jobs, **image_options(how)))
+    coded = list(encode_images((image.data for image in images), how, **image_options(how)))
     seconds = (time.perf_counter() - start) / max(1, len(images))
     if how.verify:
         coded = _verified(images, coded, how)
@@ -92,7 +92,7 @@ def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
 
 def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
     """``decode_file`` of many, all of each; as ``encode_files``."""
-    from ardm_compress.codec.many import decode_images
+    from ardm_compress.codec.images import decode_images
     from ardm_compress.container.image import ParsedImage
     from ardm_compress.container.parse import parse
     from ardm_compress.container.picture import ParsedPicture
@@ -103,7 +103,7 @@ def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
         return image_target(job, file.wrapper, how) if isinstance(file, ParsedImage | ParsedPicture) else None
 
     images, outcomes = _read(jobs, target)
-    pictures = decode_images((image.data for image in images), jobs=how.jobs, limits=how.limits)  # one at a time
+    pictures = decode_images((image.data for image in images), how)  # one at a time
 
     def write(image: Read, picture: Picture) -> Outcome:
         parts = [written_as(picture, image.suffix)]
@@ -139,7 +139,7 @@ def _read(
 
 def _verified(images: Sequence[Read], coded: Sequence[bytes | ArdmError], how: Encoding) -> list[bytes | ArdmError]:
     """The compressed files, or an error instead of those that do not restore what they were made from."""
-    from ardm_compress.codec.many import decode_images
+    from ardm_compress.codec.images import decode_images
     from ardm_compress.container.image import ParsedImage
     from ardm_compress.container.parse import Parsed, parse
     from ardm_compress.container.picture import ParsedPicture

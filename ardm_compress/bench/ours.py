@@ -62,20 +62,20 @@ class Ours:
         return Measured(len(coded), middle - start, end - middle, peak, calls if isinstance(calls, int) else None)
 
     def _encoded(self, data: bytes) -> bytes:
-        from ardm_compress.codec import api
+        from ardm_compress.codec import images, sounds
 
         if self.kind == IMAGE:
-            return api.encode_image(data, budget=self.budget, jobs=self.jobs)
-        return api.encode_sound(data, budget=self.budget)
+            return images.encode_image(data, budget=self.budget, jobs=self.jobs)
+        return sounds.encode_sound(data, budget=self.budget)
 
     def _decoded(self, coded: bytes, data: bytes) -> tuple[bool, float]:
         """Whether it is the same, and when it was decoded."""
-        from ardm_compress.codec import api
+        from ardm_compress.codec import images, sounds
 
         if parse(coded).kind in (Kind.SOUND, Kind.STORED):
-            same = b"".join(api.decoded_sound(coded)) == data
+            same = b"".join(sounds.decoded_sound(coded)) == data
             return same, time.perf_counter()
-        picture = api.decode_image(coded, jobs=self.jobs)
+        picture = images.decode_image(coded, jobs=self.jobs)
         end = time.perf_counter()
         return same_image(picture, data, strip=False, force_pixels=False), end
 

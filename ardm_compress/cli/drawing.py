@@ -34,10 +34,10 @@ def sample(output: Path, width: int, height: int, seed: int, budget: int | None,
     A seed gives the same image on every machine.
     """
     _check_target(output, force)
-    from ardm_compress.codec import api
+    from ardm_compress.codec import drawing
 
     with progress_bar("sample") as progress:
-        drawn = api.sample((height, width), seed=seed, budget=budget, model=model, progress=progress)
+        drawn = drawing.sample((height, width), seed=seed, budget=budget, model=model, progress=progress)
     _write(output, drawn, force)
 
 
@@ -55,11 +55,11 @@ def inpaint(
 ) -> None:  # fmt: skip
     """Fill holes of the image FILE with what the model takes for likely, given what is around them."""
     _check_target(output, force)
-    from ardm_compress.codec import api
+    from ardm_compress.codec import drawing
 
     samples, holes = _pixels(file), _marked(mask)
     with progress_bar("inpaint") as progress:
-        painted = api.inpaint(samples, holes, seed=seed, budget=budget, model=model, progress=progress)
+        painted = drawing.inpaint(samples, holes, seed=seed, budget=budget, model=model, progress=progress)
     _write(output, painted, force)
 
 

@@ -86,13 +86,13 @@ def plan(model: str, width: int, height: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from ardm_compress.codec import api
+    from ardm_compress.codec import drawing
 
     table = Table(title=f"{model}, {width} x {height}")
     table.add_column("network calls", justify="right")
     table.add_column("bits per subpixel", justify="right")
     table.add_column("steps per level, coarsest first")
-    for row in _doubling(api.plan(model, (height, width))):
+    for row in _doubling(drawing.plan(model, (height, width))):
         table.add_row(str(row.budget), f"{row.bits_per_sample:.3f}", " ".join(map(str, row.steps_per_level)))
     Console().print(table)
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ardm_compress.codec.array import check_kind, given_budget, planned_steps
+from ardm_compress.ardm.plans import PlanRow, plan_budgets
+from ardm_compress.ardm.tiles import tile_side
+from ardm_compress.codec.images import check_for_model
 from ardm_compress.coding import loop
 from ardm_compress.coding.conditioning import PLAIN
 from ardm_compress.coding.image import ImageTiles, decode_tiles
@@ -19,6 +21,8 @@ from ardm_compress.errors import LimitError, UnsupportedError
 from ardm_compress.inference.loading import model_of
 from ardm_compress.inference.registry import find_model
 from ardm_compress.limits import DEFAULT_LIMITS
+from ardm_compress.methods.model import given_budget, planned_steps
+from ardm_compress.options import DEFAULT_ENCODING
 from ardm_compress.progress import Counter, Progress
 
 if TYPE_CHECKING:
@@ -86,7 +90,7 @@ def inpaint(
     Raises:
         UnsupportedError: other shapes or no such model; LimitError: holes over more pixels than a tile may have.
     """
-    check_kind(samples)
+    check_for_model(samples)
     if holes.shape != samples.shape[:2]:
         raise UnsupportedError(f"the mask has shape {holes.shape}, the image {samples.shape[:2]}")
     painted: NDArray[np.uint8] = samples.copy()
@@ -104,6 +108,13 @@ def inpaint(
     loop.decode(tiles, steps, [draw(int((~known).sum()) * channels, seed)], count.one)
     painted[box] = tiles.samples[0, ..., :channels]
     return painted
+
+
+def plan(model: str, shape: tuple[int, int]) -> list[PlanRow]:
+    """Tell what every budget from 1 to the maximum is expected to give for an image of ``shape`` (rows, columns)."""
+    coder, most = model_of(find_model(model), 2), DEFAULT_ENCODING.tile
+    tile, config = (tile_side(shape[0], most), tile_side(shape[1], most)), coder.config
+    return plan_budgets(coder.order, coder.costs, tile, channels=config.channels, bit_depth=config.bit_depth)
 
 
 def _steps(model: str, shape: tuple[int, int], budget: int | None) -> Steps:

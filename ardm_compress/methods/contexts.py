@@ -1,4 +1,4 @@
-"""Small tiles of few colours <-> bytes, by mixing predictions from several contexts. NumPy; Numba when it codes.
+"""Small tiles of few colours, by mixing predictions from several contexts. NumPy; Numba when it codes.
 
 Bit by bit, from each sample's most significant one: every context has an adaptive probability of its own, a small
 network trained on the way mixes their logarithmic odds, and a binary arithmetic coder takes the result. For small
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ardm_compress.errors import FormatError
+from ardm_compress.methods.base import Method, Shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,8 +21,8 @@ MOST_PIXELS: Final = 1 << 14
 MOST_COLOURS: Final = 256
 
 
-def pack(samples: NDArray[Any], depth: int) -> bytes | None:
-    """Samples (rows, columns, channels) of up to 8 bits; None if they are too many, or of too many colours."""
+def encode(samples: NDArray[Any], depth: int) -> bytes | None:
+    """Encode samples (rows, columns, channels) of up to 8 bits; None if they are too many, or of too many colours."""
     rows, columns, channels = samples.shape
     if rows * columns > MOST_PIXELS or depth > 8:
         return None
@@ -40,26 +41,28 @@ def pack(samples: NDArray[Any], depth: int) -> bytes | None:
     return bytes([len(colours) - 1]) + coder.finish()
 
 
-def unpack(data: bytes, shape: tuple[int, int, int], depth: int) -> NDArray[np.uint8]:
-    """Inverse of ``pack``.
+class Contexts(Method):
+    """See ``Method``."""
 
-    Raises:
-        FormatError: not such bytes.
-    """
-    rows, columns, channels = shape
-    if rows * columns > MOST_PIXELS or depth > 8 or (channels > 1 and not data):
-        raise FormatError("a tile is coded in a way that is not for its size", section="payload")
-    from ardm_compress.coding.mixing import Coder, coded_palette, coded_plane
+    def decode(self, body: bytes, shape: Shape, depth: int) -> NDArray[Any]:
+        """See ``Method``."""
+        rows, columns, channels = shape
+        if rows * columns > MOST_PIXELS or depth > 8 or (channels > 1 and not body):
+            raise FormatError("a tile is coded in a way that is not for its size", section="payload")
+        from ardm_compress.coding.mixing import Coder, coded_palette, coded_plane
 
-    coder, unknown = Coder(data=data[channels > 1 :]), np.zeros((rows, columns), np.uint8)
-    if channels == 1:
-        found = coded_plane(coder, unknown, depth)[..., None]
-    else:
-        colours = coded_palette(coder, np.zeros((data[0] + 1, channels), np.uint8))
-        index = coded_plane(coder, unknown, data[0].bit_length())
-        if index.max() > data[0]:
-            raise FormatError("a tile has a colour that it does not define", section="payload")
-        found = colours[index]
-    if not coder.used_up:
-        raise FormatError("a tile is followed by something", section="payload")
-    return found
+        coder, unknown = Coder(data=body[channels > 1 :]), np.zeros((rows, columns), np.uint8)
+        if channels == 1:
+            found = coded_plane(coder, unknown, depth)[..., None]
+        else:
+            colours = coded_palette(coder, np.zeros((body[0] + 1, channels), np.uint8))
+            index = coded_plane(coder, unknown, body[0].bit_length())
+            if index.max() > body[0]:
+                raise FormatError("a tile has a colour that it does not define", section="payload")
+            found = colours[index]
+        if not coder.used_up:
+            raise FormatError("a tile is followed by something", section="payload")
+        return found
+
+
+METHOD = Contexts()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ardm_compress.codec.picture import encode_picture
+from ardm_compress.codec.images import encode_picture
 from ardm_compress.errors import LimitError, UnsupportedError
 from ardm_compress.formats import png
 from ardm_compress.formats.chunks import write_chunks
@@ -16,8 +16,7 @@ from ardm_compress.formats.contents import MOST_CHANNELS, MOST_SOUND_CHANNELS, P
 from ardm_compress.formats.pcm import pack
 from ardm_compress.formats.wav import shortest_head
 from ardm_compress.limits import DEFAULT_LIMITS, MAX_SIDE, Limits
-from ardm_compress.methods.choice import Settings
-from ardm_compress.options import check_jobs
+from ardm_compress.options import EncodeOptions
 from ardm_compress.reading import open as open_file
 from ardm_compress.reading.base import OWN_AXIS, StoredFile
 from ardm_compress.reading.sound import MARK
@@ -63,15 +62,14 @@ def encode(
     Raises:
         UnsupportedError: other arrays or models; LimitError: too large; ValueError: budget or jobs below 1.
     """
-    check_jobs(jobs)
     samples = np.asarray(array)
+    options = EncodeOptions(budget=budget, model=model, jobs=jobs, limits=limits)
     if rate is None:
-        settings = Settings(budget, model or "photo")
-        return encode_picture(_picture(samples), settings, jobs=jobs, limits=limits, progress=progress)
+        return encode_picture(_picture(samples), options, progress=progress)
     file = _wave(samples, rate)
-    from ardm_compress.codec.api import encode_sound
+    from ardm_compress.codec.sounds import encode_sound
 
-    return encode_sound(file, budget=budget, model=model or "sound", limits=limits, progress=progress)
+    return encode_sound(file, options, progress=progress)
 
 
 def decode(

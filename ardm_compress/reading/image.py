@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ardm_compress.codec.picture import decode_image
+from ardm_compress.codec.images import decode_image
 from ardm_compress.formats import png
 from ardm_compress.formats.catalogue import file_bytes
 from ardm_compress.formats.chunks import read_chunks
@@ -28,7 +28,7 @@ class ImageFile(File):
 
     def __init__(self, source: Source, file: ParsedImage | ParsedPicture) -> None:
         super().__init__(source)
-        self._wrapper = wrapper = file.wrapper
+        self._file, self._wrapper, wrapper = file, file.wrapper, file.wrapper
         self._flat = wrapper.channels == 1 and not (
             wrapper.kind == PNG and any(name == OWN_AXIS for name, _ in read_chunks(wrapper.head))
         )
@@ -65,7 +65,7 @@ class ImageFile(File):
     def _picture(self, region: Region | None, level: int) -> Picture:
         source = self._source
         return decode_image(
-            source.data, region=region, level=level, jobs=source.jobs, limits=source.limits, progress=source.progress
+            self._file, region=region, preview=level, jobs=source.jobs, limits=source.limits, progress=source.progress
         )
 
     def __repr__(self) -> str:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from ardm_compress.container.sound import ParsedSound
     from ardm_compress.files.data import Data
-    from ardm_compress.inference.model import Model
 
 SUBTYPES: Final = {2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}  # of more than one byte a sample
 DTYPES: Final = {"PCM_U8": np.uint8, "PCM_S8": np.int8, "PCM_24": np.int32, "PCM_32": np.int32, "FLOAT": np.float32,
@@ -96,9 +95,9 @@ class CodedSound(SoundFile):
 
     def original(self) -> bytes:
         """See ``File.original``."""
-        from ardm_compress.codec.api import decode_sound
+        from ardm_compress.codec.sounds import decode_sound
 
-        return decode_sound(self._source.data, limits=self._source.limits, progress=self._source.progress)
+        return decode_sound(self._file, progress=self._source.progress)
 
     def _read(self, start: int, stop: int) -> NDArray[Any]:
         shift = self._wrapper.shift + (WIDE - 8 * self._wrapper.width if self.dtype == np.int32 else 0)
@@ -107,13 +106,9 @@ class CodedSound(SoundFile):
     @cached_property
     def _samples(self) -> Samples:
         """Decoded when they are asked for; the last tile is kept for who reads one block after another."""
-        from ardm_compress.codec.sound import DecodedSamples
-        from ardm_compress.inference.loading import model_of
+        from ardm_compress.codec.sounds import DecodedSamples
 
-        model: Model = model_of(self._file.model, 1)
-        return DecodedSamples(
-            self._file.header, self._file.payloads, model, range(self.frames), self._source.progress, damaged=None
-        )
+        return DecodedSamples(self._file, range(self.frames), self._source.progress)
 
 
 class StoredSound(SoundFile):

@@ -15,7 +15,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from sounds import LIST, wave
 
-from ardm_compress.codec import picture as codec
+from ardm_compress.codec import images
 from ardm_compress.formats.catalogue import read_sound
 
 
@@ -250,7 +250,7 @@ def test_interruption_exits_130_and_leaves_nothing(photo: Path, monkeypatch: pyt
     def interrupted(*_data: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(codec, "read_media", interrupted)
+    monkeypatch.setattr(images, "read_media", interrupted)
     failed(run("encode", photo), 130)
     assert names(photo.parent) == [photo.name]
 

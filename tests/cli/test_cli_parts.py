@@ -14,21 +14,17 @@ from pictures import Samples, read_image, write_image
 from PIL import Image
 from sounds import wave
 
-from ardm_compress.codec import array
-from ardm_compress.codec import picture as codec
-from ardm_compress.codec import sound as files
+from ardm_compress.codec import images, sounds
 from ardm_compress.container.image import Header, write_file
 from ardm_compress.inference.registry import find_model
 
 
 @pytest.fixture
-def packed(tmp_path: Path, photo: Samples, monkeypatch: pytest.MonkeyPatch) -> Path:
+def packed(tmp_path: Path, photo: Samples) -> Path:
     """A photograph in five sections."""
-    monkeypatch.setattr(array, "SECTIONED_FROM", 1)
-    write_image(tmp_path / "a.png", photo)
-    assert run("encode", tmp_path / "a.png", "--budget", "20").exit_code == 0
-    (tmp_path / "a.png").unlink()
-    return tmp_path / "a.png.ardm"
+    packed = tmp_path / "a.png.ardm"
+    packed.write_bytes(images.encode_samples(photo, budget=20, sections_from=1))
+    return packed
 
 
 def succeeded(result: Result) -> None:
@@ -59,11 +55,10 @@ def test_salvage_writes_what_is_left_and_exits_3(packed: Path, photo: Samples) -
     np.testing.assert_array_equal(read_image(packed.with_name("a.png")), photo)
 
 
-def test_sound_is_salvaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "TILE", 1000)
+def test_sound_is_salvaged(tmp_path: Path) -> None:
     original, packed = tmp_path / "a.wav", tmp_path / "a.wav.ardm"
     original.write_bytes(wave((np.arange(4000) * 7919 % 601 - 300).astype("<i2").tobytes(), rate=8000))
-    succeeded(run("encode", original, "--budget", "4"))
+    packed.write_bytes(sounds.encode_sound(original.read_bytes(), budget=4, sound_tile=1000))
     before, whole = original.read_bytes(), packed.read_bytes()
     succeeded(run("decode", packed, "--salvage", "-f"))
     assert original.read_bytes() == before
@@ -191,7 +186,7 @@ def test_what_cannot_be_written_is_told_before_the_work(tmp_path: Path, monkeypa
     Image.fromarray(smooth(1)[..., 0]).convert("P").save(source)
     succeeded(run("encode", source, "--budget", "4"))
     packed = tmp_path / "a.bmp.ardm"
-    monkeypatch.setattr(codec, "decode_tile", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(images, "decode_tiles", lambda *_: pytest.fail("decoded"))
     assert ".bmp" in failed(run("decode", packed, "-o", tmp_path / "b.jpg"), 4)
     assert "parts" in failed(run("decode", packed, "-o", tmp_path / "b.png", "--preview", "1"), 4)
     for command in ("encode", "decode"):

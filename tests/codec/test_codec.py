@@ -16,7 +16,8 @@ from pictures import PHOTO, Samples, read_image
 from PIL import Image
 
 from ardm_compress.ardm.order import COARSER, make_order
-from ardm_compress.codec import api, array
+from ardm_compress.ardm.tiles import SECTIONS
+from ardm_compress.codec import drawing, images
 from ardm_compress.coding.image import turned
 from ardm_compress.container.image import read_file
 from ardm_compress.container.parse import parse
@@ -56,8 +57,8 @@ KINDS = {"constant": constant, "noise": noise, "gradient": gradient, "extremes":
 
 def check(samples: Samples, **options: int | None) -> bytes:
     """Encode, decode, compare; returns the file."""
-    data = api.encode(samples, **options)
-    decoded = api.decode(data)
+    data = images.encode_samples(samples, **options)
+    decoded = images.decode_samples(data)
     assert decoded.dtype == np.uint8
     np.testing.assert_array_equal(decoded, samples)
     return data
@@ -113,7 +114,7 @@ def test_a_gray_image_is_cheaper_than_the_same_in_three_channels(photo: Samples)
 
 def test_views_and_byte_orders_do_not_matter(photo: Samples) -> None:
     turned = photo[::-2, ::-3, ::-1]
-    assert check(turned, budget=4) == api.encode(np.ascontiguousarray(turned), budget=4)
+    assert check(turned, budget=4) == images.encode_samples(np.ascontiguousarray(turned), budget=4)
 
 
 # Tiles, sections, blocks and batches
@@ -121,55 +122,43 @@ def test_views_and_byte_orders_do_not_matter(photo: Samples) -> None:
 
 @pytest.mark.parametrize("shape", [(40, 27), (16, 17), (17, 33)], ids=str)
 @pytest.mark.parametrize("sections", [1, 5])
-def test_tiles_and_sections_round_trip(
-    monkeypatch: pytest.MonkeyPatch, photo: Samples, shape: tuple[int, int], sections: int
-) -> None:
+def test_tiles_and_sections_round_trip(photo: Samples, shape: tuple[int, int], sections: int) -> None:
     samples = np.resize(photo, (*shape, 3))
-    with monkeypatch.context() as encoder:
-        encoder.setattr(array, "TILE", 16)
-        if sections > 1:
-            encoder.setattr(array, "SECTIONED_FROM", 1)
-        data = api.encode(samples, budget=6)
+    data = images.encode_samples(samples, budget=6, tile=16, sections_from=1 if sections > 1 else 1 << 14)
     header = header_of(data)
     assert header.tile == (16, 16)
     assert header.sections == sections
     assert len(header.lengths) == sections * -(-shape[0] // 16) * -(-shape[1] // 16)
-    np.testing.assert_array_equal(api.decode(data), samples)  # by a decoder that knows the file only
+    np.testing.assert_array_equal(images.decode_samples(data), samples)  # by a decoder that knows the file only
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_an_image_in_sections_holds_the_same_in_each_as_its_levels_need(
-    monkeypatch: pytest.MonkeyPatch, photo: Samples, channels: int
-) -> None:
+def test_an_image_in_sections_holds_the_same_in_each_as_its_levels_need(photo: Samples, channels: int) -> None:
     samples = np.ascontiguousarray(photo[..., :channels])
     whole = check(samples, budget=10)
-    monkeypatch.setattr(array, "SECTIONED_FROM", prod(samples.shape[:2]))
-    cut = check(samples, budget=10)
+    cut = check(samples, budget=10, sections_from=prod(samples.shape[:2]))
     lengths = header_of(cut).lengths
-    assert len(lengths) == array.SECTIONS
+    assert len(lengths) == SECTIONS
     assert lengths[1] < lengths[2] < lengths[3] < lengths[4]  # each level has four times the positions
     assert header_of(cut).checksums == header_of(whole).checksums
-    monkeypatch.setattr(array, "SECTIONED_FROM", prod(samples.shape[:2]) + 1)
-    assert api.encode(samples, budget=10) == whole
+    assert images.encode_samples(samples, budget=10, sections_from=prod(samples.shape[:2]) + 1) == whole
 
 
-def test_tiles_do_not_depend_on_each_other(monkeypatch: pytest.MonkeyPatch, photo: Samples) -> None:
-    monkeypatch.setattr(array, "TILE", 16)
+def test_tiles_do_not_depend_on_each_other(photo: Samples) -> None:
     other = photo[:32, :32].copy()
     other[16:, 16:] = 255 - other[16:, 16:]
-    (a, first), (b, second) = (read_file(api.encode(s, budget=5)) for s in (photo[:32, :32], other))
+    (a, first), (b, second) = (read_file(images.encode_samples(s, budget=5, tile=16)) for s in (photo[:32, :32], other))
     assert list(first)[:3] == list(second)[:3]
     assert first[3] != second[3]
     assert a.checksums[:3] == b.checksums[:3]
 
 
-def test_progress_counts_the_calls_of_all_tiles(monkeypatch: pytest.MonkeyPatch, photo: Samples) -> None:
-    monkeypatch.setattr(array, "TILE", 16)
+def test_progress_counts_the_calls_of_all_tiles(photo: Samples) -> None:
     samples, told = photo[:20, :40], []
-    data = api.encode(samples, budget=4, progress=lambda *call: told.append(call))
+    data = images.encode_samples(samples, budget=4, tile=16, progress=lambda *call: told.append(call))
     assert told == [(i, 6 * 4) for i in range(1, 25)]
     told.clear()
-    api.decode(data, progress=lambda *call: told.append(call))
+    images.decode_samples(data, progress=lambda *call: told.append(call))
     assert told == [(i, 6 * 4) for i in range(1, 25)]
 
 
@@ -177,7 +166,7 @@ def test_progress_counts_the_calls_of_all_tiles(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_a_small_photograph_pays_at_most_24_bytes_beyond_its_payload(photo: Samples) -> None:
-    data = api.encode(photo[:32, :32])
+    data = images.encode_samples(photo[:32, :32])
     latents = 1 + len(header_of(data).latents[0])  # which save more than they take, or are left out
     assert len(data) - int(str(parse(data).facts["payload_bytes"])) - latents <= 24
 
@@ -199,31 +188,31 @@ def test_a_small_photograph_pays_at_most_24_bytes_beyond_its_payload(photo: Samp
 )
 def test_other_arrays_are_unsupported(samples: Samples) -> None:
     with pytest.raises(UnsupportedError):
-        api.encode(samples)
+        images.encode_samples(samples)
 
 
 @pytest.mark.parametrize("shape", [(0, 4, 3), (4, 0, 1), (MAX_SIDE + 1, 1, 1), (1, MAX_SIDE + 1, 3)], ids=str)
 def test_empty_and_too_long_images_are_refused(shape: tuple[int, int, int]) -> None:
     with pytest.raises(LimitError):
-        api.encode(np.broadcast_to(np.uint8(0), shape))
+        images.encode_samples(np.broadcast_to(np.uint8(0), shape))
 
 
 @pytest.mark.parametrize("budget", [0, -1])
 def test_budgets_start_at_one(budget: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        api.encode(constant((4, 4, 3)), budget=budget)
+        images.encode_samples(constant((4, 4, 3)), budget=budget)
 
 
 def test_colours_under_a_model_of_gray_images_are_unsupported(monkeypatch: pytest.MonkeyPatch, model: Model) -> None:
     gray = replace(model, config=replace(model.config, channels=1))
     monkeypatch.setattr(loading, "loaded", lambda _: gray)
     with pytest.raises(UnsupportedError, match="3 channels, its model only 1"):
-        api.encode(constant((4, 4, 3)))
+        images.encode_samples(constant((4, 4, 3)))
 
 
 def test_unknown_models_are_named() -> None:
     with pytest.raises(UnsupportedError, match=r"no model 'nosuch'.*photo"):
-        api.encode(constant((4, 4, 3)), model="nosuch")
+        images.encode_samples(constant((4, 4, 3)), model="nosuch")
 
 
 # Styles
@@ -235,32 +224,32 @@ def test_the_style_that_suits_an_image_is_chosen(monkeypatch: pytest.MonkeyPatch
     whole = Image.fromarray(read_image(PHOTO)[100:200, 200:280])
     samples, style = styles.developed(whole, np.random.default_rng(2))
     samples = turned(samples[:-1, :-1], mirror)  # of even sides, so that colour lies on odd positions as well
-    data = api.encode(samples, budget=16)
+    data = images.encode_samples(samples, budget=16)
     assert (header_of(data).style, header_of(data).mirror) == (style, mirror)
-    np.testing.assert_array_equal(api.decode(data), samples)
-    unstyled = header_of(data).conditioning(0)._replace(style=0, mirror=0)
-    monkeypatch.setattr(array, "choose_styles", lambda *_: [(0, 0)])
-    monkeypatch.setattr(array, "choose_conditionings", lambda *_: [unstyled])
-    assert len(data) < 0.97 * len(api.encode(samples, budget=16))
+    np.testing.assert_array_equal(images.decode_samples(data), samples)
+    sizes = [
+        len(images.encode_samples(samples, budget=16, style=each, conditioning=False))
+        for each in ((style, mirror), (0, 0))
+    ]
+    assert sizes[0] < 0.97 * sizes[1]
 
 
-def test_latents_are_fitted_where_they_save_more_than_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_latents_are_fitted_where_they_save_more_than_they_take() -> None:
     samples = read_image(PHOTO)[100:228, 200:328]
-    data = api.encode(samples, budget=16)
+    data = images.encode_samples(samples, budget=16)
     fitted = header_of(data).conditioning(0)
     assert fitted.latents
-    np.testing.assert_array_equal(api.decode(data), samples)
-    monkeypatch.setattr(array, "choose_conditionings", lambda *_: [fitted._replace(latents=())])
-    assert len(data) < 0.98 * len(api.encode(samples, budget=16))
-    monkeypatch.undo()
-    assert not header_of(api.encode(samples[:7, :7], budget=16)).latents
+    np.testing.assert_array_equal(images.decode_samples(data), samples)
+    style = fitted.style, fitted.mirror
+    assert len(data) < 0.98 * len(images.encode_samples(samples, budget=16, style=style, conditioning=False))
+    assert not header_of(images.encode_samples(samples[:7, :7], budget=16)).latents
 
 
 def test_a_plan_has_a_row_for_every_useful_budget() -> None:
-    rows = api.plan("photo", (40, 56))
+    rows = drawing.plan("photo", (40, 56))
     assert [row.budget for row in rows] == list(range(1, useful_calls((40, 56)) + 1))
     costs = [row.bits_per_sample for row in rows]
     assert all(b <= a + 1e-9 for a, b in pairwise(costs))
     for row in rows:
         assert sum(row.steps_per_level) == row.budget
-    assert api.plan("photo", (1, 1)) == []
+    assert drawing.plan("photo", (1, 1)) == []

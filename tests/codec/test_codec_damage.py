@@ -10,7 +10,7 @@ from headers import header_of
 from pictures import Samples
 
 from ardm_compress.ardm.plans import planned_runs
-from ardm_compress.codec import api, array
+from ardm_compress.codec import images
 from ardm_compress.container.image import read_file, write_file
 from ardm_compress.container.streams import sample_checksum
 from ardm_compress.errors import ChecksumError, FormatError, UnsupportedError
@@ -31,16 +31,14 @@ def small_files(model: Model, photo: Samples) -> dict[str, bytes]:
     """Files of 14x18 pixels: one section, and tiles and sections."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loading, "loaded", lambda _: model)
-        files = {"whole": api.encode(photo[:14, :18], budget=3)}
-        patch.setattr(array, "TILE", 16)
-        patch.setattr(array, "SECTIONED_FROM", 1)
-        files["cut"] = api.encode(photo[:14, :18], budget=3)
+        files = {"whole": images.encode_samples(photo[:14, :18], budget=3)}
+        files["cut"] = images.encode_samples(photo[:14, :18], budget=3, tile=16, sections_from=1)
     return files
 
 
 def refused(data: bytes) -> None:
     with pytest.raises(FormatError):
-        api.decode(data)
+        images.decode_samples(data)
 
 
 @pytest.mark.parametrize("name", ["whole", "cut"])
@@ -75,13 +73,13 @@ def test_other_samples_than_were_encoded_are_a_checksum_error(small_files: dict[
     header = header_of(small_files["cut"])
     wrong = (*header.checksums[:-1], header.checksums[-1] ^ 1)
     with pytest.raises(ChecksumError, match="tile 1 decoded to other samples") as caught:
-        api.decode(rewritten(small_files["cut"], checksums=wrong))
+        images.decode_samples(rewritten(small_files["cut"], checksums=wrong))
     assert caught.value.section == "tile 1"
 
 
 def test_the_checksum_of_the_samples_is_their_crc_in_raster_order(photo: Samples) -> None:
     samples = photo[:5, :7]
-    assert header_of(api.encode(samples, budget=1)).checksums == (sample_checksum(samples.tobytes()),)
+    assert header_of(images.encode_samples(samples, budget=1)).checksums == (sample_checksum(samples.tobytes()),)
     assert sample_checksum(b"123456789") == 0xCBF43926  # the check value of CRC-32/ISO-HDLC
 
 
@@ -112,7 +110,7 @@ def test_a_planned_schedule_may_as_well_be_given(small_files: dict[str, bytes], 
     header = header_of(small_files["whole"])
     given = rewritten(small_files["whole"], runs=planned_runs(3, model.order, model.costs, header.tile))
     assert len(given) > len(small_files["whole"])
-    np.testing.assert_array_equal(api.decode(given), api.decode(small_files["whole"]))
+    np.testing.assert_array_equal(images.decode_samples(given), images.decode_samples(small_files["whole"]))
 
 
 def test_another_model_is_unsupported(
@@ -121,7 +119,7 @@ def test_another_model_is_unsupported(
     assert header_of(small_files["whole"]).model_id == find_model("photo").model_id == model.model_id
     monkeypatch.undo()
     with pytest.raises(UnsupportedError, match=r"needs model 00c0ffee, which is not in .*models.*ARDM_COMPRESS_MODELS"):
-        api.decode(rewritten(small_files["whole"], model_id=bytes.fromhex("00c0ffee")))
+        images.decode_samples(rewritten(small_files["whole"], model_id=bytes.fromhex("00c0ffee")))
 
 
 def test_a_style_that_the_model_lacks_does_not_decode(small_files: dict[str, bytes], model: Model) -> None:

@@ -10,22 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import Samples
 
-from ardm_compress.codec import api
-from ardm_compress.codec.array import planned_steps
+from ardm_compress.codec import drawing
 from ardm_compress.coding.conditioning import PLAIN
 from ardm_compress.coding.image import decode_tiles, encode_tiles
 from ardm_compress.coding.symbols import draw
 from ardm_compress.errors import LimitError, UnsupportedError
 from ardm_compress.inference.model import Model
+from ardm_compress.methods.model import planned_steps
 
 SHAPE = (24, 20)
 
 
 def test_a_seed_gives_the_same_sample_on_every_machine() -> None:
-    drawn = api.sample(SHAPE, seed=3, budget=30)
+    drawn = drawing.sample(SHAPE, seed=3, budget=30)
     assert drawn.shape == (*SHAPE, 3)
     assert hashlib.sha256(drawn.tobytes()).hexdigest()[:16] == "d8f53ebb6b07a52a"
-    assert (drawn != api.sample(SHAPE, seed=4, budget=30)).any()
+    assert (drawn != drawing.sample(SHAPE, seed=4, budget=30)).any()
 
 
 @pytest.mark.parametrize("budget", [6, 60])
@@ -45,7 +45,7 @@ def test_samples_look_like_photographs_more_than_noise() -> None:
     """Neighbours are alike, and all calls make them more so than few."""
     steps = []
     for budget in (2, 10**6):
-        drawn = np.concatenate([api.sample((32, 32), seed=seed, budget=budget).astype(int) for seed in range(3)], 1)
+        drawn = np.concatenate([drawing.sample((32, 32), seed=seed, budget=budget).astype(int) for seed in range(3)], 1)
         steps.append(np.abs(np.diff(drawn, axis=0)).mean())
     assert steps[1] < steps[0] < 80  # of independent values: 85
 
@@ -56,11 +56,11 @@ def test_known_pixels_stay_and_holes_depend_on_the_seed_alone(seed: int, channel
     random = np.random.default_rng(seed)
     samples = random.integers(0, 256, (12, 15, channels), np.uint8)
     holes = random.random((12, 15)) < random.random()
-    painted = api.inpaint(samples, holes, seed=seed, budget=budget)
+    painted = drawing.inpaint(samples, holes, seed=seed, budget=budget)
     np.testing.assert_array_equal(painted[~holes], samples[~holes])
     other = samples.copy()
     other[holes] = 255 - other[holes]
-    np.testing.assert_array_equal(api.inpaint(other, holes, seed=seed, budget=budget), painted)
+    np.testing.assert_array_equal(drawing.inpaint(other, holes, seed=seed, budget=budget), painted)
 
 
 def test_holes_get_what_is_around_them() -> None:
@@ -68,7 +68,7 @@ def test_holes_get_what_is_around_them() -> None:
     ramp = np.repeat((2 * rows + columns)[..., None], 3, 2).astype(np.uint8)
     holes = np.zeros((40, 56), bool)
     holes[12:20, 30:38] = holes[:4, :4] = True
-    painted = api.inpaint(ramp, holes, budget=60)
+    painted = drawing.inpaint(ramp, holes, budget=60)
     assert np.abs(painted[holes].astype(int) - ramp[holes]).mean() < 12
     assert (painted[~holes] == ramp[~holes]).all()
 
@@ -77,15 +77,15 @@ def test_only_what_is_around_holes_is_looked_at() -> None:
     large = np.full((1200, 1200, 3), 90, np.uint8)
     holes = np.zeros((1200, 1200), bool)
     holes[600, 600] = True
-    painted = api.inpaint(large, holes, budget=4)
+    painted = drawing.inpaint(large, holes, budget=4)
     assert abs(int(painted[600, 600, 0]) - 90) < 30
     holes[0, 0] = holes[-1, -1] = True
     with pytest.raises(LimitError, match="at once"):
-        api.inpaint(large, holes)
+        drawing.inpaint(large, holes)
 
 
 def test_an_image_without_known_pixels_is_drawn() -> None:
-    painted = api.inpaint(np.zeros((6, 5, 1), np.uint8), np.ones((6, 5), bool), budget=9)
+    painted = drawing.inpaint(np.zeros((6, 5, 1), np.uint8), np.ones((6, 5), bool), budget=9)
     assert painted.shape == (6, 5, 1)
     assert painted[0, 0, 0] == 128
     assert painted.std() > 0
@@ -93,15 +93,15 @@ def test_an_image_without_known_pixels_is_drawn() -> None:
 
 def test_wrong_arguments_are_refused(photo: Samples) -> None:
     holes = np.zeros(photo.shape[:2], bool)
-    np.testing.assert_array_equal(api.inpaint(photo, holes), photo)
+    np.testing.assert_array_equal(drawing.inpaint(photo, holes), photo)
     with pytest.raises(UnsupportedError, match="mask"):
-        api.inpaint(photo, holes[1:])
+        drawing.inpaint(photo, holes[1:])
     with pytest.raises(UnsupportedError):
-        api.inpaint(photo.astype(np.uint16), holes)
+        drawing.inpaint(photo.astype(np.uint16), holes)
     for shape in ((0, 3), (2048, 1024)):
         with pytest.raises(LimitError):
-            api.sample(shape)
+            drawing.sample(shape)
     with pytest.raises(ValueError, match="at least 1"):
-        api.sample((3, 3), budget=0)
+        drawing.sample((3, 3), budget=0)
     with pytest.raises(UnsupportedError, match="sound"):
-        api.sample((3, 3), model="sound")
+        drawing.sample((3, 3), model="sound")

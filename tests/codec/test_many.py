@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ from numpy.typing import NDArray
 from pictures import Samples
 from PIL import Image
 
-from ardm_compress.codec import api, together
-from ardm_compress.errors import ArdmError
+from ardm_compress.codec import images
+from ardm_compress.errors import ArdmError, FormatError
 from ardm_compress.formats.catalogue import same_image
 from ardm_compress.inference import loading
 from ardm_compress.inference.model import Model
+from ardm_compress.methods import model
+from ardm_compress.tasks.runner import together
 
 CALLS = 6  # few, so that the tests are fast
 
@@ -41,7 +44,7 @@ def crops(photo: Samples, shapes: list[tuple[int, int, int]]) -> list[bytes]:
 
 def alone(data: bytes, **options: bool) -> bytes | str:
     try:
-        return api.encode_image(data, budget=CALLS, **options)
+        return images.encode_image(data, budget=CALLS, **options)
     except ArdmError as error:
         return type(error).__name__
 
@@ -56,16 +59,16 @@ def told(result: object) -> object:
 )
 def test_files_are_those_of_each_image_by_itself(photo: Samples, shapes: list[tuple[int, int, int]]) -> None:
     files = [*crops(photo, shapes), b"no image"]
-    for describe in (True, False):
-        coded = [told(each) for each in api.encode_images(iter(files), budget=CALLS, describe=describe)]
-        assert coded == [alone(data, describe=describe) for data in files]
+    for conditioning in (True, False):
+        coded = [told(each) for each in images.encode_images(iter(files), budget=CALLS, conditioning=conditioning)]
+        assert coded == [alone(data, conditioning=conditioning) for data in files]
         assert coded[-1] == "FormatError"
 
 
 def test_pictures_are_those_of_each_file_by_itself(photo: Samples) -> None:
     files = crops(photo, [(16, 20, 3)] * 5 + [(16, 20, 4)] * 3 + [(9, 9, 1)])
     coded = [alone(data) for data in files]
-    decoded = list(api.decode_images(data for data in coded if isinstance(data, bytes)))
+    decoded = list(images.decode_images(data for data in coded if isinstance(data, bytes)))
     assert len(decoded) == len(files)
     for picture, data in zip(decoded, files, strict=True):
         assert not isinstance(picture, ArdmError)
@@ -74,23 +77,23 @@ def test_pictures_are_those_of_each_file_by_itself(photo: Samples) -> None:
 
 def test_small_images_go_through_the_network_together(monkeypatch: pytest.MonkeyPatch, photo: Samples) -> None:
     sizes: list[int] = []
-    encode, decode = together.encode_together, together._decode_alike
-    monkeypatch.setattr(together, "encode_together", lambda s, **o: (sizes.append(len(s)), encode(s, **o))[1])
-    monkeypatch.setattr(together, "_decode_alike", lambda h, p: (sizes.append(len(h)), decode(h, p))[1])
-    coded = list(api.encode_images(crops(photo, [(16, 16, 3)] * 4 + [(16, 16, 1)] * 3), budget=CALLS))
-    list(api.decode_images(data for data in coded if isinstance(data, bytes)))
+    encode, decode = model.encode_images, model.decode_tiles
+    monkeypatch.setattr(model, "encode_images", lambda own, *given: (sizes.append(len(own)), encode(own, *given))[1])
+    monkeypatch.setattr(model, "decode_tiles", lambda own, *given: (sizes.append(len(own)), decode(own, *given))[1])
+    coded = list(images.encode_images(crops(photo, [(16, 16, 3)] * 4 + [(16, 16, 1)] * 3), budget=CALLS))
+    list(images.decode_images(data for data in coded if isinstance(data, bytes)))
     assert sizes == [4, 3, 4, 3]
 
 
 def test_a_damaged_file_does_not_harm_those_beside_it(photo: Samples) -> None:
     files = crops(photo, [(16, 20, 3)] * 4)
-    coded = [api.encode_image(data, budget=CALLS) for data in files]
+    coded = [images.encode_image(data, budget=CALLS) for data in files]
     for at in range(20, len(coded[1]), 97):
         bad = bytearray(coded[1])
         bad[at] ^= 8
-        results = list(api.decode_images([coded[0], bytes(bad), coded[2], coded[3][:-2]]))
+        results = list(images.decode_images([coded[0], bytes(bad), coded[2], coded[3][:-2]]))
         with pytest.raises(ArdmError) as by_itself:
-            api.decode_image(bytes(bad))
+            images.decode_image(bytes(bad))
         assert (type(results[1]), str(results[1])) == (by_itself.type, str(by_itself.value))
         assert isinstance(results[3], ArdmError)
         for number in (0, 2):
@@ -99,7 +102,24 @@ def test_a_damaged_file_does_not_harm_those_beside_it(photo: Samples) -> None:
             assert same_image(picture, files[number], strip=False, force_pixels=False)
 
 
-def test_batches_are_bounded_and_nothing_is_batched_alone() -> None:
-    alike = {"small": list(range(70)), "large": list(range(5)), "one": [0]}
-    found = list(together.batches(alike, {"small": 1 << 11, "large": 1 << 14, "one": 1}))
-    assert [len(batch) for batch in found] == [32, 32, 6, 4]
+def test_batches_are_bounded_and_results_in_order() -> None:
+    tasks = [1 << 11] * 70 + [1 << 14] * 5 + [1] + [1 << 11] * 2
+    batches: list[int] = []
+
+    def work(batch: Sequence[int]) -> list[int]:
+        assert len(set(batch)) == 1
+        batches.append(len(batch))
+        return [-task for task in batch]
+
+    assert together(work, tasks, lambda task: task, lambda task: task) == [-task for task in tasks]
+    assert batches == [32, 32, 8, 4, 1, 1]
+
+
+def test_an_error_is_of_its_own_task() -> None:
+    def work(batch: Sequence[int]) -> list[int]:
+        if 3 in batch:
+            raise FormatError("three")
+        return list(batch)
+
+    found = together(work, range(6), lambda _: None, lambda _: 1)
+    assert [str(each) for each in found] == ["0", "1", "2", "three", "4", "5"]

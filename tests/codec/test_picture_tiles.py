@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pictures import PALETTE, TEXT, noise, png_file
 
-from ardm_compress.codec import api, array
-from ardm_compress.codec import picture as codec
-from ardm_compress.codec.picture import decode_image, encode_picture
+from ardm_compress.codec import images
+from ardm_compress.codec.images import decode_image, encode_picture
 from ardm_compress.container.picture import (
     JPEG_XL,
     MODEL,
@@ -31,9 +30,12 @@ from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitErr
 from ardm_compress.formats import png, webp
 from ardm_compress.formats.catalogue import read_picture
 from ardm_compress.formats.contents import ImageWrapper, Picture, same_picture
-from ardm_compress.methods.choice import Settings, decode_tile, encode_tile, jpeg_xl_sides
+from ardm_compress.methods import jpegxl
+from ardm_compress.methods.choice import encode_tiles
+from ardm_compress.methods.registry import decode_tiles
+from ardm_compress.options import EncodeOptions
 
-QUICK = Settings(budget=4)
+QUICK = EncodeOptions(budget=4)
 
 
 @settings(max_examples=25)
@@ -44,9 +46,9 @@ def test_tiles_of_any_samples_come_back(data: st.DataObject) -> None:
     samples = noise(rows, columns, channels, depth, data.draw(st.integers(0, 9)))
     if data.draw(st.booleans()):
         samples[:] = samples[:1, :1]
-    stream = encode_tile(samples, depth, QUICK)
+    (stream,) = encode_tiles([samples], depth, QUICK)
     assert len(stream) <= 1 + -(-samples.size * depth // 8)
-    np.testing.assert_array_equal(decode_tile(stream, samples.shape, depth), samples)
+    np.testing.assert_array_equal(decode_tiles([stream], samples.shape, depth)[0], samples)
 
 
 def test_each_method_wins_somewhere(photo: NDArray[np.uint8]) -> None:
@@ -60,13 +62,15 @@ def test_each_method_wins_somewhere(photo: NDArray[np.uint8]) -> None:
         "apart": (np.concatenate([photo, alpha], 2), 8),
     }  # fmt: skip
     for name in ("model", "jpeg xl", "raw", "apart"):
-        assert method_name(encode_tile(*tiles[name])) == name
+        samples, depth = tiles[name]
+        (stream,) = encode_tiles([samples], depth, EncodeOptions())
+        assert method_name(stream) == name
 
 
 def test_photographs_without_anything_else_are_left_to_the_model(photo: NDArray[np.uint8]) -> None:
     data = encode_picture(Picture(photo, png.plain(3)))
-    assert data == api.encode(photo)
-    same = api.decode_image(data)
+    assert data == images.encode_samples(photo)
+    same = images.decode_image(data)
     assert same_picture(same, Picture(photo, png.plain(3)))
 
 
@@ -74,14 +78,11 @@ REGIONS = [(0, 0, 33, 40), (0, 0, 1, 1), (15, 15, 2, 3), (32, 39, 1, 1), (3, 17,
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_regions_touch_only_their_tiles(region: tuple[int, int, int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec, "TILE", 16)
+def test_regions_touch_only_their_tiles(region: tuple[int, int, int, int]) -> None:
     samples, decoded = noise(40, 33, 1, 4), []
-    data = encode_picture(Picture(samples, ImageWrapper(0, 4, 1)), QUICK)
-    unwatched = codec.decode_tile
-    monkeypatch.setattr(codec, "decode_tile", lambda *given: decoded.append(1) or unwatched(*given))
+    data = encode_picture(Picture(samples, ImageWrapper(0, 4, 1)), QUICK, tile=16)
     left, top, width, height = region
-    part = decode_image(data, region=region).samples
+    part = decode_image(data, region=region, progress=lambda *told: decoded.append(told)).samples
     np.testing.assert_array_equal(part, samples[top : top + height, left : left + width])
     sides = [(16, 16, 8), (16, 16, 1)]  # of 40 rows and 33 columns
     edges = [np.cumsum([0, *side]) for side in sides]
@@ -97,17 +98,15 @@ def test_regions_outside_are_refused(region: tuple[int, int, int, int]) -> None:
         decode_image(data, region=region)
 
 
-def test_regions_of_what_the_model_alone_coded(photo: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(array, "TILE", 32)
-    data = api.encode(photo, budget=4)
-    part = api.decode_image(data, region=(20, 10, 30, 25))
+def test_regions_of_what_the_model_alone_coded(photo: NDArray[np.uint8]) -> None:
+    data = images.encode_samples(photo, budget=4, tile=32)
+    part = images.decode_image(data, region=(20, 10, 30, 25))
     assert same_picture(part, Picture(photo[10:35, 20:50], png.plain(3)))
 
 
-def test_large_pictures_are_cut_into_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec, "TILE", 16)
+def test_large_pictures_are_cut_into_tiles() -> None:
     picture = Picture(noise(40, 33, 1, 4), ImageWrapper(0, 4, 1))
-    data = encode_picture(picture, QUICK)
+    data = encode_picture(picture, QUICK, tile=16)
     header, payloads = read_file(data)
     assert header.grid == (3, 3)
     assert len(payloads) == 9
@@ -130,12 +129,12 @@ def test_every_flipped_bit_and_truncation_is_found(small: bytes) -> None:
         damaged = bytearray(small)
         damaged[position >> 3] ^= 1 << (position & 7)
         with pytest.raises(ArdmError):
-            api.decode_image(bytes(damaged))
+            images.decode_image(bytes(damaged))
     for length in range(len(small)):
         with pytest.raises(ArdmError):
-            api.decode_image(small[:length])
+            images.decode_image(small[:length])
     with pytest.raises(ArdmError):
-        api.decode_image(small + b"\0")
+        images.decode_image(small + b"\0")
 
 
 @settings(max_examples=150)
@@ -158,9 +157,9 @@ def test_headers_that_claim_too_much_are_refused_at_once() -> None:
 def test_tiles_that_claim_other_sides_are_refused_before_they_are_decoded(method: int) -> None:
     flat = np.zeros((2048, 512, 3), np.uint8)
     bodies = {WEBP: lambda: webp.pack(flat), JPEG_XL: lambda: imagecodecs.jpegxl_encode(flat, usecontainer=False),
-              MODEL: lambda: api.encode(flat[:16, :16], budget=2)[5:]}  # fmt: skip
+              MODEL: lambda: images.encode_samples(flat[:16, :16], budget=2)[5:]}  # fmt: skip
     with pytest.raises(FormatError, match="sides"):
-        decode_tile(bytes([method]) + bytes(bodies[method]()), (4, 4, 3), 8)
+        decode_tiles([bytes([method]) + bytes(bodies[method]())], (4, 4, 3), 8)
 
 
 @pytest.mark.parametrize(
@@ -168,4 +167,4 @@ def test_tiles_that_claim_other_sides_are_refused_before_they_are_decoded(method
 )
 def test_the_sides_of_jpeg_xl_streams_are_known(shape: tuple[int, int]) -> None:
     stream = imagecodecs.jpegxl_encode(np.zeros(shape, np.uint8), usecontainer=False, effort=1)
-    assert jpeg_xl_sides(bytes(stream)) == shape
+    assert jpegxl.sides(bytes(stream)) == shape

@@ -8,20 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pictures import TEXT, Samples, png_file
 
-from ardm_compress.ardm.tiles import scaled, tile_box
-from ardm_compress.codec import api, array
-from ardm_compress.codec import picture as codec
-from ardm_compress.codec.picture import encode_picture
+from ardm_compress.ardm.tiles import SECTIONS, scaled, tile_box
+from ardm_compress.codec import images
+from ardm_compress.codec.images import encode_picture
 from ardm_compress.container.image import read_header
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.formats.contents import ImageWrapper, Picture
 from ardm_compress.limits import Limits
-from ardm_compress.methods.choice import Settings
-
-
-@pytest.fixture(autouse=True)
-def sectioned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(array, "SECTIONED_FROM", 1)
+from ardm_compress.options import EncodeOptions
 
 
 def prefix(data: bytes, sections: int) -> bytes:
@@ -33,30 +27,27 @@ def prefix(data: bytes, sections: int) -> bytes:
 
 @pytest.mark.parametrize("mirror", range(4))
 @pytest.mark.parametrize("level", range(1, 5))
-def test_a_preview_needs_only_the_beginning(
-    photo: Samples, monkeypatch: pytest.MonkeyPatch, mirror: int, level: int
-) -> None:
-    monkeypatch.setattr(array, "choose_styles", lambda *_: [(0, mirror)])
+def test_a_preview_needs_only_the_beginning(photo: Samples, mirror: int, level: int) -> None:
     samples = photo[:33, :38]
-    data = api.encode(samples, budget=6)
-    part = prefix(data, array.SECTIONS - level)
+    data = images.encode_samples(samples, budget=6, style=(0, mirror), sections_from=1)
+    part = prefix(data, SECTIONS - level)
     assert len(part) < len(data)
     seen = samples[:: -1 if mirror & 1 else 1, :: -1 if mirror & 2 else 1][:: 1 << level, :: 1 << level]
     expected = seen[:: -1 if mirror & 1 else 1, :: -1 if mirror & 2 else 1]
-    np.testing.assert_array_equal(api.decode(part, level=level), expected)
+    np.testing.assert_array_equal(images.decode_samples(part, preview=level), expected)
     with pytest.raises(FormatError, match="--salvage"):
-        api.decode(part[:-1], level=level)
+        images.decode_samples(part[:-1], preview=level)
     with pytest.raises(FormatError):
-        api.decode(part)
+        images.decode_samples(part)
 
 
-def test_previews_of_tiles_lie_side_by_side(photo: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(array, "TILE", 16)
-    monkeypatch.setattr(array, "choose_styles", lambda *_: [(0, 0)])
-    data = api.encode(photo, budget=4)
+def test_previews_of_tiles_lie_side_by_side(photo: Samples) -> None:
+    data = images.encode_samples(photo, budget=4, style=(0, 0), tile=16, sections_from=1)
     for level in range(1, 5):
-        np.testing.assert_array_equal(api.decode(data, level=level), photo[:: 1 << level, :: 1 << level])
-    np.testing.assert_array_equal(api.decode(data, level=1, region=(3, 5, 20, 10)), photo[::2, ::2][5:15, 3:23])
+        np.testing.assert_array_equal(images.decode_samples(data, preview=level), photo[:: 1 << level, :: 1 << level])
+    np.testing.assert_array_equal(
+        images.decode_samples(data, preview=1, region=(3, 5, 20, 10)), photo[::2, ::2][5:15, 3:23]
+    )
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 70), st.integers(1, 70), st.integers(0, 4))
@@ -71,33 +62,35 @@ def test_tiles_of_a_preview_fill_it(rows: int, columns: int, height: int, width:
     assert (covered == 1).all()
 
 
-def test_pictures_have_previews_however_they_are_coded(photo: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
-    wrapped = api.encode_image(png_file(photo, 8, 2, TEXT), budget=4)
-    monkeypatch.setattr(codec, "TILE", 16)
+def test_pictures_have_previews_however_they_are_coded(photo: Samples) -> None:
+    wrapped = images.encode_image(png_file(photo, 8, 2, TEXT), budget=4, sections_from=1)
     drawn = (np.indices((40, 33)).sum(0) // 9 % 16).astype(np.uint8)[..., None]
-    tiled = encode_picture(Picture(drawn, ImageWrapper(0, 4, 1)), Settings(budget=4))
+    tiled = encode_picture(Picture(drawn, ImageWrapper(0, 4, 1)), EncodeOptions(budget=4, tile=16))
     for data, samples in ((wrapped, photo), (tiled, drawn)):
-        seen = api.decode_image(data, level=2)
+        seen = images.decode_image(data, preview=2)
         assert not seen.wrapper.head
         np.testing.assert_array_equal(seen.samples, samples[::4, ::4])
 
 
 @pytest.mark.parametrize("level", [-1, 5])
 def test_there_are_no_other_levels(photo: Samples, level: int) -> None:
-    for data in (api.encode(photo[:8, :8], budget=2), encode_picture(Picture(photo[:8, :8], ImageWrapper(0, 8, 3, 2)))):
+    for data in (
+        images.encode_samples(photo[:8, :8], budget=2),
+        encode_picture(Picture(photo[:8, :8], ImageWrapper(0, 8, 3, 2))),
+    ):
         with pytest.raises(UnsupportedError, match="levels 1 to 4"):
-            api.decode_image(data, level=level)
+            images.decode_image(data, preview=level)
 
 
 def test_limits_are_told_and_can_be_raised(photo: Samples) -> None:
-    data = api.encode(photo, budget=2)
-    for file in (data, api.encode_image(png_file(photo, 8, 2, TEXT), budget=2)):
+    data = images.encode_samples(photo, budget=2)
+    for file in (data, images.encode_image(png_file(photo, 8, 2, TEXT), budget=2)):
         with pytest.raises(LimitError, match="--max-pixels 2240"):
-            api.decode_image(file, limits=Limits(pixels=2239))
+            images.decode_image(file, limits=Limits(pixels=2239))
         with pytest.raises(LimitError, match="--max-memory"):
-            api.decode_image(file, limits=Limits(memory=1 << 20))
+            images.decode_image(file, limits=Limits(memory=1 << 20))
     with pytest.raises(LimitError, match="--max-pixels"):
-        api.encode_image(png_file(photo, 8, 2), limits=Limits(pixels=2239))
+        images.encode_image(png_file(photo, 8, 2), limits=Limits(pixels=2239))
     with pytest.raises(LimitError, match="--max-memory"):
-        api.encode_image(png_file(photo, 8, 2), limits=Limits(memory=1 << 20))
-    np.testing.assert_array_equal(api.decode(data, limits=Limits(pixels=2240)), photo)
+        images.encode_image(png_file(photo, 8, 2), limits=Limits(memory=1 << 20))
+    np.testing.assert_array_equal(images.decode_samples(data, limits=Limits(pixels=2240)), photo)

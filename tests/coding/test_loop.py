@@ -18,7 +18,7 @@ from pictures import Samples
 from ardm_compress.ardm.order import Order, make_order
 from ardm_compress.ardm.plans import Steps, planned_runs, tile_steps
 from ardm_compress.ardm.upscaling import Upscaling
-from ardm_compress.codec import api
+from ardm_compress.codec import images
 from ardm_compress.coding import loop
 from ardm_compress.coding.ans import SymbolEncoders
 from ardm_compress.coding.conditioning import PLAIN, Conditioning
@@ -199,7 +199,7 @@ def bits_of(symbols: NDArray[np.int64], model: NDArray[Any]) -> float:
 
 @pytest.mark.parametrize("budget", [1, 9, 60])
 def test_a_file_is_as_large_as_the_cross_entropy_of_its_model(model: Model, photo: Samples, budget: int) -> None:
-    data = api.encode(photo, budget=budget)
+    data = images.encode_samples(photo, budget=budget)
     header = header_of(data)
     conditioning = header.conditioning(0)
     tiles = ImageTiles(model, turned(photo, conditioning.mirror)[None], [conditioning])

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pictures import PALETTE, TEXT, noise, png_chunk, png_file, saved
 from PIL import Image
 
-from ardm_compress.codec import api
-from ardm_compress.codec.picture import decode_image, encode_picture
+from ardm_compress.codec import images
+from ardm_compress.codec.images import decode_image, encode_picture
 from ardm_compress.container.stored import parse_stored
 from ardm_compress.container.wrappers import read_image_wrapper, write_image_wrapper
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
@@ -32,9 +32,9 @@ from ardm_compress.formats.catalogue import (
 from ardm_compress.formats.chunks import write_chunks
 from ardm_compress.formats.contents import ImageWrapper, Stored
 from ardm_compress.formats.pixels import read_pixels
-from ardm_compress.methods.choice import Settings
+from ardm_compress.options import EncodeOptions
 
-QUICK = Settings(budget=4)
+QUICK = EncodeOptions(budget=4)
 
 
 KINDS = [(depth, colour) for depth in (1, 2, 4, 8, 16) for colour in (0, 2, 3, 4, 6)
@@ -121,7 +121,7 @@ def test_what_would_not_come_back_is_stored(data: bytes) -> None:
     if data[:2] == b"BM":
         data = data[:75] + b"?" + data[76:]  # padding of a row
     assert isinstance(read_media(data), Stored)
-    assert b"".join(parse_stored(api.encode_image(data)).parts()) == data
+    assert b"".join(parse_stored(images.encode_image(data)).parts()) == data
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", png.SIGNATURE, RASTERS["bmp"][:80], RASTERS["ppm"][:30]])
@@ -231,11 +231,13 @@ def test_forced_pixels_keep_transparency_and_refuse_what_they_would_narrow() -> 
     assert read_pixels(lossy).samples.shape == (9, 9, 4)
     deep = saved(noise(5, 7, 1, 16), "TIFF", compression="tiff_lzw")
     with pytest.raises(UnsupportedError, match="I;16"):
-        api.encode_image(deep, force_pixels=True)
+        images.encode_image(deep, force_pixels=True)
     gray = saved(noise(5, 7, 1, 8), "TIFF", compression="tiff_lzw")
-    assert same_image(api.decode_image(api.encode_image(gray, force_pixels=True)), gray, strip=False, force_pixels=True)
+    assert same_image(
+        images.decode_image(images.encode_image(gray, force_pixels=True)), gray, strip=False, force_pixels=True
+    )
     plain = RASTERS["pgm of 16 bits"]
-    assert file_bytes(api.decode_image(api.encode_image(plain, force_pixels=True))) == plain
+    assert file_bytes(images.decode_image(images.encode_image(plain, force_pixels=True))) == plain
 
 
 def test_opaque_webp_files_that_say_they_are_not_are_stored() -> None:
@@ -251,9 +253,9 @@ def test_programs_are_not_run_for_images() -> None:
 
 
 def test_stored_files_keep_their_own_suffix() -> None:
-    bits = api.encode_image(b"P4\n8 2\n\xaa\x55")
+    bits = images.encode_image(b"P4\n8 2\n\xaa\x55")
     assert b"".join(stored_as(parse_stored(bits).parts(), ".pbm")) == b"P4\n8 2\n\xaa\x55"
-    gif = api.encode_image(saved(noise(5, 7, 1, 8), "GIF"))
+    gif = images.encode_image(saved(noise(5, 7, 1, 8), "GIF"))
     with pytest.raises(UnsupportedError):
         stored_as(parse_stored(gif).parts(), ".png")
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ardm_compress.coding.mixing import ODDS, STRETCHED, Coder, pack_bytes, squash, unpack_bytes
 from ardm_compress.errors import FormatError
-from ardm_compress.methods.contexts import MOST_PIXELS, pack, unpack
+from ardm_compress.methods.contexts import METHOD, MOST_PIXELS, encode
 
 
 def test_curves_are_inverse_and_rise() -> None:
@@ -41,9 +41,9 @@ def test_samples_come_back(data: st.DataObject) -> None:
     depth = data.draw(st.integers(1, 8))
     shape = data.draw(st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(1, 4)))
     samples = np.random.default_rng(data.draw(st.integers(0, 99))).integers(0, 1 << depth, shape).astype(np.uint8)
-    packed = pack(samples, depth)
+    packed = encode(samples, depth)
     assert packed is not None
-    np.testing.assert_array_equal(unpack(packed, shape, depth), samples)
+    np.testing.assert_array_equal(METHOD.decode(packed, shape, depth), samples)
 
 
 @settings(max_examples=30)
@@ -54,17 +54,17 @@ def test_bytes_come_back(data: bytes) -> None:
 
 def test_what_is_alike_takes_little() -> None:
     checks = (np.indices((32, 32)).sum(0) // 4 % 2)[..., None].astype(np.uint8)
-    packed = pack(checks, 1)
+    packed = encode(checks, 1)
     assert packed is not None
     assert len(packed) < 32
     assert len(pack_bytes(bytes(range(64)) * 4)) < 120
 
 
 def test_large_tiles_and_many_colours_are_left_to_others() -> None:
-    assert pack(np.zeros((MOST_PIXELS + 1, 1, 1), np.uint8), 1) is None
-    assert pack(np.arange(3 * 257).reshape(257, 1, 3).astype(np.uint16) // 3, 16) is None
+    assert encode(np.zeros((MOST_PIXELS + 1, 1, 1), np.uint8), 1) is None
+    assert encode(np.arange(3 * 257).reshape(257, 1, 3).astype(np.uint16) // 3, 16) is None
     colours = np.stack([np.arange(300) % 256, np.arange(300) // 256, np.arange(300) % 7], 1)[None].astype(np.uint8)
-    assert pack(colours, 8) is None
+    assert encode(colours, 8) is None
     for data, shape in ((b"", (3, 3, 3)), (b"", (1 << 8, 1 << 8, 1)), (bytes(90), (2, 2, 1))):
         with pytest.raises(FormatError):
-            unpack(data, shape, 8)
+            METHOD.decode(data, shape, 8)

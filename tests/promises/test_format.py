@@ -19,7 +19,7 @@ from safetensors.numpy import load_file
 
 from ardm_compress.ardm.order import make_order
 from ardm_compress.ardm.plans import planned_runs, tile_steps
-from ardm_compress.codec.api import decode, encode
+from ardm_compress.codec.images import decode_samples, encode_samples
 from ardm_compress.coding.ans import SymbolEncoder
 from ardm_compress.coding.image import encode_tiles
 from ardm_compress.coding.sound import side, spectrum
@@ -448,14 +448,14 @@ def test_plans_of_long_tiles_are_those_of_section_5(
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("budget", [1, 6, 1000])
 def test_the_second_decoder_decodes(decoder: reference.Model, name: str, budget: int) -> None:
-    data = encode(PICTURES[name], budget=budget)
+    data = encode_samples(PICTURES[name], budget=budget)
     assert both_read(data)
     np.testing.assert_array_equal(reference.decode(data, decoder), PICTURES[name])
 
 
 def test_the_second_decoder_cuts_a_step_into_sections_and_blocks(decoder: reference.Model) -> None:
     samples = picture(148, 150, 1, high=40)
-    data = encode(samples, budget=1)
+    data = encode_samples(samples, budget=1)
     file = reader.read_file(data)
     ranks = reference.rank_map(148, 150)
     blocks = [len(positions) for _, positions in reference.blocks_of(ranks, (0, int(ranks.max()) + 1))]
@@ -489,7 +489,7 @@ def test_the_second_decoder_decodes_tiles(decoder: reference.Model, model: Model
     count = int((model.order.sizes((8, 10)) > 0).sum())
     data = encode_tiled(model, samples, (8, 10), sections, (20, 3, count - 30, 7))
     assert both_read(data)
-    np.testing.assert_array_equal(decode(data), samples)
+    np.testing.assert_array_equal(decode_samples(data), samples)
     np.testing.assert_array_equal(reference.decode(data, decoder), samples)
 
 

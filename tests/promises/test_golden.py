@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from golden import FOLDER, GOLDEN, GOLDEN_PICTURES, GOLDEN_SOUND, LATER, NEWEST, PICTURE, encoded
 
-from ardm_compress.codec import api
+from ardm_compress.codec import images, sounds
 from ardm_compress.container.parse import parse
 from ardm_compress.container.picture import APART, JPEG_XL, METHODS, is_picture, read_file
 from ardm_compress.errors import FormatError
 from ardm_compress.formats.catalogue import file_bytes, same_image
 from ardm_compress.formats.contents import RASTER
+from ardm_compress.methods import apart
 from ardm_compress.methods import choice as methods
+from ardm_compress.methods.registry import decode_tiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,17 +26,17 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("name", GOLDEN)
 def test_golden_file_decodes(name: str) -> None:
     data = (FOLDER / f"{name}.ardm").read_bytes()
-    np.testing.assert_array_equal(api.decode(data), GOLDEN[name][0])
+    np.testing.assert_array_equal(images.decode_samples(data), GOLDEN[name][0])
 
 
 @pytest.mark.parametrize("name", GOLDEN_SOUND)
 def test_golden_sound_decodes(name: str) -> None:
-    assert api.decode_sound((FOLDER / f"{name}.ardm").read_bytes()) == GOLDEN_SOUND[name][0]
+    assert sounds.decode_sound((FOLDER / f"{name}.ardm").read_bytes()) == GOLDEN_SOUND[name][0]
 
 
 @pytest.mark.parametrize("name", GOLDEN_PICTURES)
 def test_golden_picture_decodes(name: str) -> None:
-    picture = api.decode_image((FOLDER / f"{name}.ardm").read_bytes())
+    picture = images.decode_image((FOLDER / f"{name}.ardm").read_bytes())
     assert same_image(picture, GOLDEN_PICTURES[name], strip=False, force_pixels=False)
     if picture.wrapper.kind == RASTER:
         assert file_bytes(picture) == GOLDEN_PICTURES[name]
@@ -97,14 +99,14 @@ def streams(data: bytes) -> list[bytes]:
     header, payloads = read_file(data)
     found = [payloads[index] for index in range(len(header.lengths))]
     for stream in found:  # which grows
-        found += methods._parted(stream[1:]) if stream[0] == APART else []
+        found += apart.split(stream[1:]) if stream[0] == APART else []
     return found
 
 
 def holds(stream: bytes, samples: NDArray[Any], depth: int) -> bool:
     """Whether a stream is one of these samples."""
     try:
-        return np.array_equal(methods.decode_tile(stream, samples.shape, depth), samples)
+        return np.array_equal(decode_tiles([stream], samples.shape, depth)[0], samples)
     except FormatError:  # it has other sides
         return False
 

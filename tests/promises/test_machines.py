@@ -20,7 +20,7 @@ import ardm_compress
 from ardm_compress.analysis.sound import choose, derive_wave
 from ardm_compress.ardm.order import make_sound_order
 from ardm_compress.ardm.plans import tile_steps
-from ardm_compress.codec import api
+from ardm_compress.codec import images, sounds
 from ardm_compress.coding.sound import wave as waves
 from ardm_compress.coding.sound.prediction import Predictor
 from ardm_compress.coding.sound.transform import apply_transform
@@ -42,15 +42,16 @@ tile.BATCH_POSITIONS = batch or tile.BATCH_POSITIONS  # before others import it
 
 from ardm_compress.ardm.order import make_sound_order
 from ardm_compress.ardm.plans import tile_steps
-from ardm_compress.codec import api
+from ardm_compress.codec import images, sounds
 from ardm_compress.inference import loading
 from ardm_compress.inference.model import load_model
 from ardm_compress.inference.fused import FusedNetwork
 from ardm_compress.inference.network import ExactNetwork
 from ardm_compress.inference.products import Path
+from ardm_compress.inference.registry import find_model
 
 folder, path = sys.argv[1], Path(sys.argv[2])
-models = {name: load_model(api.find_model(name), path=path) for name in ("photo", "sound")}
+models = {name: load_model(find_model(name), path=path) for name in ("photo", "sound")}
 loading.loaded = lambda entry: models[entry.name]
 largest = [0, 0]  # positions evaluated at once, of images and of sound
 
@@ -68,9 +69,13 @@ count(ExactNetwork)
 count(FusedNetwork)
 digests = []
 for name, encode, decode in (
-    ("photo", lambda: api.encode(np.load(folder + "/photo.npy"), budget=12), lambda data: api.decode(data).tobytes()),
-    ("speech", lambda: api.encode_sound(open(folder + "/speech.wav", "rb").read(), budget=16), api.decode_sound),
-    ("music", lambda: api.encode_sound(open(folder + "/music.wav", "rb").read(), budget=16), api.decode_sound),
+    (
+        "photo",
+        lambda: images.encode_samples(np.load(folder + "/photo.npy"), budget=12),
+        lambda data: images.decode_samples(data).tobytes(),
+    ),
+    ("speech", lambda: sounds.encode_sound(open(folder + "/speech.wav", "rb").read(), budget=16), sounds.decode_sound),
+    ("music", lambda: sounds.encode_sound(open(folder + "/music.wav", "rb").read(), budget=16), sounds.decode_sound),
 ):
     with open(folder + "/" + name + ".ardm", "rb") as file:
         digests += [hashlib.sha256(each).hexdigest() for each in (encode(), decode(file.read()))]
@@ -136,11 +141,11 @@ def shared_files(tmp_path_factory: pytest.TempPathFactory, photo: Samples) -> tu
     folder = tmp_path_factory.mktemp("shared")
     small = photo[:24, :40]  # torch's 8-bit product is a plain loop on processors without AVX-512
     np.save(folder / "photo.npy", small)
-    sources, data = {"photo": small.tobytes()}, {"photo": api.encode(small, budget=12)}
+    sources, data = {"photo": small.tobytes()}, {"photo": images.encode_samples(small, budget=12)}
     for name, samples, rate in (("speech", speech(), 8000), ("music", music(), 44100)):
         sources[name] = wave(samples.astype("<i2").tobytes(), channels=samples.shape[1], rate=rate)
         (folder / f"{name}.wav").write_bytes(sources[name])
-        data[name] = api.encode_sound(sources[name], budget=16)
+        data[name] = sounds.encode_sound(sources[name], budget=16)
     for name in sources:
         (folder / f"{name}.ardm").write_bytes(data[name])
     return folder, [hashlib.sha256(each).hexdigest() for name in sources for each in (data[name], sources[name])]

@@ -22,7 +22,7 @@ from dying import fill, kill
 from pictures import png_chunk
 from PIL import Image
 
-from ardm_compress.codec import api
+from ardm_compress.codec import images
 from ardm_compress.container.image import WRAPPED
 from ardm_compress.container.picture import JPEG_XL, PICTURE, TILED
 from ardm_compress.container.stored import parse_stored
@@ -30,7 +30,7 @@ from ardm_compress.container.streams import MAGIC, SOUND, STORED, VERSION
 from ardm_compress.errors import ArdmError, FormatError, LimitError
 from ardm_compress.files.fields import write_varint
 from ardm_compress.limits import CODING, MAX_SIDE, Limits
-from ardm_compress.methods import choice as methods
+from ardm_compress.methods.registry import decode_tiles
 
 KINDS = files()
 
@@ -126,7 +126,7 @@ def test_false_claims_are_refused_before_they_take_memory_or_time(tmp_path: Path
 def test_false_claims_are_refused_by_the_library(name: str) -> None:
     with pytest.raises(ArdmError):
         decode(CLAIMS[name])
-    for read in (api.salvage_image, lambda data: api.decode_image(data, level=2)):
+    for read in (images.salvage_image, lambda data: images.decode_image(data, preview=2)):
         if not CLAIMS[name][5] & SOUND:
             with pytest.raises(ArdmError):
                 read(CLAIMS[name])
@@ -137,7 +137,7 @@ def test_images_that_unpack_to_more_than_they_say_are_refused_or_stored() -> Non
     body = zlib.compress(bytes(1 << 26), 9)
     ihdr = b"\0\0\0\x09\0\0\0\x09\x08\0\0\0\0"
     data = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", ihdr) + png_chunk(b"IDAT", body) + png_chunk(b"IEND", b"")
-    assert b"".join(parse_stored(api.encode_image(data)).parts()) == data
+    assert b"".join(parse_stored(images.encode_image(data)).parts()) == data
 
 
 def animation(frames: int) -> bytes:
@@ -149,7 +149,7 @@ def animation(frames: int) -> bytes:
 def test_tiles_of_several_frames_are_refused_before_they_unpack() -> None:
     """The decoder would unpack all of them, 100 bytes each, into as much memory as there is."""
     with pytest.raises(FormatError, match="sides"):
-        methods.decode_tile(bytes([JPEG_XL]) + animation(3), (64, 64, 3), 8)
+        decode_tiles([bytes([JPEG_XL]) + animation(3)], (64, 64, 3), 8)
 
 
 @contextmanager
@@ -167,7 +167,7 @@ def test_kinds_of_tiff_that_nobody_unpacks_here_are_stored_without_unpacking() -
     """They were unpacked to see whether they are damaged, whatever their size."""
     deep = bytes(imagecodecs.tiff_encode(np.zeros((5000, 5000), np.uint64), compression="deflate", level=1))
     with at_most(150):  # of which LZMA takes 100
-        coded = api.encode_image(deep, limits=Limits(pixels=100))
+        coded = images.encode_image(deep, limits=Limits(pixels=100))
     assert b"".join(parse_stored(coded).parts()) == deep
 
 
@@ -177,9 +177,9 @@ def test_limits_hold_before_an_image_is_unpacked(kind: str) -> None:
     Image.new("RGB", (2000, 2000)).save(out, kind, lossless=True)
     for limits in (Limits(pixels=2000**2 - 1), Limits(memory=CODING + 1000)):
         with at_most(4 + 3 * len(out.getvalue()) // (1 << 20)), pytest.raises(LimitError):
-            api.encode_image(out.getvalue(), limits=limits)
+            images.encode_image(out.getvalue(), limits=limits)
     Image.new("RGB", (5, 5)).save(small, kind, lossless=True)
-    assert api.encode_image(small.getvalue(), limits=Limits(pixels=25))
+    assert images.encode_image(small.getvalue(), limits=Limits(pixels=25))
 
 
 def test_tiles_are_few_for_their_pixels() -> None:

@@ -24,7 +24,7 @@ from ardm_compress.batch import remote
 from ardm_compress.batch.inputs import Job, jobs_of
 from ardm_compress.batch.run import encode_group
 from ardm_compress.batch.settings import Encoding
-from ardm_compress.codec import api
+from ardm_compress.codec import images
 from ardm_compress.errors import LimitError, ModelError, OptionError
 from ardm_compress.tasks.cluster import tasks
 from ardm_compress.tasks.cluster import workers as workers_module
@@ -98,8 +98,8 @@ def test_all_files_are_there_and_exact_though_a_worker_is_killed_halfway(
     assert done == 16
     for name, crop in crops.items():
         data = (tmp_path / "in" / f"{name}.ardm").read_bytes()
-        assert (api.decode_image(data).samples == crop).all()
-        assert name > "04.png" or data == api.encode_image((tmp_path / "in" / name).read_bytes(), budget=8)
+        assert (images.decode_image(data).samples == crop).all()
+        assert name > "04.png" or data == images.encode_image((tmp_path / "in" / name).read_bytes(), budget=8)
 
 
 def test_what_a_lost_worker_had_written_is_no_error_and_what_others_had_is_left(
@@ -117,7 +117,7 @@ def test_what_a_lost_worker_had_written_is_no_error_and_what_others_had_is_left(
     assert errors == dict.fromkeys(["00.png", "01.png", "02.png"], "")
     assert names(tmp_path / "in") == ["00.png.ardm", "01.png.ardm", "02.png.ardm", "03.png", "03.png.ardm"]
     for name in errors:
-        assert (api.decode_image((tmp_path / "in" / f"{name}.ardm").read_bytes()).samples == crops[name]).all()
+        assert (images.decode_image((tmp_path / "in" / f"{name}.ardm").read_bytes()).samples == crops[name]).all()
 
 
 def test_tasks_go_on_though_all_workers_are_killed(any_workers: Workers) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from pictures import TEXT, Samples, png_file
 
-from ardm_compress.codec import api, array
-from ardm_compress.codec import picture as codec
+from ardm_compress.codec import images
 from ardm_compress.errors import ChecksumError, LimitError
 from ardm_compress.limits import CODING, COPIES, MIB, Limits
+from ardm_compress.options import EncodeOptions
 from ardm_compress.tasks.processes import ordered, processors
 
 
@@ -50,21 +50,19 @@ def test_an_error_in_one_file_leaves_another_alone() -> None:
     assert list(good) == [2, 4, 6, 8, 10]
 
 
-def test_processes_make_the_same_file(photo: Samples, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(array, "TILE", 32)
-    monkeypatch.setattr(array, "SHARED_FROM", 1)
-    monkeypatch.setattr(codec, "TILE", 32)
+def test_processes_make_the_same_file(photo: Samples) -> None:
     file, told = png_file(photo, 8, 2, TEXT), []
-    data = api.encode_image(file, budget=3)
-    assert api.encode_image(file, budget=3, jobs=2) == data
-    one = api.encode(photo, budget=3)
-    assert api.encode(photo, budget=3, jobs=2, progress=lambda *call: told.append(call)) == one
+    options = EncodeOptions(budget=3, tile=32, processes_from=1)
+    data = images.encode_image(file, options)
+    assert images.encode_image(file, options, jobs=2) == data
+    one = images.encode_samples(photo, options)
+    assert images.encode_samples(photo, options, jobs=2, progress=lambda *call: told.append(call)) == one
     assert told == [(i, 4 * 3) for i in range(1, 13)]
-    np.testing.assert_array_equal(api.decode(one, jobs=2), photo)
+    np.testing.assert_array_equal(images.decode_samples(one, jobs=2, processes_from=1), photo)
     damaged = bytearray(one)
     damaged[-20] ^= 1
     with pytest.raises(ChecksumError):
-        api.decode(bytes(damaged), jobs=2)
+        images.decode_samples(bytes(damaged), jobs=2, processes_from=1)
 
 
 def test_processes_are_as_many_as_the_memory_allows() -> None:

@@ -17,7 +17,7 @@ from safetensors import safe_open
 from sounds import wave
 
 from ardm_compress.cli import main
-from ardm_compress.codec import api
+from ardm_compress.codec.images import encode_samples
 from ardm_compress.errors import ModelError
 from ardm_compress.inference.config import NetworkConfig
 from ardm_compress.inference.registry import find_model, manifest
@@ -54,7 +54,7 @@ def test_a_trained_model_codes(
     file = tmp_path / "mine.ardm"
     monkeypatch.setenv("ARDM_COMPRESS_MODELS", str(tmp_path / "run"))
     manifest.cache_clear()
-    file.write_bytes(api.encode(photo, budget=8, model="mine"))  # as a file, by something else: six steps are few
+    file.write_bytes(encode_samples(photo, budget=8, model="mine"))  # as a file, by something else: six steps are few
     monkeypatch.undo()
     manifest.cache_clear()
     assert run("decode", file, "-o", tmp_path / "back.png", models=tmp_path / "run").returncode == 0
