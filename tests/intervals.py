@@ -10,11 +10,16 @@ from numpy.typing import NDArray
 from ardm_compress.ardm.upscaling import Upscaling
 
 
+def digits_of(upscaling: Upscaling, x: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Child index of every value, any shape, at every stage, coarsest first: (S,) + x.shape."""
+    return np.stack([x.astype(np.int64) // width % children for width, children in upscaling.splits])
+
+
 def value_of(upscaling: Upscaling, digits: NDArray[np.int64]) -> NDArray[np.int64]:
     """The values (...) of digits (S, ...), built up as a decoder does."""
     value = np.zeros_like(digits[0])
-    for stage, digit in enumerate(digits, start=1):
-        value = value * upscaling.children(stage) + digit
+    for (_, children), digit in zip(upscaling.splits, digits, strict=True):
+        value = value * children + digit
     return value
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from intervals import digits_of
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -83,7 +84,7 @@ def rows_of(
     upscaling, rows = Upscaling(1 << bit_depth, BRANCHING), []
     for channel, value in enumerate(target.T):
         parameters = channels.parameters(features.reference[:, channel])
-        for stage, digits in enumerate(upscaling.digits(value), 1):
+        for stage, digits in enumerate(digits_of(upscaling, value), 1):
             first = value // upscaling.width(stage - 1) * upscaling.width(stage - 1)
             children = Children(first, upscaling.width(stage), upscaling.children(stage), upscaling.values)
             rows.append((network.frequencies(parameters, children), digits))

@@ -1,4 +1,4 @@
-"""Upscaling: a value is coded as a few digits, coarse to fine, from one distribution over the values. NumPy only.
+"""Upscaling: a value is coded as a few digits, coarse to fine, from one distribution over the values.
 
 Stage s = 1..S codes which child interval of its parent interval a value lies in. Stage 0 has one interval, all values;
 at stage S an interval is a value. Intervals of a stage have equal width and are numbered from 0.
@@ -7,15 +7,10 @@ at stage S an interval is a value. Intervals of a stage have equal width and are
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from functools import cached_property
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Upscaling:
     """Digits of ``branching`` children each; ``branching >= values`` is one stage, the plain OA-ARDM.
 
@@ -58,26 +53,10 @@ class Upscaling:
         _check_stage(stage, 1, self.stages())
         return self.width(stage - 1) // self.width(stage)
 
-    def digits(self, x: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-        """Child index of every value at every stage, coarsest first.
-
-        Args:
-            x: values, any shape, each in 0..values - 1.
-
-        Returns:
-            Shape ``(S,) + x.shape``; ``digits[s - 1]`` is in 0..children(s) - 1.
-
-        Raises:
-            ValueError: a value is outside 0..values - 1.
-        """
-        if x.size and (int(x.min()) < 0 or int(x.max()) >= self.values):
-            raise ValueError(f"values must be in 0..{self.values - 1}, got {x.min()}..{x.max()}")
-        wide = x.astype(np.int64)
-        return np.stack([wide // self.width(s) % self.children(s) for s in self._coded()])
-
-    def _coded(self) -> range:
-        """List the stages that have a digit, coarsest first."""
-        return range(1, self.stages() + 1)
+    @cached_property
+    def splits(self) -> tuple[tuple[int, int], ...]:
+        """Width and children of every stage that has a digit, coarsest first."""
+        return tuple((self.width(stage), self.children(stage)) for stage in range(1, self.stages() + 1))
 
 
 def _check_stage(stage: int, lowest: int, highest: int) -> None:

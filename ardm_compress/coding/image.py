@@ -52,9 +52,11 @@ def step_blocks(
         lattice = order.lattice(rank, levels)
         sizes = level_shape(shape, lattice.level)
         axes = [np.arange(s, n, lattice.period) for s, n in zip(lattice.start, sizes, strict=True)]
-        positions = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(axes))
-        if len(positions):
-            by_level.setdefault(lattice.level, []).append(positions)
+        grid = np.empty((*map(len, axes), len(axes)), np.int64)
+        for axis, coordinates in enumerate(np.ix_(*axes)):
+            grid[..., axis] = coordinates
+        if grid.size:
+            by_level.setdefault(lattice.level, []).append(grid.reshape(-1, len(axes)))
     joined = {level: np.concatenate(parts) for level, parts in by_level.items()}
     return [
         ImageBlock(first, level, positions[start : start + size])
@@ -72,6 +74,7 @@ class PaddedLevel:
     ranks: NDArray[np.int32]  # (tiles * padded positions,)
     starts: NDArray[np.int64]  # where each tile starts, (tiles, 1)
     pitch: NDArray[np.int64]  # flat distance of neighbours along each axis, (axes,)
+    offsets: NDArray[np.int64]  # flat distance of the window's neighbours, (window,)
     margin: int
 
     def flat(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -178,7 +181,8 @@ class ImageTiles:
 
         def part(rows: slice) -> tuple[NDArray[np.int8], Features]:
             features = self._windows(block, flat[rows])
-            return network.hidden(features, block.level, self._conditioning[tile[rows]]), features
+            conditioning = self._conditioning[tile[rows]] if self.count > 1 else self._conditioning[0]
+            return network.hidden(features, block.level, conditioning), features
 
         hidden, features = zip(*by_batches(part, len(flat), self._batch), strict=True)
         return np.concatenate(hidden), Features(*(np.concatenate(each) for each in zip(*features, strict=True)))
@@ -186,8 +190,7 @@ class ImageTiles:
     def _windows(self, block: ImageBlock, flat: NDArray[np.int64]) -> Features:
         """Return what is known around flat indices on a block's level."""
         padded = self._level(block.level)
-        offsets = self.model.config.offsets @ padded.pitch
-        return self.model.features.gather(padded.samples, padded.ranks, flat, block.first, offsets)
+        return self.model.features.gather(padded.samples, padded.ranks, flat, block.first, padded.offsets)
 
     def _level(self, level: int) -> PaddedLevel:
         """Return the level's padded copy; it holds what coarser blocks have decoded, because it is made after them."""
@@ -200,7 +203,8 @@ class ImageTiles:
             pitch = np.array([np.prod(ranks.shape[i + 1 :], dtype=np.int64) for i in range(ranks.ndim)])
             starts = np.arange(self.count)[:, None] * ranks.size
             flat_samples, flat_ranks = samples.reshape(-1, samples.shape[-1]), np.tile(ranks.ravel(), self.count)
-            self._padded = PaddedLevel(level, flat_samples, flat_ranks, starts, pitch, margin)
+            offsets = self.model.config.offsets @ pitch
+            self._padded = PaddedLevel(level, flat_samples, flat_ranks, starts, pitch, offsets, margin)
         return self._padded
 
 

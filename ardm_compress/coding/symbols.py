@@ -61,9 +61,8 @@ class _Digits(Symbols):
     def cells(self, network: ExactNetwork, mixtures: Parameters, cells: Cells, known: Values) -> Values:
         """See ``Symbols``."""
         upscaling, found = cells.upscaling, np.zeros(len(known), np.int64)
-        for stage in range(1, upscaling.stages() + 1):
-            width, children = upscaling.width(stage), upscaling.children(stage)
-            first = (found[:1] if stage == 1 else found) * (width * children)
+        for width, children in upscaling.splits:
+            first = found * (width * children)
             intervals = Children(first, width, children, upscaling.values, cells.origin, cells.width)
             digits = self.digits(network.frequencies(mixtures, intervals), known // width % children)
             found = found * children + digits
