@@ -40,13 +40,14 @@ def _layout(data: Data) -> SoundLayout:
                 raise UnsupportedError(f"AIFF samples coded as {coding!r}")
             kind = 0 if coding == b"sowt" else BIG_ENDIAN
         elif name == b"SSND" and common:
-            channels, _, bits, exponent, mantissa = common
+            channels, frames, bits, exponent, mantissa = common
             (skip,) = fields_at(">I", data, offset)
             start = offset + 8 + skip
             width = -(-bits // 8)
             if channels < 1 or not 1 <= width <= 4:
                 raise UnsupportedError(f"AIFF samples of {bits} bits, {channels} channels")
             rate = round(min(mantissa * 2.0 ** (exponent - 16383 - 63), 2**32 - 1))
-            return SoundLayout(rate, channels, width, kind, start, max(0, min(size - 8 - skip, len(data) - start)))
+            size = size - 8 - skip if size else frames * channels * width  # 0: its writer could not go back
+            return SoundLayout(rate, channels, width, kind, start, max(0, min(size, len(data) - start)))
         offset += size + size % 2
     raise UnsupportedError("an AIFF file without a format or without samples")

@@ -20,6 +20,7 @@ from ardm_compress.formats.contents import (
     FLAC,
     FLAC_RATE,
     LOSSY,
+    LOSSY_SOUND,
     MOST_SOUND_CHANNELS,
     MOST_SURROUNDINGS,
     PNG,
@@ -31,11 +32,11 @@ from ardm_compress.formats.contents import (
     Stored,
     same_picture,
 )
-from ardm_compress.formats.kinds import OTHER, SOUND, Kind, kind_of, kinds_with
+from ardm_compress.formats.kinds import OTHER, OURS, SOUND, UNKNOWN, Kind, kind_of, kinds_with
 from ardm_compress.formats.pcm import spans
 from ardm_compress.limits import DEFAULT_LIMITS, MAX_SIDE, Limits
 
-DAMAGE: Final = (UnsupportedError, FormatError, struct.error, ValueError, OSError, RuntimeError, SyntaxError,
+DAMAGE: Final = (FormatError, struct.error, ValueError, OSError, RuntimeError, SyntaxError,
                  LookupError, TypeError, OverflowError)  # fmt: skip
 
 
@@ -84,8 +85,8 @@ def read_media(
         limits: over which a file is refused.
 
     Raises:
-        AlreadyCompressedError: it is lossy already, and best kept; FormatError: no image, or damaged; LimitError: too
-        large.
+        AlreadyCompressedError: it is lossy already, and best kept; UnsupportedError: neither image nor sound;
+        FormatError: a damaged image; LimitError: too large.
     """
     kind = kind_of(data)
     try:
@@ -184,7 +185,7 @@ def stored_as(parts: Iterator[bytes], suffix: str | None) -> Iterator[bytes]:
     """
     start = next(parts, b"")
     kind = kind_of(start)
-    if suffix and kind != OTHER and (others := kinds_with(suffix)) and kind not in others:
+    if suffix and kind != UNKNOWN and (others := kinds_with(suffix)) and kind not in others:
         raise UnsupportedError(f"this {kind.name} file is stored as it was, so it can only be decoded as what it was")
     return chain((start,), parts)
 
@@ -266,25 +267,35 @@ def plain_wrapper(channels: int, depth: int = 8) -> ImageWrapper:
 
 
 def _taken_apart(data: Data, kind: Kind, limits: Limits) -> Media:
+    if kind == OURS:
+        raise AlreadyCompressedError("this file is compressed by this program already")
     if kind.is_lossy:
-        raise AlreadyCompressedError(LOSSY.format(kind.name))
+        raise AlreadyCompressedError((LOSSY_SOUND if kind.medium == SOUND else LOSSY).format(kind.name))
+    if kind.medium == OTHER and kind != UNKNOWN:
+        raise UnsupportedError(f"the kind of this file is {kind.name}; this program takes images and sound")
+    if not kind.plug:
+        if kind.is_checked:
+            _check_readable(data, kind, limits)
+        return Stored(data, kind, f"{kind.name or 'such'} files are not taken apart")
     try:
-        if not kind.plug:
-            raise UnsupportedError("a kind of file that is stored as it is")
         if kind.medium == SOUND:
             return _checked_sound(plug_of(kind).read(data, limits), data)
-        from ardm_compress.formats.pixels import quiet
-
-        with quiet():
-            return _checked_picture(plug_of(kind).read(data, limits))
+        return _checked_picture(plug_of(kind).read(data, limits))
     except AlreadyCompressedError:
         raise
+    except UnsupportedError as error:
+        return Stored(data, kind, str(error))
     except DAMAGE as error:
         if kind.medium != SOUND:
-            from ardm_compress.formats.pixels import check_readable
-
-            check_readable(data[:], limits)  # damaged images are refused, all else is stored
+            _check_readable(data, kind, limits)  # damaged images are refused, all else is stored
         return Stored(data, kind, str(error))
+
+
+def _check_readable(data: Data, kind: Kind, limits: Limits) -> None:
+    """Raise FormatError unless Pillow reads an image; UnsupportedError if it does not know what it is either."""
+    from ardm_compress.formats.pixels import check_readable
+
+    check_readable(data[:], limits, kind.name)
 
 
 def _checked_picture(media: Media) -> Media:

@@ -28,6 +28,7 @@ LOSSY: Final = (
     "this {} file is already lossily compressed and is best kept as it is: its pixels stored losslessly would only be "
     "larger; --force-pixels stores them all the same, as of a PNG file"
 )
+LOSSY_SOUND: Final = "this {} file is already lossily compressed and is best kept as it is"
 
 
 @dataclass(frozen=True, slots=True)

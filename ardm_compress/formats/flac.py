@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,7 +12,8 @@ import soundfile
 
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.data import Data, OnDisk, Stream, blocks, spool
-from ardm_compress.formats.contents import FLAC, Sound, SoundWrapper
+from ardm_compress.formats.contents import FLAC, FLAC_RATE, Sound, SoundWrapper
+from ardm_compress.formats.frames import frame_ends
 from ardm_compress.formats.pcm import READ, low_bits, pack, spans
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ MADE_ANEW: Final = (STREAMINFO, 1, 3)  # metadata blocks that are not kept; PADD
 CHANNELS: Final = 8
 WIDTHS: Final = {"PCM_S8": 1, "PCM_16": 2, "PCM_24": 3}  # bytes of a sample
 MD5: Final = slice(22, 38)  # of STREAMINFO with its header
+MOST_ENDS: Final = 4  # places that are tried at which the same frame may end
+NO_MD5: Final = bytes(16)  # of files whose writer could not go back
 FAILURES: Final = (soundfile.LibsndfileError, RuntimeError)
 
 
@@ -90,7 +94,7 @@ class FlacSamples:
             digest.update(pack(part, self.width, 0))
             frames += len(part)
         first = metadata_blocks(self._data)[0][0]
-        if first[0] != STREAMINFO or digest.digest() != first[MD5]:
+        if first[0] != STREAMINFO or first[MD5] not in (digest.digest(), NO_MD5):
             raise UnsupportedError("a FLAC file whose samples do not have the checksum in its header")
         return frames, int(file.channels)
 
@@ -102,9 +106,11 @@ def _unread(error: RuntimeError) -> UnsupportedError:
 
 
 def metadata_blocks(data: Data) -> tuple[list[bytes], int]:
-    """Metadata blocks of a FLAC file, whole, and where its frames start."""
+    """Metadata blocks of a FLAC file, whole, and where its frames start; UnsupportedError if it ends before."""
     found, offset, last = [], 4, False
     while not last:
+        if offset + 4 > len(data):
+            raise UnsupportedError("a FLAC file that libsndfile does not read: it ends before its frames")
         kind, size = data[offset : offset + 1][0], int.from_bytes(data[offset + 1 : offset + 4], "big")
         last = bool(kind & 0x80)
         found.append(bytes([kind & 0x7F]) + data[offset + 1 : offset + 4 + size])
@@ -123,9 +129,31 @@ def read(data: Data, _limits: Limits) -> Sound:
     Raises:
         UnsupportedError: libsndfile does not read it, its checksum is wrong, or samples have more than 24 bits.
     """
-    samples = FlacSamples(data)
+    end = _end_of_frames(data)
+    samples = FlacSamples(data if end == len(data) else data[:end])
+    if samples.rate > FLAC_RATE:
+        raise UnsupportedError(f"a FLAC file of {samples.rate} Hz")
     shift = low_bits(samples.without(0))
-    return Sound(samples.without(shift), SoundWrapper(FLAC, samples.width, shift, samples.rate, _kept_metadata(data)))
+    wrapper = SoundWrapper(FLAC, samples.width, shift, samples.rate, _kept_metadata(data), data[end : len(data)])
+    return Sound(samples.without(shift), wrapper)
+
+
+def _end_of_frames(data: Data) -> int:
+    """Where the last frame of a file ends: of all places where one may, that up to which most samples are read.
+
+    Raises:
+        UnsupportedError: none is found.
+    """
+    found = [ends for _, ends in frame_ends(data, metadata_blocks(data)[1])]
+    if any(ends[-1:] == [len(data)] for ends in found):
+        return len(data)
+    read = dict[int, int]()  # frames by the end
+    for end in (end for ends in found for end in ends[:MOST_ENDS]):
+        with suppress(UnsupportedError):
+            read[end] = FlacSamples(data[:end]).shape[0]
+    if not read:
+        raise UnsupportedError("a FLAC file of which it is not clear where it ends")
+    return max(read, key=lambda end: (read[end], -end))
 
 
 def parts(media: Sound) -> Iterator[bytes]:
@@ -154,3 +182,4 @@ def parts(media: Sound) -> Iterator[bytes]:
         given[-1] = bytes([given[-1][0] | 0x80]) + given[-1][1:]
         yield MAGIC + b"".join(given)
         yield from blocks(made, start)
+        yield media.wrapper.tail

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
-from PIL.TiffImagePlugin import TiffImageFile
 
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.formats import png
+from ardm_compress.formats.chunks import Chunk, write_chunks
 from ardm_compress.formats.contents import Picture
+from ardm_compress.formats.kinds import kind_of
+from ardm_compress.formats.tags import ORIENTATION, write_orientation
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -22,7 +28,9 @@ if TYPE_CHECKING:
 
 FORCED_MODES: Final = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA"}  # of pixels that can be forced
 REFUSED_PLUGINS: Final = ("EPS", "WMF", "ARDM")  # of Pillow: they run Ghostscript and others, or are our own
-TIFF: Final = (b"II*\0", b"MM\0*")
+ACCEPT_BYTES: Final = 16  # by which Pillow's plugins know their files
+METRES_PER_INCH: Final = 0.0254
+QUIET: Final = RLock()
 WRITERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     ".png": ("PNG", {}),
     ".ppm": ("PPM", {}),  # Pillow picks P5 or P6 by the channels and readers go by that, whatever the suffix
@@ -36,21 +44,36 @@ WRITERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 
 
 def read_pixels(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
-    """Read the pixels of an image, as those of a PNG file without anything else.
+    """Read the pixels of an image, as those of a PNG file with the same profile, EXIF data and shape of pixels.
 
     Raises:
-        FormatError: no image, or damaged; UnsupportedError: its pixels are not 8-bit gray or colour, or it has several.
+        UnsupportedError: no image, or its pixels are not 8-bit gray or colour, or it has several; FormatError: damaged.
     """
-    check_readable(data, limits)
+    check_readable(data, limits, kind_of(data).name)
     with quiet(), _opened(data, limits) as image:
         if getattr(image, "n_frames", 1) > 1:
             raise UnsupportedError("animations and files of several pages have no one set of pixels")
         mode = FORCED_MODES.get(image.mode, "RGBA" if image.mode == "P" and "transparency" in image.info else "")
         if not mode:
             raise UnsupportedError(f"pixels of the kind {image.mode} cannot be those of an 8-bit PNG file")
-        pixels = np.array(image.convert(mode))
+        pixels, chunks = np.array(image.convert(mode)), list(_shown_by(image))
     samples = pixels.reshape(*pixels.shape[:2], -1)
-    return Picture(samples, png.plain(samples.shape[2]))
+    plain = png.plain(samples.shape[2])
+    return Picture(samples, replace(plain, head=write_chunks(chunks)))
+
+
+def _shown_by(image: Image.Image) -> Iterator[Chunk]:
+    """Chunks of a PNG file for what an image says of how it looks, and its EXIF data."""
+    profile, dpi, exif = (image.info.get(name) for name in ("icc_profile", "dpi", "exif"))
+    if profile and profile[16:20] == (b"GRAY" if image.mode in ("1", "L", "LA") else b"RGB "):
+        yield b"iCCP", b"ICC profile\0\0" + zlib.compress(profile, 9)
+    if dpi and dpi[0] != dpi[1] and min(dpi) > 0:
+        yield b"pHYs", struct.pack(">IIB", *(round(float(dots) / METRES_PER_INCH) for dots in dpi), 1)
+    orientation = image.getexif().get(ORIENTATION, 1)
+    if exif:
+        yield b"eXIf", exif.removeprefix(b"Exif\0\0")
+    elif orientation in range(2, 9):
+        yield b"eXIf", write_orientation(orientation)
 
 
 def write_pixels(samples: NDArray[np.uint8], suffix: str) -> bytes:
@@ -73,16 +96,21 @@ def write_pixels(samples: NDArray[np.uint8], suffix: str) -> bytes:
     return out.getvalue()
 
 
-def check_readable(data: bytes, limits: Limits) -> None:
-    """Raise FormatError unless Pillow reads the file, or it is of a kind that others read."""
+def check_readable(data: bytes, limits: Limits, kind: str = "") -> None:
+    """Raise FormatError unless Pillow reads the file, of the kind of that name; UnsupportedError if it is unknown."""
+    if not data:
+        raise FormatError("the file is empty")
     try:
         with quiet(), _opened(data, limits) as image:
             image.load()
     except (LimitError, MemoryError):
         raise
+    except UnidentifiedImageError as error:
+        if kind:
+            raise FormatError(f"this {kind} file is damaged or cut short") from error
+        raise UnsupportedError("this kind of file is not known; this program takes images and sound") from error
     except Exception as error:  # plugins raise SyntaxError, struct.error, IndexError, ... on damaged files
-        if not _others_read(data, error):
-            raise FormatError(_unreadable(data, error)) from error
+        raise FormatError(f"this {kind or 'image'} file is damaged or cut short: {error}") from error
 
 
 def plugins() -> list[str]:
@@ -93,39 +121,25 @@ def plugins() -> list[str]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Switch off Pillow's limit of pixels, for which there is our own, and its warnings, which are about metadata."""
-    before = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
-
-
-def _unreadable(data: bytes, error: Exception) -> str:
-    if not data:
-        return "the file is empty"
-    what = "not a readable image file, or a damaged one"  # Pillow's own words for that name an object in memory
-    return what if isinstance(error, UnidentifiedImageError) else f"{what}: {error}"
-
-
-def _others_read(data: bytes, error: Exception) -> bool:
-    """Whether a file that Pillow does not read, for this reason, is of a kind that it lacks."""
-    if data[:2] == b"BM":
-        return str(error).startswith("Unsupported BMP")
-    try:
-        TiffImageFile(io.BytesIO(data))
-    except SyntaxError as reason:
-        return data[:4] in TIFF and "unknown pixel mode" in str(reason)
-    except Exception:  # noqa: BLE001  # see above
-        return False
-    return False
+    """Hide Pillow's warnings, which are about metadata; in one thread at a time, because filters are the process's."""
+    with QUIET, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _opened(data: bytes, limits: Limits) -> Image.Image:
-    """By Pillow; images that are too large are refused before they unpack."""
-    image = Image.open(io.BytesIO(data), formats=plugins())
-    limits.check_image(image.height, image.width, len(image.getbands()) * (4 if image.mode[:1] in "IF" else 1))
-    return image
+    """Open an image without Pillow's own limit of pixels; images that are too large are refused before they unpack.
+
+    Raises:
+        UnidentifiedImageError: Pillow does not know it.
+    """
+    for name in plugins():
+        factory, accept = Image.OPEN[name]
+        if accept and accept(data[:ACCEPT_BYTES]) is not True:
+            continue
+        with suppress(SyntaxError, IndexError, TypeError, struct.error):  # as Pillow does: another plugin may know it
+            image = factory(io.BytesIO(data), "")
+            bands = len(image.getbands()) * (4 if image.mode[:1] in "IF" else 1)
+            limits.check_image(image.height, image.width, bands)
+            return image
+    raise UnidentifiedImageError("no image file that Pillow knows")

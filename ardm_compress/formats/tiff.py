@@ -1,14 +1,15 @@
-"""TIFF files of one image that is not packed, of samples of 8 or 16 bits side by side. Pillow reads the tags."""
+"""TIFF and BigTIFF files of which some samples lie unpacked side by side: integers of 8 or 16 bits.
+
+The largest image of a file is coded, with the pages that follow it if they are alike, as in stacks; all else in the
+file is head and tail. So raw files, whose first image is small, are coded by their raw samples.
+"""
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING, Any, Final
+import re
+from typing import TYPE_CHECKING, Final
 
-from PIL import Image
-from PIL.TiffImagePlugin import TiffImageFile
-
-from ardm_compress.errors import UnsupportedError
+from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.formats.raster import (
     BIG_ENDIAN,
     Layout,
@@ -18,6 +19,7 @@ from ardm_compress.formats.raster import (
     shows_samples,
     stripped,
 )
+from ardm_compress.formats.tags import Directory, read_directories
 
 if TYPE_CHECKING:
     from ardm_compress.files.data import Data
@@ -26,29 +28,69 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "parts", "read", "shows_samples", "stripped"]
 
-TAGS: Final = {"bits": 258, "packing": 259, "offsets": 273, "channels": 277, "sizes": 279, "planar": 284,
-               "tiles": 322, "format": 339}  # fmt: skip
+WIDTH, LENGTH, BITS, PACKING, STRIPS, CHANNELS, STRIP_BYTES, PLANES = 256, 257, 258, 259, 273, 277, 279, 284
+TILES, TILE_BYTES, SAMPLE_FORMAT = 324, 325, 339
+NOT_PACKED: Final = 1
+UNSIGNED: Final = 1
+IMAGEJ_PAGES: Final = re.compile(rb"ImageJ=[^\0]*\nimages=(\d{1,9})\n")
+DESCRIBED_IN: Final = 1 << 16  # bytes at the beginning of a file
 
 
 def read(data: Data, limits: Limits) -> Picture:
     """Take a file apart; see ``read_samples``."""
     file = data[:]
-    return read_samples(file, _layout(file), limits)
+    directories = list(read_directories(file))
+    for directory in directories:
+        _check_inside(directory, len(file))
+    layouts = [layout for each in directories if (layout := _layout(each, file[:2] == b"MM"))]
+    if not layouts:
+        raise UnsupportedError("a TIFF file without unpacked samples of 8 or 16 bits side by side, in one piece")
+    layout = max(_joined(layouts), key=_size)
+    return read_samples(file, layout if len(layouts) > 1 else _with_pages(layout, file), limits)
 
 
-def _layout(data: bytes) -> Layout:
-    with Image.open(io.BytesIO(data)) as image:
-        if not isinstance(image, TiffImageFile) or image.n_frames > 1:
-            raise UnsupportedError("a TIFF file of several images")
-        tags: dict[str, Any] = {name: image.tag_v2.get(number) for name, number in TAGS.items()}
-        columns, rows = image.size
-    bits, formats = set(tags["bits"] or (1,)), set(tags["format"] or (1,))
-    plain = tags["packing"] in (None, 1) and tags["planar"] in (None, 1) and not tags["tiles"]
-    if not plain or formats != {1} or len(bits) > 1 or not bits <= {8, 16} or not tags["sizes"]:
-        raise UnsupportedError("a TIFF file that is packed, or not of samples of 8 or 16 bits side by side")
-    offsets, sizes = tags["offsets"], tags["sizes"]
-    joined = all(a + size == b for a, size, b in zip(offsets, sizes, offsets[1:], strict=False))
-    channels, depth = tags["channels"] or 1, bits.pop()
-    if not joined or sum(sizes) != rows * columns * channels * depth // 8:
-        raise UnsupportedError("a TIFF file whose pixels are not in one piece")
-    return Layout(offsets[0], rows, columns, channels, depth, BIG_ENDIAN if data[:2] == b"MM" else 0)
+def _check_inside(directory: Directory, size: int) -> None:
+    """Raise FormatError unless all samples of an image are inside the file."""
+    for places, sizes in ((STRIPS, STRIP_BYTES), (TILES, TILE_BYTES)):
+        pairs = zip(directory.get(places, ()), directory.get(sizes, ()), strict=False)
+        if any(start + length > size for start, length in pairs):
+            raise FormatError("a TIFF file ends before its last pixel")
+
+
+def _layout(tags: Directory, big_endian: bool) -> Layout | None:
+    """Where an image's samples are; None if they cannot be coded."""
+    bits, formats = set(tags.get(BITS, (1,))), set(tags.get(SAMPLE_FORMAT, (UNSIGNED,)))
+    plain = tags.get(PACKING, (NOT_PACKED,)) == (NOT_PACKED,) and tags.get(PLANES, (1,)) == (1,) and TILES not in tags
+    offsets, sizes = tags.get(STRIPS, ()), tags.get(STRIP_BYTES, ())
+    if not (plain and formats == {UNSIGNED} and bits in ({8}, {16}) and sizes and len(sizes) == len(offsets)):
+        return None
+    (rows, *_), (columns, *_), (channels, *_) = tags.get(LENGTH, (0,)), tags.get(WIDTH, (0,)), tags.get(CHANNELS, (1,))
+    depth = bits.pop()
+    in_one_piece = all(a + size == b for a, size, b in zip(offsets, sizes, offsets[1:], strict=False))
+    if not in_one_piece or sum(sizes) != rows * columns * channels * depth // 8:
+        return None
+    return Layout(offsets[0], rows, columns, channels, depth, BIG_ENDIAN if big_endian else 0)
+
+
+def _size(layout: Layout) -> int:
+    """Bytes of the samples."""
+    return layout.rows * layout.columns * layout.channels * layout.depth // 8
+
+
+def _with_pages(layout: Layout, file: bytes) -> Layout:
+    """The layout, with the pages that an ImageJ stack has behind the only one that it describes in tags."""
+    found = IMAGEJ_PAGES.search(file[:DESCRIBED_IN])
+    pages = int(found[1]) if found else 1
+    return layout._replace(rows=layout.rows * pages) if layout.start + pages * _size(layout) <= len(file) else layout
+
+
+def _joined(layouts: list[Layout]) -> list[Layout]:
+    """The layouts, those of pages that are alike and follow one another as one."""
+    found = [layouts[0]]
+    for layout in layouts[1:]:
+        last = found[-1]
+        if layout.start == last.start + _size(last) and layout[2:] == last[2:]:
+            found[-1] = last._replace(rows=last.rows + layout.rows)
+        else:
+            found.append(layout)
+    return found

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from PIL import Image
+from PIL.WebPImagePlugin import WebPImageFile
 
 from ardm_compress.errors import AlreadyCompressedError, FormatError, UnsupportedError
 from ardm_compress.formats.chunks import Chunk, read_chunks, write_chunks
 from ardm_compress.formats.contents import LOSSY, WEBP, ImageWrapper, Picture
+from ardm_compress.formats.tags import read_orientation, write_orientation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +27,7 @@ CHANNELS: Final = (3, 4)
 MAX_SIDE: Final = 16383
 OPAQUE: Final = 255
 OTHER_METADATA: Final = 0b1100  # flags in VP8X: there is EXIF, XMP
+HAS_EXIF: Final = 0b1000
 SIDE_BITS: Final = 14
 BEST: Final = {"lossless": True, "exact": True, "quality": 100, "method": 6}
 QUICK: Final = {"lossless": True, "exact": True, "quality": 50, "method": 3}
@@ -43,7 +46,7 @@ def read(data: Data, limits: Limits) -> Picture:
     names = [name for name, _ in chunks]
     if names.count(PIXELS) != 1 or b"ANIM" in names or _riff(chunks) != file:
         raise UnsupportedError("a WebP file of an unusual form")
-    with Image.open(io.BytesIO(file)) as image:
+    with WebPImageFile(io.BytesIO(file)) as image:
         limits.check_image(image.height, image.width, CHANNELS[-1])
         samples = np.array(image)
     if samples.shape[2] == 4 and samples[..., 3].min() == OPAQUE:
@@ -68,12 +71,16 @@ def parts(media: Picture) -> Iterator[bytes]:
 
 
 def stripped(wrapper: ImageWrapper) -> ImageWrapper:
-    """Without what is not needed to show the image."""
-    chunks = dict(read_chunks(wrapper.head))
-    if b"ICCP" not in chunks or len(chunks.get(b"VP8X", b"")) < 1:
+    """Leave out what is not needed to show the image: its colours and its orientation."""
+    chunks = dict([*read_chunks(wrapper.head), *read_chunks(wrapper.tail)])
+    orientation = read_orientation(chunks.get(b"EXIF", b"").removeprefix(b"Exif\0\0"))
+    profile, turned = b"ICCP" in chunks, orientation != 1
+    if not (profile or turned) or not chunks.get(b"VP8X"):
         return ImageWrapper(WEBP, 8, wrapper.channels)
-    extended = bytes([chunks[b"VP8X"][0] & ~OTHER_METADATA]) + chunks[b"VP8X"][1:]
-    return ImageWrapper(WEBP, 8, wrapper.channels, 0, write_chunks([(b"VP8X", extended), (b"ICCP", chunks[b"ICCP"])]))
+    flags = chunks[b"VP8X"][0] & ~OTHER_METADATA | (HAS_EXIF if turned else 0)
+    head = [(b"VP8X", bytes([flags]) + chunks[b"VP8X"][1:])] + ([(b"ICCP", chunks[b"ICCP"])] if profile else [])
+    tail = [(b"EXIF", write_orientation(orientation))] if turned else []
+    return ImageWrapper(WEBP, 8, wrapper.channels, 0, write_chunks(head), write_chunks(tail))
 
 
 def check(wrapper: ImageWrapper) -> None:
@@ -111,7 +118,7 @@ def unpack(stream: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     if (height, width) != shape[:2]:
         raise FormatError("a tile has other sides than its file says", section="payload")
     try:
-        with Image.open(io.BytesIO(_riff([(PIXELS, stream)]))) as image:
+        with WebPImageFile(io.BytesIO(_riff([(PIXELS, stream)]))) as image:
             samples = np.array(image.convert("RGBA" if shape[2] in (2, 4) else "RGB"))
     except (OSError, ValueError, SyntaxError) as error:
         raise FormatError(f"a tile is damaged: {error}", section="payload") from error

@@ -156,9 +156,9 @@ def test_damaged_files_exit_3_and_leave_nothing(packed: Path, command: str, posi
     assert names(packed.parent) == [packed.name]
 
 
-def test_encode_of_a_text_file_exits_3(tmp_path: Path) -> None:
+def test_encode_of_a_text_file_exits_4(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("hello")
-    failed(run("encode", tmp_path / "a.png"), 3)
+    failed(run("encode", tmp_path / "a.png"), 4)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])

@@ -189,7 +189,9 @@ def test_what_no_file_can_have_is_said_once(tree: Path, monkeypatch: pytest.Monk
 def test_unreadable_files_are_said_to_be_so(tree: Path) -> None:
     """Pillow told the address of an object in memory."""
     (tree / "a.png").write_bytes(b"no image")
-    assert failed(run("encode", tree / "a.png"), 3).endswith("a.png: not a readable image file, or a damaged one\n")
+    assert "a.png: this kind of file is not known" in failed(run("encode", tree / "a.png"), 4)
+    (tree / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert "a.png: this PNG file is damaged or cut short" in failed(run("encode", tree / "a.png"), 3)
     (tree / "a.png").write_bytes(b"")
     assert failed(run("encode", tree / "a.png"), 3).endswith("a.png: the file is empty\n")
 
@@ -268,7 +270,7 @@ def test_a_dry_run_promises_only_what_will_be_done(tree: Path, monkeypatch: pyte
     (tree / "empty.png").touch()
     sound = tree / "sub" / "c.wav"
     for arguments, code, why in (
-        ([tree / "j.jpg"], 4, "--force-pixels"), ([tree / "g.png"], 3, "image"), ([tree / "empty.png"], 3, "empty"),
+        ([tree / "j.jpg"], 4, "--force-pixels"), ([tree / "g.png"], 4, "not known"), ([tree / "empty.png"], 3, "empty"),
         ([tree / "a.png", "--model", "nope"], 4, "nope"), ([tree / "a.png", "--model", "sound"], 4, "of images"),
         ([sound, "--model", "photo"], 4, "of sound"), ([sound, "--max-samples", "9"], 4, "--max-samples 600"),
         ([tree / "a.png", "--max-pixels", "9"], 4, "--max-pixels 72 "),

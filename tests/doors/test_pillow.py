@@ -287,7 +287,7 @@ def test_images_are_copied_pickled_and_saved_as_others() -> None:
 
 
 def test_compressing_a_compressed_file_is_refused_as_without_the_plugin() -> None:
-    with pytest.raises(ardm_compress.FormatError, match="not a readable image"):
+    with pytest.raises(ardm_compress.UnsupportedError, match="by this program already"):
         ardm_compress.encode_image(ardm_compress.encode(noise(3, 4, 1, 16)))
 
 

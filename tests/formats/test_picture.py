@@ -112,7 +112,6 @@ def test_webp_files_keep_colour_under_transparency_and_chunks() -> None:
     [
         saved(noise(5, 7, 1, 8), "GIF"),
         saved(noise(5, 7, 3, 8), "TIFF", compression="tiff_lzw"),
-        png_file(noise(5, 7, 1, 8), 8, 0) + b"behind the end",
         png_file(noise(5, 7, 1, 8), 8, 0, png_chunk(b"acTL", bytes(8))),
         RASTERS["bmp"][:60] + b"?" + RASTERS["bmp"][61:-1] + b"?",
     ],
@@ -124,7 +123,7 @@ def test_what_would_not_come_back_is_stored(data: bytes) -> None:
     assert b"".join(parse_stored(images.encode_image(data)).parts()) == data
 
 
-@pytest.mark.parametrize("data", [b"", b"hello", png.SIGNATURE, RASTERS["bmp"][:80], RASTERS["ppm"][:30]])
+@pytest.mark.parametrize("data", [b"", png.SIGNATURE, RASTERS["bmp"][:80], RASTERS["ppm"][:30]])
 def test_damaged_files_are_refused(data: bytes) -> None:
     with pytest.raises(FormatError):
         read_picture(data)
@@ -207,7 +206,7 @@ def test_damaged_deep_files_are_refused() -> None:
             read_picture(data[: at - 8] + png_chunk(b"IDAT", wrong) + png_chunk(b"IEND", b""))
 
 
-@pytest.mark.parametrize("change", ["filter", "behind", "end", "rows"])
+@pytest.mark.parametrize("change", ["filter", "packing", "end", "rows"])
 def test_unusual_png_files_are_not_made_usual(change: str) -> None:
     samples = noise(5, 7, 1, 8)
     body = zlib.compress(np.pad(samples[..., 0].astype(np.uint8), ((0, 0), (1, 0))).tobytes())
@@ -219,7 +218,7 @@ def test_unusual_png_files_are_not_made_usual(change: str) -> None:
     elif change == "rows":
         body = zlib.compress(zlib.decompress(body) + bytes(8))
     else:
-        body += b"behind"
+        header[10] = 1
     data = png.SIGNATURE + png_chunk(b"IHDR", bytes(header)) + png_chunk(b"IDAT", body) + png_chunk(b"IEND", end)
     with contextlib.suppress(FormatError):  # if Pillow refuses it
         assert isinstance(read_media(data), Stored)
@@ -248,7 +247,7 @@ def test_opaque_webp_files_that_say_they_are_not_are_stored() -> None:
 
 
 def test_programs_are_not_run_for_images() -> None:
-    with pytest.raises(FormatError, match=r"damaged one$"):
+    with pytest.raises(UnsupportedError, match="PostScript"):
         read_picture(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n")
 
 

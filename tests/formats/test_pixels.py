@@ -50,7 +50,7 @@ def test_damage_gives_our_errors_or_some_pixels(suffix: str, draws: st.DataObjec
 def test_files_cut_short_are_format_errors(suffix: str) -> None:
     data = write_pixels(RGB, suffix)
     for end in range(0, len(data) - 20, 13):  # all pixels of a PNG may be there before its last 20 bytes
-        with pytest.raises(FormatError):
+        with pytest.raises(FormatError if end >= 16 or not end else ArdmError):
             read_pixels(data[:end])
 
 
@@ -64,8 +64,8 @@ def test_a_flipped_bit_in_a_png_never_changes_pixels_unseen(bit: int) -> None:
             assert np.array_equal(read_pixels(bytes(damaged)).samples, RGB)
 
 
-def test_foreign_bytes_are_a_format_error() -> None:
-    with pytest.raises(FormatError, match="not a readable image"):
+def test_unknown_bytes_are_unsupported() -> None:
+    with pytest.raises(UnsupportedError, match="not known"):
         read_pixels(b"hello, this is text")
 
 
