@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -12,17 +15,30 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function) -> Function:
-    """A function as machine code, kept for the next process where there is a place for that."""
+    """Compile a function, and keep the machine code for the next process where there is a place for it.
+
+    Compilation happens at the first call. Numba notices when the function's own file changes; ``sources`` adds the
+    files that it may take constants and other functions from: those of its folder and of the network.
+    """
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     try:
         made: Any = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # neither the package's folder nor the user's can be written to
         return numba.njit(**options)(function)  # type: ignore[no-any-return]
+    folder = Path(function.__code__.co_filename).parent
+    made._cache._cache_file._source_stamp = (made._cache._cache_file._source_stamp, sources(folder))
     save = made._cache.save_overload
 
-    def saved(*arguments: Any) -> None:
+    def save_if_possible(*arguments: Any) -> None:
         with suppress(OSError):  # there is no room, or the folder is gone
             save(*arguments)
 
-    made._cache.save_overload = saved
+    made._cache.save_overload = save_if_possible
     return made  # type: ignore[no-any-return]
+
+
+@cache
+def sources(folder: Path) -> str:
+    """Hash the modules of a folder and of the exact network."""
+    files = sorted({*folder.glob("*.py"), *(Path(__file__).parent / "inference").glob("*.py")})
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

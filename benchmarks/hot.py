@@ -18,10 +18,11 @@ from corpus import corpus, integers, voice, wav
 
 from ardm_compress.codec import images, sounds
 from ardm_compress.coding.ans import SymbolDecoder, SymbolEncoder
+from ardm_compress.inference.instructions import Kernel, available
+from ardm_compress.inference.layers import Layer
 from ardm_compress.inference.mixture import Children
 from ardm_compress.inference.model import load_model
-from ardm_compress.inference.products import IntegerLinear
-from ardm_compress.inference.products import Path as Products
+from ardm_compress.inference.products import Product
 from ardm_compress.inference.registry import find_model
 from ardm_compress.methods import contexts
 
@@ -42,11 +43,11 @@ def around(model: Any) -> tuple[Any, Any, Any, int, Any]:
     return samples, ranks, np.arange(ROWS) * window, 1, np.arange(window)
 
 
-@pytest.mark.parametrize("path", list(Products), ids=lambda path: path.value)
-def test_products(benchmark: Any, path: Products) -> None:
+@pytest.mark.parametrize("kernel", available()[1:], ids=lambda kernel: kernel.value)
+def test_products(benchmark: Any, kernel: Kernel) -> None:
     weight = integers(384 * 192).reshape(384, 192).clip(-63, 63).astype(np.int8)
-    layer = IntegerLinear(weight, np.zeros(384, np.int32), path)
-    benchmark(layer, integers(ROWS * 192).reshape(ROWS, 192))
+    product = Product(kernel, Layer(weight, np.zeros(384, np.int32)))
+    benchmark(product.sums, product.inputs(ROWS))
 
 
 def test_features(benchmark: Any, model: Any, around: tuple[Any, ...]) -> None:

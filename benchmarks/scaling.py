@@ -1,4 +1,4 @@
-"""Time and memory against pixels, calls and processors; what of it are products; and how near they are to their peak.
+"""Time and memory against pixels, calls and processors.
 
     python benchmarks/scaling.py [--most 4]
 
@@ -16,12 +16,9 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -29,9 +26,6 @@ from memory import peak
 from PIL import Image
 
 from ardm_compress.bench.machine import machine
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 PHOTO = Path(__file__).parents[1] / "examples" / "photo.png"
 CHILD = "import sys; sys.path.insert(0, sys.argv[1]); import scaling; scaling.child(*map(int, sys.argv[2:]))"
@@ -49,52 +43,19 @@ def picture(megapixels: float) -> np.ndarray:
     return np.ascontiguousarray(np.tile(tiled, (*repeats, 1))[:rows, :columns])
 
 
-@dataclass
-class Products:
-    """What the integer products of a process have taken so far."""
-
-    seconds: float = 0.0
-    operations: int = 0
-    moved: int = 0  # bytes
-
-    def watch(self) -> None:
-        """Count and time all from now on."""
-        from ardm_compress.inference.products import IntegerLinear
-
-        product, lock = IntegerLinear.sums, threading.Lock()
-
-        def timed(layer: IntegerLinear, x: NDArray[Any]) -> NDArray[Any]:
-            start = time.perf_counter()
-            result = product(layer, x)
-            seconds, (rows, inputs) = time.perf_counter() - start, x.shape  # with padding
-            with lock:
-                self.seconds += seconds
-                self.operations += 2 * rows * inputs * layer.outputs
-                self.moved += rows * inputs + inputs * layer.outputs + 4 * rows * layer.outputs  # 8 bits in, 32 out
-            return result
-
-        IntegerLinear.sums = timed  # type: ignore[method-assign]
-
-
 def child(pixels: int, budget: int, jobs: int) -> None:
     """Code an image and print what it took, as JSON."""
-    import torch
-
     from ardm_compress.codec import images
 
-    torch.set_num_threads(jobs)
     image = picture(pixels / 1e6)
     images.encode_samples(image[:64, :64], budget=4)  # loads the model
-    products = Products()
-    products.watch()
     start = time.perf_counter()
     data = images.encode_samples(image, budget=budget, jobs=jobs)
     middle = time.perf_counter()
-    of_encode = asdict(products)
     same = bool((images.decode_samples(data, jobs=jobs) == image).all())
     times = {"encode": middle - start, "decode": time.perf_counter() - middle}
     size = {"bytes": len(data), "pixels": image.shape[0] * image.shape[1]}
-    print(json.dumps({"same": same} | times | size | of_encode))
+    print(json.dumps({"same": same} | times | size))
 
 
 @cache
@@ -119,21 +80,6 @@ def run(megapixels: float, budget: int, jobs: int, *, watched: bool = False) -> 
     if not told["same"]:
         raise SystemExit("an image did not come back")
     return told | {"memory": memory}
-
-
-def peak_products(threads: int) -> float:
-    """Billions of operations a second of large int8 products, the best of some."""
-    import torch
-
-    torch.set_num_threads(threads)
-    a = torch.randint(-127, 127, (4096, 1024), dtype=torch.int8)
-    b = torch.randint(-63, 63, (1024, 1024), dtype=torch.int8)
-    best = 0.0
-    for _ in range(8):
-        start = time.perf_counter()
-        torch._int_mm(a, b)
-        best = max(best, 2 * 4096 * 1024 * 1024 / (time.perf_counter() - start) / 1e9)
-    return best
 
 
 def lines(title: str, *heads: str) -> None:
@@ -161,14 +107,6 @@ def main(most: float, jobs: int) -> None:
     table("Calls, 0.4 megapixels", "calls at most", calls)
     threads = [(str(count), row(0.4, 96, count)) for count in sorted({1, jobs})]
     table("Threads, 0.4 megapixels, 96 calls", "threads", threads)
-    heads = "share of the time", "billions of operations/s", "of large products", "operations a pixel", "a byte moved"
-    lines("Products of an encode, 0.4 megapixels, 96 calls, all threads together", "threads", *heads)
-    for name, told in threads:
-        reached, most = told["operations"] / told["seconds"] / 1e9 * int(name), peak_products(int(name))
-        share = told["seconds"] / told["encode"] / int(name)
-        click.echo(f"| {name} | {share:.0%} | {reached:.0f} | {most:.0f} "
-                   f"| {told['operations'] / told['pixels'] / 1e6:.2f} million "
-                   f"| {told['operations'] / told['moved']:.0f} |")  # fmt: skip
     facts = {"date": str(datetime.date.today()), **machine()}
     click.echo("\n" + "; ".join(f"{name} {value}" for name, value in facts.items()))
 

@@ -16,11 +16,11 @@ from typing import TypeVar
 
 import click
 import numpy as np
-import torch
 from PIL import Image
 
 from ardm_compress.codec import images
 from ardm_compress.formats.catalogue import same_image
+from ardm_compress.inference.threads import threads
 
 ALONE = 10  # files measured one at a time
 
@@ -61,7 +61,7 @@ def main(folder: Path, count: int, side: int, conditioning: bool) -> None:
     coded = [data for data in together if isinstance(data, bytes)]
     assert coded[:ALONE] == alone
     assert len(coded) == count
-    click.echo(f"{count} files of {side} x {side}, {torch.get_num_threads()} threads, {sum(map(len, coded))} bytes")
+    click.echo(f"{count} files of {side} x {side}, {threads()} threads, {sum(map(len, coded))} bytes")
     click.echo(f"encode: {slow:.2f} files/s one at a time, {fast:.2f} together, {fast / slow:.1f} times")
     _, slow = timed(lambda: [images.decode_image(data) for data in coded[:ALONE]])
     pictures, fast = timed(lambda: list(images.decode_images(coded)))

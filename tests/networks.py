@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from intervals import digits_of
 from numpy.typing import NDArray
@@ -16,12 +17,24 @@ from ardm_compress.ardm.upscaling import Upscaling
 from ardm_compress.coding.sound.features import SUMMARY
 from ardm_compress.inference.config import CLIP, INPUT_STEP, NetworkConfig
 from ardm_compress.inference.features import FeatureMaker, Features
+from ardm_compress.inference.instructions import Kernel, available
 from ardm_compress.inference.mixture import Children
 from ardm_compress.inference.network import ExactNetwork
 from ardm_compress.training.export import STREAM, head_steps
 from ardm_compress.training.model import Network
 
 BRANCHING = 16
+every_kernel = pytest.mark.parametrize(
+    "kernel",
+    [
+        pytest.param(
+            each,
+            id=each.value,
+            marks=pytest.mark.skipif(each not in available(), reason=f"there is no {each.value} here"),
+        )
+        for each in Kernel
+    ],
+)
 LATENTS = (127, -64, 0, 31, -7)
 
 # Widths that are no multiples of what any product pads to.

@@ -22,7 +22,7 @@ from ardm_compress.bench.inputs import Input
 from ardm_compress.bench.samples import WIDE, colours
 from ardm_compress.errors import ChecksumError, UnsupportedError
 from ardm_compress.formats.kinds import IMAGE, SOUND
-from ardm_compress.tasks.processes import processors
+from ardm_compress.inference.threads import processors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

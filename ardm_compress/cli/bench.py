@@ -12,7 +12,7 @@ import click
 
 from ardm_compress.cli.group import progress_bar
 from ardm_compress.errors import ChecksumError, UnsupportedError
-from ardm_compress.tasks.processes import processors
+from ardm_compress.inference.threads import processors
 
 if TYPE_CHECKING:
     from ardm_compress.bench.base import Coder

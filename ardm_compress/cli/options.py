@@ -9,8 +9,8 @@ from typing import Any, Final, TypeVar
 import click
 
 from ardm_compress.inference.registry import DEVICE, DEVICES
+from ardm_compress.inference.threads import processors, use_processors
 from ardm_compress.limits import DEFAULT_LIMITS, MIB, Limits
-from ardm_compress.tasks.processes import processors, use_processors
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ardm_compress.errors import UnsupportedError
+
 
 @click.command(short_help="Fit a model to your own files.")
 @click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -29,8 +31,14 @@ def train(
     torchrun (-m ardm_compress train ...) every process takes its share. docs/training.md has an example.
     """
     from ardm_compress.training.defaults import image_network, is_sound_folder, sound_network
-    from ardm_compress.training.fit import fit
-    from ardm_compress.training.train import TrainConfig
+
+    try:
+        from ardm_compress.training.fit import fit
+        from ardm_compress.training.train import TrainConfig
+    except ImportError as error:
+        if error.name != "torch":
+            raise
+        raise UnsupportedError("train needs PyTorch: pip install 'ardm-compress[train]'") from error
 
     network = sound_network(hidden, blocks) if is_sound_folder(data) else image_network(hidden, blocks)
     config = TrainConfig(

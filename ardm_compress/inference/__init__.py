@@ -1,1 +1,1 @@
-"""The same network in exact integers. Imports torch."""
+"""The network in exact integers: the same on every machine. NumPy and Numba; no torch."""

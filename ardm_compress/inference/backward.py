@@ -13,65 +13,90 @@ import numpy as np
 
 from ardm_compress.compiling import compiled
 from ardm_compress.inference import tables as grid
-from ardm_compress.inference.config import SAMPLE_BITS
-from ardm_compress.inference.kernels import HALF_KNEE, KNEE, LARGEST, STREAM_UNIT
+from ardm_compress.inference.config import INPUT_STEP, SAMPLE_BITS
+from ardm_compress.inference.kernels import LARGEST, STREAM_UNIT, ZERO
 
-CONSTANTS = 0xCD6EE4C5  # as in ``kernels``
 LOGIT, OFFSET, OCTAVE, COUPLING, SAMPLE = (
     1.0 / (1 << bits) for bits in (grid.LOGIT_BITS, grid.OFFSET_BITS, grid.OCTAVE_BITS, grid.COUPLING_BITS, SAMPLE_BITS)
 )
 LN2 = math.log(2)
 LOG_FLOOR = -24 * LN2  # the coder gives every symbol at least 2**-24
 f32 = np.float32
+KNEE, HALF_KNEE = f32(INPUT_STEP), f32(1 / (2 * INPUT_STEP))
+SMALLEST = f32(1e-30)  # gradient that is told from 0
 
 
 @compiled
-def rescaled(sums: Any, bias: Any, multiplier: Any, out: Any) -> None:
-    """Rounded outputs (n, outputs) of a layer's sums."""
+def rescale(sums: Any, multiplier: Any, out: Any) -> None:
+    """Write rounded outputs (n, outputs) float32 of a layer's sums."""
     for i in range(out.shape[0]):
-        for j in range(len(bias)):
-            out[i, j] = np.rint((f32(sums[i, j]) + bias[j]) * multiplier[j])
+        for j in range(out.shape[1]):
+            out[i, j] = np.rint(f32(sums[i, j]) * multiplier[j])
 
 
 @compiled
-def quantised(gradient: Any, factor: Any, out: Any) -> None:
-    """Gradients (n, m), rounded after each position's are multiplied by its factor (n,)."""
+def bend(outputs: Any, smooth: bool, state: Any) -> None:
+    """Write activations, as bytes, behind the nonlinearity of a hidden layer's rounded outputs (n, outputs)."""
+    for i in range(outputs.shape[0]):
+        for j in range(outputs.shape[1]):
+            x = min(outputs[i, j], LARGEST)
+            value = np.rint(x * min(max(x + KNEE, f32(0)), 2 * KNEE) * HALF_KNEE) if smooth else max(x, f32(0))
+            state[i, j] = np.int32(value) + ZERO
+
+
+@compiled
+def quantise(gradient: Any, multiplier: Any, x: Any, scale: Any) -> None:
+    """Round gradients (n, m) of a layer's rounded outputs to 8 bits.
+
+    Args:
+        gradient: (n, m) float32.
+        multiplier: (m,), of the layer.
+        x: (n, m or more) uint8, bytes, written to.
+        scale: (n,) float32, written to: what an integer of each position stands for.
+    """
     for i in range(gradient.shape[0]):
+        largest = SMALLEST
         for j in range(gradient.shape[1]):
-            out[i, j] = np.rint(gradient[i, j] * factor[i])
+            largest = max(largest, abs(gradient[i, j] * multiplier[j]))
+        factor = LARGEST / largest
+        for j in range(gradient.shape[1]):
+            x[i, j] = np.int32(np.rint(gradient[i, j] * multiplier[j] * factor)) + ZERO
+        scale[i] = largest / LARGEST
 
 
 @compiled
 def _slope(x: Any, smooth: bool) -> Any:
-    """Of the nonlinearity."""
+    """Slope of the nonlinearity."""
     return (x + x + KNEE) * HALF_KNEE if smooth and abs(x) < KNEE else f32(0 < x < LARGEST)
 
 
 @compiled
-def unbent(product: Any, scale: Any, outputs: Any, smooth: bool, gradient: Any) -> None:
-    """Gradients (n, m) before the nonlinearity, whose inputs were ``outputs``, of those behind it."""
+def before_bend(product: Any, scale: Any, outputs: Any, smooth: bool, gradient: Any) -> None:
+    """Write gradients (n, m) before the nonlinearity, whose inputs were ``outputs``, given those behind it."""
     for i in range(outputs.shape[0]):
         for j in range(outputs.shape[1]):
             gradient[i, j] = f32(product[i, j]) * scale[i] * _slope(outputs[i, j], smooth)
 
 
 @compiled
-def unstated(product: Any, scale: Any, stream: Any, floor: float, top: float, gradient: Any) -> None:
-    """Add to gradients (n, hidden) of the stream those of the activations that it gives; no ``top``, not normalised."""
-    width = stream.shape[1]
-    for i in range(stream.shape[0]):
+def before_activation(product: Any, scale: Any, stream: Any, floor: float, top: float, gradient: Any) -> None:
+    """Add to gradients (n, hidden) of the stream those of the activations that it gives; arguments as ``activate``."""
+    width = gradient.shape[1]
+    for i in range(gradient.shape[0]):
         squares = np.float64(0)
         for j in range(width):
             squares += np.float64(stream[i, j]) * np.float64(stream[i, j])
         factor = f32(math.sqrt(top / (squares + floor))) if top else STREAM_UNIT
         dot = f32(0)
         for j in range(width):
-            if abs(stream[i, j] * factor) < LARGEST:
-                dot += stream[i, j] * (f32(product[i, j]) * scale[i])
+            x = f32(stream[i, j])
+            if abs(x * factor) < LARGEST:
+                dot += x * (f32(product[i, j]) * scale[i])
         share = dot / f32(squares + floor) if top else f32(0)
         for j in range(width):
-            own = f32(product[i, j]) * scale[i] if abs(stream[i, j] * factor) < LARGEST else f32(0)
-            gradient[i, j] += factor * (own - stream[i, j] * share)
+            x = f32(stream[i, j])
+            own = f32(product[i, j]) * scale[i] if abs(x * factor) < LARGEST else f32(0)
+            gradient[i, j] += factor * (own - x * share)
 
 
 @compiled
@@ -96,12 +121,12 @@ def _is_within(x: Any, limit: int) -> float:
 
 
 @compiled
-def through_heads(
+def before_heads(
     outer: Any, inner: Any, innovations: Any, reference: Any, scale: Any, target: Any, channels: int, top: float,
     gain: float, smooth: bool, outer_weights: Any, outer_multipliers: Any, inner_multipliers: Any, pull: Any,
     gradient: Any,
 ) -> None:  # fmt: skip
-    """Gradients of the nats of discretised logistic mixtures, before the heads' inner layers are multiplied.
+    """Write gradients of the nats of discretised logistic mixtures, before the heads' inner layers are multiplied.
 
     Args:
         outer: (n, heads, outputs) float32, what the heads give.

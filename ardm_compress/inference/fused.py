@@ -1,42 +1,44 @@
-"""The exact network, fast: integer products, and kernels for what lies between them. Imports Numba."""
+"""The exact network, fast: compiled functions that take whole batches. Imports Numba."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from ardm_compress.inference import kernels
 from ardm_compress.inference import tables as grid
-from ardm_compress.inference.config import INPUT_STEP, NORM_FLOOR, SAMPLE_BITS, NetworkConfig
+from ardm_compress.inference.config import CLIP, INPUT_STEP, NORM_FLOOR, SAMPLE_BITS, NetworkConfig
 from ardm_compress.inference.features import ONE, FeatureMaker, Features
+from ardm_compress.inference.instructions import SHAPES, Kernel
+from ardm_compress.inference.layers import QUAD, pack, stacked
 from ardm_compress.inference.mixture import Children, Parameters
-from ardm_compress.inference.network import Channels, ExactNetwork, Rescaled
-from ardm_compress.inference.products import Path
+from ardm_compress.inference.network import Channels, ExactNetwork
 from ardm_compress.inference.threads import mapped
+from ardm_compress.inference.tiles import KERNELS, RELU, SMOOTH_RELU
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    Sums: TypeAlias = NDArray[np.int32] | NDArray[np.float32]
-
-PART = 1 << 11  # positions of which a thread computes mixtures or frequencies
+PART: Final = 1 << 11  # positions of which a thread computes mixtures or frequencies
 
 
-def exact_network(config: NetworkConfig, tensors: Mapping[str, NDArray[Any]], path: Path) -> ExactNetwork:
-    """Make the network; FLOAT64 is the reference, by NumPy's operations alone."""
-    return (ExactNetwork if path is Path.FLOAT64 else FusedNetwork)(config, tensors, path)
+def exact_network(config: NetworkConfig, tensors: Mapping[str, NDArray[Any]], kernel: Kernel) -> ExactNetwork:
+    """Make the network for a kernel."""
+    if kernel is Kernel.REFERENCE:
+        return ExactNetwork(config, tensors)
+    return FusedNetwork(config, tensors, kernel)
 
 
-def exact_features(config: NetworkConfig, path: Path) -> FeatureMaker:
-    """Make what computes the network's inputs; FLOAT64 is the reference."""
-    return (FeatureMaker if path is Path.FLOAT64 else FusedFeatures)(config)
+def exact_features(config: NetworkConfig, kernel: Kernel) -> FeatureMaker:
+    """Make what computes the network's inputs."""
+    return (FeatureMaker if kernel is Kernel.REFERENCE else FusedFeatures)(config)
 
 
 class FusedFeatures(FeatureMaker):
-    """The same integers as its base; those of ``gather`` in one pass, inputs of 8 bits."""
+    """The same integers as its base; those of ``gather`` in one pass."""
 
     def gather(
         self,
@@ -53,90 +55,49 @@ class FusedFeatures(FeatureMaker):
             np.empty((count, config.inputs), np.int8), np.empty(count, np.int64),
             np.empty((count, config.channels), np.float32), np.empty((count, 1), np.float32),
         )  # fmt: skip
-        kernels.gathered(
+        kernels.gather(
             samples, ranks, at, first, offsets, config.weights, middle, least, self.level_unit, float(config.gain),
             self.thresholds, *found,
         )  # fmt: skip
         return found
 
 
-class Layer(NamedTuple):
-    """A layer's product, and what its sums are rescaled by."""
-
-    rescaled: Rescaled
-    bias: NDArray[np.float32]
-    multiplier: NDArray[np.float32]
-
-    def inputs(self, count: int) -> NDArray[Any]:
-        """Zeros for so many positions, and for what the product wants besides."""
-        return self.rescaled.linear.inputs(count)
-
-    def sums(self, x: NDArray[Any]) -> Sums:
-        """Without the bias; (n, outputs) or larger."""
-        return self.rescaled.linear.sums(x)
-
-
 def _parts(count: int) -> list[slice]:
     """Positions in runs of at most PART."""
-    return [slice(start, start + PART) for start in range(0, count, PART)]
-
-
-def _layer(rescaled: Rescaled) -> Layer:
-    return Layer(rescaled, rescaled.linear.bias, rescaled.multiplier)
+    return [slice(start, min(start + PART, count)) for start in range(0, count, PART)]
 
 
 class FusedNetwork(ExactNetwork):
-    """The same integers as its base, several times faster."""
+    """The same integers as its base, by the instructions of a kernel."""
 
-    def __init__(self, config: NetworkConfig, tensors: Mapping[str, NDArray[Any]], path: Path) -> None:
-        super().__init__(config, tensors, path)
-        self.first = _layer(self._input)
-        self.pairs = [(_layer(expand), _layer(contract)) for expand, contract in self._blocks]
-        self.head_layers = [(_layer(inner), _layer(outer)) for inner, outer in self._heads]
-        self.bend = kernels.bent if config.smooth else kernels.rectified
-        self.tables = self._weights, self._inverse
+    def __init__(self, config: NetworkConfig, tensors: Mapping[str, NDArray[Any]], kernel: Kernel) -> None:
+        super().__init__(config, tensors)
+        self.kernel = kernel
+        self.shape = SHAPES[kernel]
+        self.first = pack(self.input, kernel)
+        self.expand = stacked([pack(expand, kernel) for expand, _ in self.blocks])
+        self.contract = stacked([pack(contract, kernel) for _, contract in self.blocks])
+        self.packed_heads = [(pack(inner, kernel), pack(outer, kernel, vectors=1)) for inner, outer in self.heads]
+        self.activation = SMOOTH_RELU if config.smooth else RELU
+        self.number = KERNELS.index(kernel)
+        self.norm = float(config.hidden * NORM_FLOOR), float(config.hidden * INPUT_STEP**2) * config.normalise
 
     def hidden(
         self, features: Features, level: int | NDArray[np.int64], conditioning: NDArray[np.float32]
     ) -> NDArray[np.int8]:
         """See the base."""
-        stream = self.begin(features, level, conditioning)
-        for expand, contract in self.pairs:
-            self.advance(expand, contract, self.inner_sums(expand, stream), stream)
-        state = np.empty(stream.shape, np.int8)
-        self.activate(stream, state)
+        state = np.empty((len(features.inputs), self.config.hidden), np.int8)
+        run = kernels.hidden(self.number, self.activation, self.shape.vectors)
+        run(
+            features.inputs, features.bucket, self.levels_of(level), np.atleast_2d(conditioning), self.bucket,
+            self.level, self.first, self.expand, self.contract, *self.norm, state,
+        )  # fmt: skip
         return state
 
-    def begin(
-        self, features: Features, level: int | NDArray[np.int64], conditioning: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """The residual stream before all blocks, (n, hidden)."""
-        count, extra = len(features.inputs), self._embedding(features, level, conditioning)
-        x = self.first.inputs(count)
-        x[:count, : features.inputs.shape[1]] = features.inputs
-        stream = np.empty(extra.shape, np.float32)
-        kernels.begin(self.first.sums(x), self.first.bias, self.first.multiplier, extra, stream)
-        return stream
-
-    def inner_sums(self, expand: Layer, stream: NDArray[np.float32]) -> Sums:
-        """Of a block's first layer."""
-        state = expand.inputs(len(stream))
-        self.activate(stream, state)
-        return expand.sums(state)
-
-    def advance(self, expand: Layer, contract: Layer, sums: Sums, stream: NDArray[np.float32]) -> None:
-        """Add what a block changes to the stream, given the sums of its first layer."""
-        inner = contract.inputs(len(stream))
-        self.bend(sums, expand.bias, expand.multiplier, inner[: len(stream)])
-        kernels.advance(contract.sums(inner), contract.bias, contract.multiplier, stream)
-
-    def activate(self, stream: NDArray[np.float32], out: NDArray[np.int8] | NDArray[np.float32]) -> None:
-        """Write the activations (n, hidden) of a stream."""
-        if self.config.normalise:
-            width = stream.shape[1]
-            kernels.normalised(stream, float(width * NORM_FLOOR), float(width * INPUT_STEP**2), out)
-        else:
-            kernels.clamped(stream, out)
+    def levels_of(self, level: int | NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows (n or 1,) of the level embedding."""
+        rows: NDArray[np.int64] = np.minimum(np.atleast_1d(level), self.config.levels - 1)
+        return rows
 
     def start(self, state: NDArray[np.int8], scale: NDArray[np.float32]) -> FusedChannels:
         """See the base."""
@@ -145,7 +106,7 @@ class FusedNetwork(ExactNetwork):
     def cumulative(self, parameters: Parameters, boundary: NDArray[np.float32]) -> NDArray[np.int32]:
         """See the base."""
         cdf = np.empty((len(parameters.means), boundary.shape[1]), np.int32)
-        kernels.cumulated(*parameters, boundary, self.nodes, cdf)
+        kernels.cumulate(*parameters, boundary, self.nodes, cdf)
         return cdf
 
     def frequencies(self, parameters: Parameters, children: Children) -> NDArray[np.float32]:
@@ -156,7 +117,7 @@ class FusedNetwork(ExactNetwork):
         rows = np.empty((len(means), number), np.float32)
 
         def part(at: slice) -> None:
-            kernels.shared(
+            kernels.share(
                 weights[at], means[at], inverse[at], self.nodes, first[at] if len(first) > 1 else first,
                 widths[at] if len(widths) > 1 else widths, step, cells, origin, rows[at],
             )  # fmt: skip
@@ -168,56 +129,43 @@ class FusedNetwork(ExactNetwork):
 class FusedChannels(Channels):
     """The same as its base."""
 
-    _network: FusedNetwork
-    sums: list[tuple[Sums, Sums]]  # of the last channel's inner and outer layer, for parts of the positions
+    network: FusedNetwork
 
     def __init__(self, network: FusedNetwork, state: NDArray[np.int8], scale: NDArray[np.float32]) -> None:
         """See the base."""
         super().__init__(network, state, scale)
-        count, channels = len(state), network.config.channels
-        self._state, self._channel = state, 0
-        self._seen = np.empty((count, 2 * channels), np.float32)  # of coded channels, as inputs
+        count, channels, width = len(state), network.config.channels, state.shape[1]
+        stride = -(-(width + 2 * channels) // QUAD) * QUAD
+        self.x = np.zeros((count + kernels.TILE_ROWS, stride), np.uint8)  # the state and coded channels, as bytes
+        self.x[:count, :width] = state.view(np.uint8) ^ (CLIP + 1)
         self.innovations = np.zeros((count, channels))  # sample units times 2**VALUE_BITS
-        self._found = np.empty(count)
-        self._scale = self._centre = np.empty(0, np.float32)
+        self._channel = 0
+        self._expected = np.empty(count)
+        self._reference = self._scale = np.empty(0, np.float32)
 
     def parameters(self, reference: NDArray[np.float32]) -> Parameters:
         """See the base."""
-        channel, k, count = self._channel, self._network.config.mixture, len(self._state)
+        network, channel, k, count = self.network, self._channel, self.network.config.mixture, len(self.innovations)
         weights, means, inverse = np.empty((count, k), np.int32), *np.empty((2, count, k), np.float32)
-        self._centre, self._scale = map(np.ascontiguousarray, (reference, self._scales[:, channel]))
+        self._reference, self._scale = map(np.ascontiguousarray, (reference, self.scales[:, channel]))
+        run = kernels.head(network.number, network.activation, network.shape.vectors)
 
-        def part(at: slice) -> tuple[Sums, Sums]:
-            sums = self._sums(channel, at)
-            _, outer = self._network.head_layers[channel]
-            kernels.mixtures(
-                sums[1], outer.bias, outer.multiplier, self._centre[at], self._scale[at],
-                self.innovations[at, :channel], self._network.tables, weights[at], means[at], inverse[at],
-                self._found[at],
+        def part(at: slice) -> None:
+            run(
+                self.x, at.start, at.stop, *network.packed_heads[channel], 3 * k + channel, self._reference,
+                self._scale, self.innovations, channel, network.tables, weights, means, inverse, self._expected,
             )  # fmt: skip
-            return sums
 
-        self.sums = mapped(part, _parts(count))
+        mapped(part, _parts(count))
         return Parameters(weights, means, inverse)
-
-    def _sums(self, channel: int, at: slice) -> tuple[Sums, Sums]:
-        """Of a head's inner and outer layer, for some of the positions."""
-        state, seen = self._state[at], self._seen[at, : 2 * channel]
-        inner, outer = self._network.head_layers[channel]
-        x, bent = inner.inputs(len(state)), outer.inputs(len(state))
-        x[: len(state), : state.shape[1]] = state
-        x[: len(state), state.shape[1] : state.shape[1] + 2 * channel] = seen
-        sums = inner.sums(x)
-        self._network.bend(sums, inner.bias, inner.multiplier, bent[: len(state)])
-        return sums, outer.sums(bent)
 
     def observe(self, samples: NDArray[np.integer]) -> None:
         """See the base."""
-        config, channel = self._network.config, self._channel
+        config, channel = self.network.config, self._channel
         innovation_gain = config.innovation_gain >> grid.VALUE_BITS - SAMPLE_BITS
-        kernels.observed(
-            samples.astype(np.int64), self._centre, self._scale, self._found, float(config.gain),
-            float(innovation_gain),
-            self._seen[:, 2 * channel : 2 * channel + 2], self.innovations[:, channel],
+        at = config.hidden + 2 * channel
+        kernels.observe(
+            samples.astype(np.int64), self._reference, self._scale, self._expected, float(config.gain),
+            float(innovation_gain), self.x[:, at : at + 2], self.innovations[:, channel],
         )  # fmt: skip
         self._channel += 1

@@ -1,4 +1,4 @@
-"""How the nats of positions change with their picture's latents, by integer products, as the positions are coded.
+"""The gradient of the coding cost, in nats, with respect to a picture's latents: by integer products, like coding.
 
 So the encoder's fit costs little more than coding, and hardly depends on the machine. Imports Numba.
 """
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ardm_compress.inference import backward
+from ardm_compress.inference import backward, kernels
 from ardm_compress.inference import tables as grid
-from ardm_compress.inference.config import CLIP, INPUT_STEP, NORM_FLOOR
-from ardm_compress.inference.products import IntegerLinear, Path
+from ardm_compress.inference.layers import Layer
+from ardm_compress.inference.products import Product
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,24 +24,29 @@ if TYPE_CHECKING:
     from ardm_compress.inference.mixture import Parameters
 
 
-SMALLEST = np.float32(1e-30)  # gradient that is told from 0
+class _Forward(Product):
+    """A layer on the way to the cost; it gives rounded outputs."""
+
+    def __call__(self, x: NDArray[np.uint8], count: int) -> NDArray[np.float32]:
+        """Args: bytes, as of ``inputs``, of ``count`` positions. Returns: (count, outputs)."""
+        outputs = np.empty((count, len(self.layer.bias)), np.float32)
+        backward.rescale(self.sums(x), self.layer.multiplier, outputs)
+        return outputs
 
 
-class _Back:
+class _Back(Product):
     """The way back through a layer: the gradients of its inputs, of those of its rounded outputs."""
 
-    def __init__(self, weight: NDArray[np.int8], multiplier: NDArray[np.float32], path: Path) -> None:
-        """Args: weight (outputs, inputs) int8; multiplier (outputs,)."""
-        inputs = weight.shape[1]
-        self._product = IntegerLinear(np.ascontiguousarray(weight.T), np.zeros(inputs, np.int32), path)
+    def __init__(self, network: FusedNetwork, weight: NDArray[np.int8], multiplier: NDArray[np.float32]) -> None:
+        """Args: weight (outputs, inputs); multiplier (outputs,)."""
+        super().__init__(network.kernel, Layer(np.ascontiguousarray(weight.T), np.zeros(weight.shape[1], np.int32)))
         self._multiplier = multiplier
 
-    def __call__(self, gradient: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    def __call__(self, gradient: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Args: gradient (n, outputs). Returns: (n, inputs) or larger, in units of a scale (n,)."""
-        x, scaled = self._product.inputs(len(gradient)), gradient * self._multiplier
-        largest = np.abs(scaled).max(1).clip(SMALLEST)
-        backward.quantised(scaled, CLIP / largest, x)
-        return self._product.sums(x), largest / CLIP
+        x, scale = self.inputs(len(gradient)), np.empty(len(gradient), np.float32)
+        backward.quantise(gradient, self._multiplier, x, scale)
+        return self.sums(x), scale
 
 
 class PictureGradient:
@@ -49,35 +54,35 @@ class PictureGradient:
 
     def __init__(self, network: FusedNetwork, tensors: Mapping[str, NDArray[Any]]) -> None:
         """Args: tensors of the model file that the network was made from."""
-        self._network, config, path = network, network.config, network.path
-
-        def weight(name: str) -> NDArray[np.int8]:
-            found: NDArray[np.int8] = tensors[f"{name}.weight"]
-            return found
-
-        self._blocks = [
-            (_Back(weight(f"blocks.{i}.expand"), expand.multiplier, path),
-             _Back(weight(f"blocks.{i}.contract"), contract.multiplier, path))
-            for i, (expand, contract) in enumerate(network.pairs)
-        ]  # fmt: skip
+        self._network, config = network, network.config
+        self._input = _Forward(network.kernel, network.input)
+        self._expand = [_Forward(network.kernel, expand) for expand, _ in network.blocks]
+        self._contract = [_Forward(network.kernel, contract) for _, contract in network.blocks]
+        self._inner = [_Forward(network.kernel, inner) for inner, _ in network.heads]
+        self._outer = [_Forward(network.kernel, outer) for _, outer in network.heads]
+        self._back = [
+            (_Back(network, expand.weight, expand.multiplier), _Back(network, contract.weight, contract.multiplier))
+            for expand, contract in network.blocks
+        ]
         count, units, outputs = config.channels, config.head, 3 * config.mixture + config.channels - 1
-        self._outer, self._outer_multipliers = np.zeros((count, outputs, units)), np.zeros((count, outputs))
+        self._outer_weights, self._outer_multipliers = np.zeros((count, outputs, units)), np.zeros((count, outputs))
         self._inner_multipliers, self._pull = np.zeros((count, units)), np.zeros((count, count, units))
-        for c, (inner, outer) in enumerate(network.head_layers):
+        for c, (inner, outer) in enumerate(network.heads):
             own = 3 * config.mixture + c
-            self._outer[c, :own], self._outer_multipliers[c, :own] = weight(f"heads.{c}.outer"), outer.multiplier
+            self._outer_weights[c, :own], self._outer_multipliers[c, :own] = outer.weight, outer.multiplier
             self._inner_multipliers[c] = inner.multiplier
             for j in range(c):
-                self._pull[c, j] = weight(f"heads.{c}.inner")[:, config.hidden + 2 * j + 1]
-        states = np.concatenate([weight(f"heads.{c}.inner")[:, : config.hidden] for c in range(count)])
-        self._heads = _Back(states, np.ones(count * units, np.float32), path)
-        self._latents = np.ascontiguousarray((tensors["latent"] * network.first.multiplier.astype(np.float64)).T)
+                self._pull[c, j] = inner.weight[:, config.hidden + 2 * j + 1]
+        states = np.concatenate([inner.weight[:, : config.hidden] for inner, _ in network.heads])
+        self._heads = _Back(network, states, np.ones(count * units, np.float32))
+        latents = tensors["latent"] * network.input.multiplier.astype(np.float64)
+        self._latents = np.ascontiguousarray(latents.T)
 
     def __call__(
         self, features: Features, level: NDArray[np.int64], conditioning: NDArray[np.float32],
         target: NDArray[np.uint8], channels: int,
     ) -> NDArray[np.float64]:  # fmt: skip
-        """Gradients (n, latents), float64, of nats of n positions of a picture; files hold latents times INPUT_STEP.
+        """Gradients (n, latents) of nats of n positions of a picture; files hold latents times INPUT_STEP.
 
         Args:
             features: of the positions.
@@ -86,57 +91,68 @@ class PictureGradient:
             target: (n, the model's channels).
             channels: that are coded.
         """
-        network, config = self._network, self._network.config
-        streams, outputs = [network.begin(features, level, conditioning)], []
-        for expand, contract in network.pairs:
-            sums = network.inner_sums(expand, streams[-1])
-            outputs.append(np.empty((len(target), len(expand.bias)), np.float32))
-            backward.rescaled(sums, expand.bias, expand.multiplier, outputs[-1])
-            streams.append(streams[-1].copy())
-            network.advance(expand, contract, sums, streams[-1])
+        smooth, count = self._network.config.smooth, len(target)
+        streams, outputs = [self._begin(features, level, conditioning)], []
+        for expand, contract in zip(self._expand, self._contract, strict=True):
+            outputs.append(expand(self._activate(streams[-1]), count))
+            bent = contract.inputs(count)
+            backward.bend(outputs[-1], smooth, bent)
+            stream = streams[-1].copy()
+            stream[:count, : self._network.config.hidden] += contract(bent, count).astype(np.int32)
+            streams.append(stream)
+        gradient = np.zeros((count, self._network.config.hidden), np.float32)
         product = self._heads(self._of_heads(features, streams[-1], target, channels))
-        gradient = np.zeros_like(streams[-1])
-        self._unstate(product, streams.pop(), gradient)
-        for expand_back, contract_back in reversed(self._blocks):
+        backward.before_activation(*product, streams.pop(), *self._network.norm, gradient)
+        for expand_back, contract_back in reversed(self._back):
             behind = np.empty_like(outputs[-1])
-            backward.unbent(*contract_back(gradient), outputs.pop(), config.smooth, behind)
-            self._unstate(expand_back(behind), streams.pop(), gradient)
-        found = np.empty((len(target), self._latents.shape[1]))
+            backward.before_bend(*contract_back(gradient), outputs.pop(), smooth, behind)
+            backward.before_activation(*expand_back(behind), streams.pop(), *self._network.norm, gradient)
+        found = np.empty((count, self._latents.shape[1]))
         backward.project(gradient, self._latents, found)
         return found
 
-    def _unstate(
-        self, product: tuple[NDArray[Any], NDArray[np.float32]], stream: NDArray[np.float32], out: NDArray[np.float32]
-    ) -> None:
-        width, normalise = stream.shape[1], self._network.config.normalise
-        backward.unstated(
-            *product, stream, float(width * NORM_FLOOR), float(width * INPUT_STEP**2) if normalise else 0.0, out
-        )
+    def _begin(
+        self, features: Features, level: NDArray[np.int64], conditioning: NDArray[np.float32]
+    ) -> NDArray[np.int32]:
+        """The residual stream before all blocks, (n, padded hidden) and rows to fill a tile."""
+        network, x = self._network, self._input.inputs(len(level))
+        kernels.load(features.inputs, x.shape[1], x.reshape(-1))
+        stream = self._input.sums(x)
+        kernels.begin(
+            features.bucket, network.levels_of(level), conditioning[None], network.bucket, network.level,
+            network.input.multiplier, stream.shape[1], stream.reshape(-1),
+        )  # fmt: skip
+        return stream
+
+    def _activate(self, stream: NDArray[np.int32]) -> NDArray[np.uint8]:
+        """Activations of a stream, as bytes."""
+        state = np.empty(stream.shape, np.uint8)
+        kernels.activate(stream.reshape(-1), len(stream), stream.shape[1], *self._network.norm, state.reshape(-1))
+        return state
 
     def _of_heads(
-        self, features: Features, stream: NDArray[np.float32], target: NDArray[np.uint8], channels: int
+        self, features: Features, stream: NDArray[np.int32], target: NDArray[np.uint8], channels: int
     ) -> NDArray[np.float32]:
         """Gradients (n, heads * head) of the sums of the heads' inner layers."""
         network, config, n = self._network, self._network.config, len(target)
-        state = np.empty(stream.shape, np.int8)
-        network.activate(stream, state)
-        coded = network.start(state, features.scale)
+        state = self._activate(stream)[:n, : config.hidden] ^ kernels.ZERO
+        coded = network.start(state.view(np.int8), features.scale)
         inner = np.zeros((n, config.channels, config.head), np.float32)
         outer = np.zeros((n, config.channels, 3 * config.mixture + config.channels - 1), np.float32)
 
         def code(c: int, _: Parameters) -> NDArray[np.uint8]:
-            inside, outside = network.head_layers[c]
-            inside_sums, outside_sums = (np.concatenate(parts) for parts in zip(*coded.sums, strict=True))
-            backward.rescaled(inside_sums, inside.bias, inside.multiplier, inner[:, c])
-            backward.rescaled(outside_sums, outside.bias, outside.multiplier, outer[:, c, : len(outside.bias)])
+            inner[:, c] = self._inner[c](coded.x, n)
+            bent = self._outer[c].inputs(n)
+            backward.bend(np.ascontiguousarray(inner[:, c]), config.smooth, bent)
+            outer[:, c, : 3 * config.mixture + c] = self._outer[c](bent, n)
             return target[:, c]
 
         coded.code(channels, features.reference_of, code)
         innovations = coded.innovations / (1 << grid.VALUE_BITS)
         gradient, scale = np.empty_like(inner), np.repeat(features.scale, config.channels, 1)
-        backward.through_heads(
-            outer, inner, innovations, np.ascontiguousarray(features.reference), scale,
-            target.astype(np.float64), channels, float(config.top), float(config.innovation_gain),
-            config.smooth, self._outer, self._outer_multipliers, self._inner_multipliers, self._pull, gradient,
+        backward.before_heads(
+            outer, inner, innovations, np.ascontiguousarray(features.reference), scale, target.astype(np.float64),
+            channels, float(config.top), float(config.innovation_gain), config.smooth, self._outer_weights,
+            self._outer_multipliers, self._inner_multipliers, self._pull, gradient,
         )  # fmt: skip
         return gradient.reshape(n, -1)

@@ -1,13 +1,14 @@
-"""What lies between the products of the exact network, compiled: each pass over memory does all it can. Numba, NumPy.
+"""The exact network, compiled: a batch goes through all layers while it is in the caches. Numba, NumPy.
 
 The arithmetic is that of ``network`` and ``mixture``, operation by operation: IEEE single or double precision, never
-contracted or reordered (Numba's default), so the integers are the same; tests compare them. Products may come in any
-type that holds them: they are integers below 2**24, and so are their sums with biases.
+contracted or reordered (Numba's default), so the integers are the same; tests compare them. Sums of layers and the
+residual stream are kept as 32-bit integers, of which float32 holds all.
 """
 
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,24 +17,27 @@ from ardm_compress.compiling import compiled
 from ardm_compress.inference import tables as grid
 from ardm_compress.inference.config import CLIP, INPUT_STEP, SAMPLE_BITS, STREAM_BITS
 from ardm_compress.inference.mixture import FREQUENCY_BITS, SPARE_BITS
+from ardm_compress.inference.tiles import ADDED, SUMS, multiply
 
-CONSTANTS = 0xCD6EE4C5  # CRC-32 of what compiled code holds: Numba compiles anew where a file itself changes
 f32 = np.float32
 ONE, KNOWN = 1 << SAMPLE_BITS, INPUT_STEP
-LARGEST, KNEE, HALF_KNEE = f32(CLIP), f32(INPUT_STEP), f32(1 / (2 * INPUT_STEP))
+LARGEST = f32(CLIP)
+ZERO = CLIP + 1  # the byte of 0
 STREAM_UNIT = f32(INPUT_STEP / (1 << STREAM_BITS))
 MEAN_UNIT = float(1 << SAMPLE_BITS + grid.OFFSET_BITS - grid.VALUE_BITS)
 VALUE, CENTRE = float(1 << grid.VALUE_BITS), float(1 << grid.VALUE_BITS - SAMPLE_BITS)
 COUPLING_UNIT = float(1 << grid.COUPLING_BITS)
 HIGHEST_T, MASK = f32(grid.T_LIMIT), (1 << grid.STEP_BITS) - 1
+ROWS = 48  # positions that go through the layers together: a multiple of the rows of every tile
+TILE_ROWS = 8  # more than any tile's: rows behind the last one, which tiles may compute
 
 
 @compiled
-def gathered(
+def gather(
     samples: Any, ranks: Any, at: Any, first: int, offsets: Any, nearness: Any, middle: float, least: float,
     unit: float, gain: float, thresholds: Any, inputs: Any, bucket: Any, reference: Any, scale: Any,
 ) -> None:  # fmt: skip
-    """Features of positions whose neighbours are found among flattened samples, as of ``network.features``.
+    """Compute features of positions whose neighbours are among flattened samples, as ``features`` does.
 
     Args:
         samples: (positions, channels) integers.
@@ -93,74 +97,158 @@ def gathered(
 
 
 @compiled
-def begin(sums: Any, bias: Any, multiplier: Any, extra: Any, stream: Any) -> None:
-    """The residual stream (n, hidden): the input layer's sums with ``extra``, rescaled."""
-    for i in range(stream.shape[0]):
-        for j in range(stream.shape[1]):
-            stream[i, j] = np.rint((f32(sums[i, j]) + bias[j] + extra[i, j]) * multiplier[j])
+def load(inputs: Any, stride: int, x: Any) -> None:
+    """Write integers (n, inputs) as bytes into the rows of ``x``, flat."""
+    for i in range(inputs.shape[0]):
+        for j in range(inputs.shape[1]):
+            x[i * stride + j] = np.int16(inputs[i, j]) + ZERO
 
 
 @compiled
-def advance(sums: Any, bias: Any, multiplier: Any, stream: Any) -> None:
-    """Add what a block changes, rescaled, to the stream (n, hidden)."""
-    for i in range(stream.shape[0]):
-        for j in range(stream.shape[1]):
-            stream[i, j] += np.rint((f32(sums[i, j]) + bias[j]) * multiplier[j])
+def begin(
+    bucket: Any, level: Any, conditioning: Any, buckets: Any, levels: Any, multiplier: Any, wide: int, stream: Any
+) -> None:
+    """Rescale the input layer's sums with the embeddings of n positions, in place.
+
+    Args:
+        bucket: (n,) int64, rows of ``buckets``.
+        level: (n or 1,) int64, rows of ``levels``.
+        conditioning: (n or 1, hidden) float32.
+        buckets: (buckets, hidden) float32.
+        levels: (levels, hidden) float32.
+        multiplier: (hidden,) float32 or more.
+        wide: from one row of the stream to the next.
+        stream: int32, flat.
+    """
+    for i in range(len(bucket)):
+        by_bucket, by_level = buckets[bucket[i]], levels[level[i if len(level) > 1 else 0]]
+        told, row = conditioning[i if len(conditioning) > 1 else 0], stream[i * wide :]
+        for j in range(len(told)):
+            row[j] = np.rint((f32(row[j]) + (by_bucket[j] + (by_level[j] + told[j]))) * multiplier[j])
 
 
 @compiled
-def normalised(stream: Any, floor: float, top: float, state: Any) -> None:
-    """Activations (n, hidden) of a stream: sqrt(top / (its sum of squares + floor)) times it."""
-    for i in range(stream.shape[0]):
-        squares = 0
-        for j in range(stream.shape[1]):
-            value = np.int64(stream[i, j])
-            squares += value * value
-        factor = f32(math.sqrt(top / (np.float64(squares) + floor)))
-        for j in range(stream.shape[1]):
-            state[i, j] = min(max(np.rint(stream[i, j] * factor), -LARGEST), LARGEST)
+def activate(stream: Any, rows: int, wide: int, floor: float, top: float, state: Any) -> None:
+    """Write the activations of rows of the residual stream, as bytes.
+
+    Args:
+        stream: int32, flat.
+        rows: to compute.
+        wide: from one row to the next.
+        floor: added to the sum of squares.
+        top: a row is multiplied by sqrt(top / (its sum of squares + floor)); 0 if the network does not normalise.
+        state: uint8, flat, written to.
+    """
+    for r in range(rows):
+        row, own = stream[r * wide : (r + 1) * wide], state[r * wide : (r + 1) * wide]
+        factor = STREAM_UNIT
+        if top:
+            squares = 0
+            for j in range(wide):
+                squares += np.int64(row[j]) * np.int64(row[j])
+            factor = f32(math.sqrt(top / (np.float64(squares) + floor)))
+        for j in range(wide):
+            own[j] = np.int32(min(max(np.rint(f32(row[j]) * factor), -LARGEST), LARGEST)) + ZERO
 
 
-@compiled
-def clamped(stream: Any, state: Any) -> None:
-    """Activations (n, hidden) of a stream that is not normalised."""
-    for i in range(stream.shape[0]):
-        for j in range(stream.shape[1]):
-            state[i, j] = min(max(np.rint(stream[i, j] * STREAM_UNIT), -LARGEST), LARGEST)
+@cache
+def hidden(kernel: int, activation: int, vectors: int) -> Any:
+    """Make the function from features to hidden states for an instruction and a nonlinearity (see ``tiles``)."""
+
+    @compiled
+    def run(
+        inputs: Any, bucket: Any, level: Any, conditioning: Any, buckets: Any, levels: Any, first: Any, expand: Any,
+        contract: Any, floor: float, top: float, out: Any,
+    ) -> None:  # fmt: skip
+        wide, inner, stride = len(first.start), expand.start.shape[1], 4 * first.weights.shape[1]
+        x, state = np.empty(ROWS * stride, np.uint8), np.empty(ROWS * wide, np.uint8)
+        stream, bent = np.empty(ROWS * wide, np.int32), np.empty(ROWS * inner, np.uint8)
+        for start in range(0, len(inputs), ROWS):
+            own = slice(start, min(start + ROWS, len(inputs)))
+            rows = own.stop - start
+            load(inputs[own], stride, x)
+            multiply(kernel, SUMS, vectors, x, stride, rows, first.weights, first.start, first.multiplier, stream, wide)
+            begin(
+                bucket[own], level[own] if len(level) > 1 else level,
+                conditioning[own] if len(conditioning) > 1 else conditioning, buckets, levels, first.multiplier, wide,
+                stream,
+            )  # fmt: skip
+            for b in range(len(expand.start)):
+                activate(stream, rows, wide, floor, top, state)
+                multiply(
+                    kernel, activation, vectors, state, wide, rows, expand.weights[b], expand.start[b],
+                    expand.multiplier[b], bent, inner,
+                )  # fmt: skip
+                multiply(
+                    kernel, ADDED, vectors, bent, inner, rows, contract.weights[b], contract.start[b],
+                    contract.multiplier[b], stream, wide,
+                )  # fmt: skip
+            activate(stream, rows, wide, floor, top, state)
+            for i in range(rows):
+                for j in range(out.shape[1]):
+                    out[start + i, j] = np.int16(state[i * wide + j]) - ZERO
+
+    return run
 
 
-@compiled
-def bent(sums: Any, bias: Any, multiplier: Any, out: Any) -> None:
-    """Activations (n, outputs) behind the smooth knee of a hidden layer's sums."""
-    for i in range(out.shape[0]):
-        for j in range(len(bias)):
-            x = min(np.rint((f32(sums[i, j]) + bias[j]) * multiplier[j]), LARGEST)
-            out[i, j] = np.rint(x * min(max(x + KNEE, f32(0)), 2 * KNEE) * HALF_KNEE)
+@cache
+def head(kernel: int, activation: int, vectors: int) -> Any:
+    """Make the function from states to mixtures of a channel, for an instruction and a nonlinearity."""
+
+    @compiled
+    def run(
+        x: Any, first: int, stop: int, inner: Any, outer: Any, outputs: int, reference: Any, scale: Any,
+        innovations: Any, channel: int, tables: Any, weights: Any, means: Any, inverse: Any, expected: Any,
+    ) -> None:  # fmt: skip
+        stride, wide, most = x.shape[1], len(inner.start), len(outer.start)
+        bent, sums = np.empty(ROWS * wide, np.uint8), np.empty((ROWS, most), np.int32)
+        flat = x.reshape(-1)
+        for start in range(first, stop, ROWS):
+            own = slice(start, min(start + ROWS, stop))
+            rows = own.stop - start
+            multiply(
+                kernel, activation, vectors, flat[start * stride :], stride, rows, inner.weights, inner.start,
+                inner.multiplier, bent, wide,
+            )  # fmt: skip
+            multiply(
+                kernel, SUMS, 1, bent, wide, rows, outer.weights, outer.start, outer.multiplier, sums.reshape(-1), most
+            )
+            mixtures(
+                sums, outer.multiplier[:outputs], reference[own], scale[own], innovations[own], channel, tables,
+                weights[own], means[own], inverse[own], expected[own],
+            )  # fmt: skip
+
+    return run
 
 
-@compiled
-def rectified(sums: Any, bias: Any, multiplier: Any, out: Any) -> None:
-    """Activations (n, outputs) behind the rectifier of a hidden layer's sums."""
-    for i in range(out.shape[0]):
-        for j in range(len(bias)):
-            x = np.rint((f32(sums[i, j]) + bias[j]) * multiplier[j])
-            out[i, j] = min(max(x, f32(0)), LARGEST)
+@cache
+def product(kernel: int, vectors: int) -> Any:
+    """Make the function from rows of bytes (n, inputs) to a layer's sums (n, outputs) for an instruction."""
+
+    @compiled
+    def run(x: Any, rows: int, layer: Any, sums: Any) -> None:
+        multiply(
+            kernel, SUMS, vectors, x.reshape(-1), x.shape[1], rows, layer.weights, layer.start, layer.multiplier,
+            sums.reshape(-1), sums.shape[1],
+        )  # fmt: skip
+
+    return run
 
 
 @compiled
 def mixtures(
-    sums: Any, bias: Any, multiplier: Any, reference: Any, scale: Any, innovations: Any, tables: Any, weights: Any,
+    sums: Any, multiplier: Any, reference: Any, scale: Any, innovations: Any, channel: int, tables: Any, weights: Any,
     means: Any, inverse: Any, expected: Any,
 ) -> None:  # fmt: skip
-    """Mixtures (n, components) and their means (n,) of a head's last sums.
+    """Compute mixtures (n, components) and their means (n,) of a head's last sums.
 
     Args:
-        sums: (n, 3 * components + channels before) or wider.
-        bias: of them.
-        multiplier: of them.
+        sums: (n, 3 * components + channel) int32 or wider.
+        multiplier: (3 * components + channel,) of them.
         reference: (n,) float32.
         scale: (n,) float32.
-        innovations: (n, channels before) float64.
+        innovations: (n, channels) float64, of which those before this channel count.
+        channel: number of this one.
         tables: the model's, of mixture weights and of inverse scales.
         weights: int32, written to.
         means: float32, written to.
@@ -169,15 +257,15 @@ def mixtures(
     """
     n, k = weights.shape
     share, inverses = tables
-    out = np.empty(len(bias), np.float32)
+    out = np.empty(len(multiplier), np.float32)
     exact = np.empty(k, np.float64)
     for i in range(n):
-        for j in range(len(bias)):
-            out[j] = np.rint((f32(sums[i, j]) + bias[j]) * multiplier[j])
+        for j in range(len(multiplier)):
+            out[j] = np.rint(f32(sums[i, j]) * multiplier[j])
         centre = np.float64(reference[i]) * CENTRE
-        if innovations.shape[1]:
+        if channel:
             pull = 0.0
-            for j in range(innovations.shape[1]):
+            for j in range(channel):
                 coupling = min(max(out[3 * k + j], f32(-grid.COUPLING_LIMIT)), f32(grid.COUPLING_LIMIT))
                 pull += np.float64(coupling) * innovations[i, j]
             centre += math.floor(pull / COUPLING_UNIT + 0.5)
@@ -210,8 +298,8 @@ def _add(weight: int, mean: float, inverse: float, boundary: Any, nodes: Any, to
 
 
 @compiled
-def cumulated(weights: Any, means: Any, inverse: Any, boundary: Any, nodes: Any, cdf: Any) -> None:
-    """CDF (n, m) int32 of mixtures at boundaries (n or 1, m)."""
+def cumulate(weights: Any, means: Any, inverse: Any, boundary: Any, nodes: Any, cdf: Any) -> None:
+    """Compute the CDF (n, m) int32 of mixtures at boundaries (n or 1, m)."""
     total = np.empty(cdf.shape[1], np.int64)
     for i in range(cdf.shape[0]):
         total[:] = 0
@@ -223,11 +311,11 @@ def cumulated(weights: Any, means: Any, inverse: Any, boundary: Any, nodes: Any,
 
 
 @compiled
-def shared(
+def share(
     weights: Any, means: Any, inverse: Any, nodes: Any, first: Any, width: Any, step: int, cells: int, origin: int,
     rows: Any,
 ) -> None:  # fmt: skip
-    """Frequencies (n, children) float32 of mixtures; intervals as of ``mixture.Children``, width (n or 1,)."""
+    """Compute frequencies (n, children) float32 of mixtures; intervals as of ``mixture.Children``, width (n or 1,)."""
     n, m = rows.shape
     whole = np.float64((1 << FREQUENCY_BITS) - m)
     boundary, total = np.empty(m + 1, np.float32), np.empty(m + 1, np.int64)
@@ -251,11 +339,11 @@ def shared(
 
 
 @compiled
-def observed(
+def observe(
     samples: Any, reference: Any, scale: Any, expected: Any, gain: float, innovation_gain: float, inputs: Any,
     innovation: Any,
 ) -> None:  # fmt: skip
-    """What the samples (n,) of a channel tell the next ones.
+    """Compute what the samples (n,) of a channel tell the next ones.
 
     Args:
         samples: int64.
@@ -264,12 +352,14 @@ def observed(
         expected: (n,) float64, times 2**VALUE_BITS.
         gain: input per local scale of deviation from the reference.
         innovation_gain: the same of that from what was expected.
-        inputs: (n, 2) float32, written to.
+        inputs: (n, 2) uint8, written to.
         innovation: (n,) float64, written to: that deviation.
     """
     for i in range(len(samples)):
         sample = f32(samples[i])
         innovation[i] = np.float64(sample) * VALUE - expected[i]
         factors = f32(gain) / scale[i], f32(innovation_gain) / scale[i]
-        inputs[i, 0] = min(max(np.rint((sample * f32(ONE) - reference[i]) * factors[0]), -LARGEST), LARGEST)
-        inputs[i, 1] = min(max(np.rint(f32(innovation[i]) * factors[1]), -LARGEST), LARGEST)
+        deviation = (sample * f32(ONE) - reference[i]) * factors[0]
+        inputs[i, 0] = np.int32(min(max(np.rint(deviation), -LARGEST), LARGEST)) + ZERO
+        innovated = f32(innovation[i]) * factors[1]
+        inputs[i, 1] = np.int32(min(max(np.rint(innovated), -LARGEST), LARGEST)) + ZERO

@@ -21,8 +21,8 @@ from ardm_compress.inference.config import NetworkConfig
 from ardm_compress.inference.features import FeatureMaker
 from ardm_compress.inference.fused import FusedNetwork, exact_features, exact_network
 from ardm_compress.inference.gradient import PictureGradient
+from ardm_compress.inference.instructions import Kernel, available
 from ardm_compress.inference.mixture import Children
-from ardm_compress.inference.products import Path, fastest_path
 from ardm_compress.inference.registry import ModelFile, metadata
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Model:
         """How costs change with latents; the same whatever computes it."""
         network = self.network
         if not isinstance(network, FusedNetwork):
-            network = FusedNetwork(self.config, self.tensors, Path.FLOAT32)
+            network = FusedNetwork(self.config, self.tensors, available()[-1])
         return PictureGradient(network, self.tensors)
 
 
@@ -99,7 +99,7 @@ def save_model(file: FilePath, config: NetworkConfig, tensors: dict[str, NDArray
     Returns:
         The file's SHA-256.
     """
-    network = exact_network(config, tensors, Path.FLOAT64)
+    network = exact_network(config, tensors, Kernel.REFERENCE)
     answer = known_answer(network, FeatureMaker(config))
     meta = {"config": json.dumps(asdict(config)), "known_answer": str(answer), "training": training}
     data = save(tensors, meta)
@@ -107,12 +107,12 @@ def save_model(file: FilePath, config: NetworkConfig, tensors: dict[str, NDArray
     return hashlib.sha256(data).hexdigest()
 
 
-def load_model(entry: ModelFile, *, path: Path | None = None) -> Model:
+def load_model(entry: ModelFile, *, kernel: Kernel | None = None) -> Model:
     """Read, check and prepare a model.
 
     Args:
         entry: from the manifest.
-        path: how to compute products; the fastest on this machine by default. The results do not depend on it.
+        kernel: how to compute products; the fastest on this machine by default. The results do not depend on it.
 
     Raises:
         ModelError: the file is missing, is not the one the manifest names, or this machine fails its self-test.
@@ -130,12 +130,12 @@ def load_model(entry: ModelFile, *, path: Path | None = None) -> Model:
         raise ModelError(f"the manifest gives {entry.file} another generation order than the file itself")
     tensors.setdefault("style", np.zeros((1, config.hidden), np.int32))  # models before there were styles
     tensors.setdefault("latent", np.zeros((0, config.hidden), np.int32))
-    path = path or fastest_path()
-    network = exact_network(config, tensors, path)
-    features = exact_features(config, path)
+    kernel = kernel or available()[-1]
+    network = exact_network(config, tensors, kernel)
+    features = exact_features(config, kernel)
     if known_answer(network, features) != int(meta["known_answer"]):
         raise ModelError(
-            f"this machine computes other integers than the model {entry.name} was made with ({path.value} "
+            f"this machine computes other integers than the model {entry.name} was made with ({kernel.value} "
             "products); nothing is coded, because files would not be portable. Please report the processor."
         )
     order = make_order(config.order, axes=config.axes, period=config.period)

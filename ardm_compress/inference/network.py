@@ -15,26 +15,14 @@ from ardm_compress.inference import mixture
 from ardm_compress.inference import tables as grid
 from ardm_compress.inference.config import CLIP, INPUT_STEP, NORM_FLOOR, SAMPLE_BITS, STREAM_BITS, NetworkConfig
 from ardm_compress.inference.features import Features, quantise_deviation
+from ardm_compress.inference.instructions import Kernel
+from ardm_compress.inference.layers import EXACT_FLOAT32, EXACT_FLOAT64, largest_sums, layer_of
 from ardm_compress.inference.mixture import Children, Parameters
-from ardm_compress.inference.products import EXACT_FLOAT32, EXACT_FLOAT64, IntegerLinear, Path, largest_sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
-
-
-class Rescaled:
-    """Integer linear layer, its sums multiplied by a float32 per output and rounded once."""
-
-    def __init__(self, tensors: Mapping[str, NDArray[Any]], name: str, path: Path) -> None:
-        self.linear = IntegerLinear(tensors[f"{name}.weight"], tensors[f"{name}.bias"], path)
-        self.multiplier: NDArray[np.float32] = tensors[f"{name}.multiplier"]
-
-    def __call__(self, x: NDArray[Any], extra: NDArray[np.float32] | float = 0) -> NDArray[np.float32]:
-        """Returns round((linear(x) + extra) * multiplier)."""
-        found: NDArray[np.float32] = np.rint((self.linear(x) + np.float32(extra)) * self.multiplier)
-        return found
 
 
 def _check_stream(config: NetworkConfig, tensors: Mapping[str, NDArray[Any]]) -> None:
@@ -55,28 +43,33 @@ def _check_stream(config: NetworkConfig, tensors: Mapping[str, NDArray[Any]]) ->
 class ExactNetwork:
     """Integer twin of ``ardm_compress.training.model.Network``."""
 
-    def __init__(self, config: NetworkConfig, tensors: Mapping[str, NDArray[Any]], path: Path) -> None:
-        self.config, self.path = config, path
+    kernel = Kernel.REFERENCE
+
+    def __init__(self, config: NetworkConfig, tensors: Mapping[str, NDArray[Any]]) -> None:
+        self.config = config
         _check_stream(config, tensors)
-
-        def layer(name: str) -> Rescaled:
-            return Rescaled(tensors, name, path)
-
-        self._input = layer("input")
-        self._level = tensors["level"].astype(np.float32)
-        self._style = tensors["style"].astype(np.float32)
-        self._latent = tensors["latent"].astype(np.int64)
-        self._bucket = tensors["bucket"].astype(np.float32)
-        self._blocks = [(layer(f"blocks.{i}.expand"), layer(f"blocks.{i}.contract")) for i in range(config.blocks)]
-        self._heads = [(layer(f"heads.{c}.inner"), layer(f"heads.{c}.outer")) for c in range(config.channels)]
-        self._weights: NDArray[np.int32] = tensors["tables.mixture_weights"]
-        self._inverse: NDArray[np.float32] = tensors["tables.inverse_scales"]
+        self.input = layer_of(tensors, "input")
+        self.level = tensors["level"].astype(np.float32)
+        self.style = tensors["style"].astype(np.float32)
+        self.latent = tensors["latent"].astype(np.int64)
+        self.bucket = tensors["bucket"].astype(np.float32)
+        self.blocks = [
+            (layer_of(tensors, f"blocks.{i}.expand"), layer_of(tensors, f"blocks.{i}.contract"))
+            for i in range(config.blocks)
+        ]
+        self.heads = [
+            (layer_of(tensors, f"heads.{c}.inner"), layer_of(tensors, f"heads.{c}.outer"))
+            for c in range(config.channels)
+        ]
+        self.tables: tuple[NDArray[np.int32], NDArray[np.float32]] = (
+            tensors["tables.mixture_weights"], tensors["tables.inverse_scales"],
+        )  # fmt: skip
         self.nodes: NDArray[np.int32] = tensors["tables.logistic_nodes"]
 
     def conditioning(self, style: int, latents: Sequence[int]) -> NDArray[np.float32]:
         """What a picture's style and latents, of which the last may be missing, add to the input sums: (hidden,)."""
-        sums = np.array(latents, np.int64) @ self._latent[: len(latents)]
-        row: NDArray[np.float32] = self._style[style] + ((sums + INPUT_STEP // 2) // INPUT_STEP).astype(np.float32)
+        sums = np.array(latents, np.int64) @ self.latent[: len(latents)]
+        row: NDArray[np.float32] = self.style[style] + ((sums + INPUT_STEP // 2) // INPUT_STEP).astype(np.float32)
         return row
 
     def hidden(
@@ -89,8 +82,8 @@ class ExactNetwork:
             level: of all, or of each (n,).
             conditioning: of all (hidden,), or of each (n, hidden).
         """
-        stream = self._input(features.inputs, self._embedding(features, level, conditioning))
-        for expand, contract in self._blocks:
+        stream = self.input(features.inputs, self._embedding(features, level, conditioning))
+        for expand, contract in self.blocks:
             stream += contract(self._smooth_relu(expand(self._activations(stream))))
         return self._activations(stream).astype(np.int8)
 
@@ -98,8 +91,8 @@ class ExactNetwork:
         self, features: Features, level: int | NDArray[np.int64], conditioning: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """What is added to the input sums: (n, hidden)."""
-        row = self._level[np.minimum(level, self.config.levels - 1)] + conditioning
-        found: NDArray[np.float32] = self._bucket[features.bucket] + row
+        row = self.level[np.minimum(level, self.config.levels - 1)] + conditioning
+        found: NDArray[np.float32] = self.bucket[features.bucket] + row
         return found
 
     def _activations(self, stream: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -132,16 +125,17 @@ class ExactNetwork:
 
     def outputs(self, channel: int, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Raw integer outputs of a channel's head, (n, 3 * mixture + channel)."""
-        inner, outer = self._heads[channel]
+        inner, outer = self.heads[channel]
         return outer(self._smooth_relu(inner(inputs)))
 
     def lookup(
         self, logits: NDArray[np.float32], log2_scales: NDArray[np.float32], scale: NDArray[np.float32]
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Integer mixture weights and inverse scales."""
-        below = (logits.max(1, keepdims=True) - logits).clip(0, len(self._weights) - 1).astype(np.int64)
+        weights, inverse = self.tables
+        below = (logits.max(1, keepdims=True) - logits).clip(0, len(weights) - 1).astype(np.int64)
         octaves = log2_scales.clip(-grid.OCTAVE_LIMIT, grid.OCTAVE_LIMIT - 1).astype(np.int64)
-        return self._weights[below], self._inverse[octaves + grid.OCTAVE_LIMIT] / scale
+        return weights[below], inverse[octaves + grid.OCTAVE_LIMIT] / scale
 
     def cumulative(self, parameters: Parameters, boundary: NDArray[np.float32]) -> NDArray[np.int32]:
         """See ``mixture.cumulative``."""
@@ -157,8 +151,8 @@ class Channels:
 
     def __init__(self, network: ExactNetwork, state: NDArray[np.int8], scale: NDArray[np.float32]) -> None:
         """Args: as of ``ExactNetwork.start``."""
-        self._network = network
-        self._scales = np.broadcast_to(scale, (len(state), network.config.channels))
+        self.network = network
+        self.scales = np.broadcast_to(scale, (len(state), network.config.channels))
         self._inputs = [state.astype(np.float32)]
         self._innovations: list[NDArray[np.float64]] = []  # (n,), sample units times 2**VALUE_BITS
         self._expected = np.empty(0)
@@ -180,10 +174,10 @@ class Channels:
 
     def parameters(self, reference: NDArray[np.float32]) -> Parameters:
         """Mixtures of the next channel, whose references (n,) are given."""
-        channel, k = len(self._innovations), self._network.config.mixture
-        self._reference, scale = reference, self._scales[:, channel : channel + 1]
-        out = self._network.outputs(channel, np.concatenate(self._inputs, 1))
-        weights, inverse = self._network.lookup(out[:, :k], out[:, 2 * k : 3 * k], scale)
+        channel, k = len(self._innovations), self.network.config.mixture
+        self._reference, scale = reference, self.scales[:, channel : channel + 1]
+        out = self.network.outputs(channel, np.concatenate(self._inputs, 1))
+        weights, inverse = self.network.lookup(out[:, :k], out[:, 2 * k : 3 * k], scale)
         offsets = out[:, k : 2 * k].clip(-grid.OFFSET_LIMIT, grid.OFFSET_LIMIT).astype(np.float64)
         coupling = out[:, 3 * k :].clip(-grid.COUPLING_LIMIT, grid.COUPLING_LIMIT).astype(np.float64)
         centre = reference.astype(np.float64) * (1 << grid.VALUE_BITS - SAMPLE_BITS)
@@ -197,12 +191,12 @@ class Channels:
 
     def observe(self, samples: NDArray[np.integer]) -> None:
         """Tell the samples (n,) of the channel whose parameters were given last."""
-        channel, config = len(self._innovations), self._network.config
+        channel, config = len(self._innovations), self.network.config
         values = samples.astype(np.float32)
         innovation = values.astype(np.float64) * (1 << grid.VALUE_BITS) - self._expected
         self._innovations.append(innovation)
         deviation = values * np.float32(1 << SAMPLE_BITS) - self._reference
-        scale = self._scales[:, channel]
+        scale = self.scales[:, channel]
         gain = config.innovation_gain >> grid.VALUE_BITS - SAMPLE_BITS
         for each, factor in ((deviation, config.gain), (innovation.astype(np.float32), gain)):
             self._inputs.append(quantise_deviation(each, factor, scale)[:, None])

@@ -1,4 +1,4 @@
-"""Batches of positions, or tiles, by threads, of which torch's operations take one each. Imports torch."""
+"""Batches of positions, or tiles, by threads: compiled functions run beside one another. Standard library only."""
 
 from __future__ import annotations
 
@@ -7,39 +7,46 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any, TypeVar
-
-import torch
-
-from ardm_compress.tasks.processes import threads
+from typing import Any, Final, TypeVar
 
 Result = TypeVar("Result")
 
-_here = threading.local()  # whether this thread is one of a pool
+THREADS: Final = "OMP_NUM_THREADS"  # in the environment
 
-if threads():
-    torch.set_num_threads(1)
+_here = threading.local()  # whether this thread is one of a pool
+_used = 0  # processors that this process was let code by; 0 if nothing was said
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def use_processors(count: int) -> None:
+    """Let this process code by so many threads, unless the environment says otherwise."""
+    global _used
+    _used = count
+
+
+def threads() -> int:
+    """How many threads this process codes by: what the environment says, or was said, or all processors."""
+    told = os.environ.get(THREADS, "")
+    return max(1, int(told)) if told.isdecimal() else _used or processors()
 
 
 def _begin() -> None:
-    torch.set_num_threads(1)
-    torch.get_num_threads()  # a thread takes what was set last, by any, when it first asks
     _here.pooled = True
 
 
 @cache
 def _pool(count: int, _process: int) -> ThreadPoolExecutor:
-    """Of a process: a forked one inherits the object, but not its threads."""
-    before, all_there = torch.get_num_threads(), threading.Barrier(count)
-    pool = ThreadPoolExecutor(count, "ardm-compress", initializer=_begin)
-    list(pool.map(lambda _: all_there.wait(), range(count)))
-    torch.set_num_threads(before)  # what a thread is told becomes that of all threads to come
-    return pool
+    """Make the threads of a process: a forked one inherits the object, but not its threads."""
+    return ThreadPoolExecutor(count, "ardm-compress", initializer=_begin)
 
 
 def mapped(work: Callable[..., Result], first: Sequence[Any], *others: Sequence[Any]) -> list[Result]:
     """What ``work`` makes of the batches, in their order; by this thread alone if it is one of several."""
-    count = 1 if getattr(_here, "pooled", False) else threads() or torch.get_num_threads()
+    count = 1 if getattr(_here, "pooled", False) else threads()
     if count == 1 or len(first) == 1:
         return list(map(work, first, *others))
     return list(_pool(count, os.getpid()).map(work, first, *others))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
@@ -18,6 +17,7 @@ from itertools import islice, starmap
 from typing import Any, Final, NoReturn, TypeVar
 
 from ardm_compress.errors import LimitError
+from ardm_compress.inference.threads import THREADS
 
 Result = TypeVar("Result")
 Task = TypeVar("Task")
@@ -25,32 +25,7 @@ Task = TypeVar("Task")
 DIED: Final = "a process has died, probably for lack of memory; --jobs 1 (jobs=1) needs the least"
 LAST_WORDS: Final = 10.0  # seconds that processes have to remove what is half written
 
-THREADS: Final = "OMP_NUM_THREADS"  # in the environment
 ONE_THREAD: Final = {THREADS: "1"}  # each process is one of as many as there are cores
-
-_threads = 0
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def use_processors(count: int) -> None:
-    """Let this process code by so many threads, unless the environment says otherwise.
-
-    Torch's operations take one each: its own threads wait by spinning, which takes minutes where others work as well.
-    """
-    global _threads
-    told = os.environ.get(THREADS, "")
-    _threads = max(1, int(told)) if told.isdecimal() else count
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
-
-
-def threads() -> int:
-    """How many this process was let code by; 0 if nothing was said, so that torch's setting counts."""
-    return _threads
 
 
 @contextmanager

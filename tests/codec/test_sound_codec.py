@@ -10,7 +10,6 @@ from itertools import product
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -39,8 +38,8 @@ from ardm_compress.files.data import spool
 from ardm_compress.files.fields import write_varint
 from ardm_compress.formats.catalogue import read_sound
 from ardm_compress.formats.contents import FLAC, VERBATIM, Sound, SoundWrapper
+from ardm_compress.inference.instructions import available
 from ardm_compress.inference.model import Model, load_model
-from ardm_compress.inference.products import Path
 from ardm_compress.inference.registry import find_model
 from ardm_compress.options import EncodeOptions
 
@@ -168,25 +167,24 @@ def test_tiles_are_independent_and_regions_decode() -> None:
         sounds.decode_sound(bytes(damaged))
 
 
-def test_threads_paths_and_batches_do_not_change_a_byte() -> None:
+def test_threads_kernels_and_batches_do_not_change_a_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ardm_compress.inference import threads
+
+    monkeypatch.delenv("OMP_NUM_THREADS")
     made, samples, order = set(), tune(300, 2), make_sound_order(3)
     entry, shape = find_model("sound"), (300, 2)
     steps = tile_steps(None, order, shape[:1], shape[:1])
-    for path, threads, batch in product((Path.INT8, Path.FLOAT32, Path.FLOAT64), (1, 2), (7, 1024)):
-        before = torch.get_num_threads()
-        torch.set_num_threads(threads)
-        try:
-            model = load_model(entry, path=path)
-            known = analyse_tile(model, samples, order, steps)
-            tile = SoundTile(model, shape, order, transform=known.transform, observed=known.wave, batch=batch)
-            ((payload,),) = loop.encode(tile, steps, 1, lambda: None)
-            made.add(payload)
-            tile, stream = SoundTile(model, shape, order, batch=batch), Popped(payload)
-            loop.decode(tile, steps, [stream], lambda: None)
-            stream.finish()
-            np.testing.assert_array_equal(tile.wave.samples, known.wave.samples)
-        finally:
-            torch.set_num_threads(before)
+    for kernel, count, batch in product(available(), (1, 2), (7, 1024)):
+        monkeypatch.setattr(threads, "_used", count)
+        model = load_model(entry, kernel=kernel)
+        known = analyse_tile(model, samples, order, steps)
+        tile = SoundTile(model, shape, order, transform=known.transform, observed=known.wave, batch=batch)
+        ((payload,),) = loop.encode(tile, steps, 1, lambda: None)
+        made.add(payload)
+        tile, stream = SoundTile(model, shape, order, batch=batch), Popped(payload)
+        loop.decode(tile, steps, [stream], lambda: None)
+        stream.finish()
+        np.testing.assert_array_equal(tile.wave.samples, known.wave.samples)
     assert len(made) == 1
 
 

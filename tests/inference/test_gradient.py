@@ -18,8 +18,8 @@ from ardm_compress.inference.config import INPUT_STEP, NetworkConfig
 from ardm_compress.inference.features import Features
 from ardm_compress.inference.fused import FusedNetwork
 from ardm_compress.inference.gradient import PictureGradient
+from ardm_compress.inference.instructions import Kernel, available
 from ardm_compress.inference.model import Model, load_model
-from ardm_compress.inference.products import Path
 from ardm_compress.inference.registry import find_model
 from ardm_compress.training import features as floats
 from ardm_compress.training.export import export
@@ -81,7 +81,7 @@ def test_every_kind_of_network_has_a_way_back(changes: dict[str, bool], likeness
     tensors = export(random_network(config))
     features, target = random_features(config, 400)
     level = np.ones(400, np.int64)
-    network = FusedNetwork(config, tensors, Path.INT8)
+    network = FusedNetwork(config, tensors, Kernel.PORTABLE)
     conditioning = network.conditioning(1, LATENTS)
     found = PictureGradient(network, tensors)(features, level, conditioning, target, 3)
     wanted = by_float(restore(config, tensors).double().eval(), features, level, 1, target, 3)
@@ -90,14 +90,14 @@ def test_every_kind_of_network_has_a_way_back(changes: dict[str, bool], likeness
 
 
 @pytest.mark.parametrize("part", [40, 1 << 11])
-def test_every_path_and_every_split_gives_the_same_gradients(
+def test_every_kernel_and_every_split_gives_the_same_gradients(
     sample: SampledPositions, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = by_integers(sample, 1, LATENTS)
     monkeypatch.setattr(fused, "PART", part)
-    for path in Path:
+    for kernel in available():
         np.testing.assert_array_equal(
-            by_integers(sample, 1, LATENTS, load_model(find_model("photo"), path=path)), whole
+            by_integers(sample, 1, LATENTS, load_model(find_model("photo"), kernel=kernel)), whole
         )
     half = slice(0, len(whole) // 2)
     first = replace(sample, features=sample.features.rows(half), target=sample.target[half], level=sample.level[half])

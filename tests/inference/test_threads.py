@@ -4,53 +4,31 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
-import zlib
-from concurrent.futures import ThreadPoolExecutor
 
 import numba
-import numpy as np
 import pytest
-import torch
 from commands import PATIENCE
 
+from ardm_compress import compiling
 from ardm_compress.compiling import compiled
-from ardm_compress.inference import backward, config, kernels, mixture, tables
-from ardm_compress.inference.backward import LOG_FLOOR
+from ardm_compress.inference import threads
 from ardm_compress.inference.threads import mapped
-from ardm_compress.tasks import processes as parallel
 
 
 def doubled(x: int) -> int:
     return 2 * x
 
 
-def threads_inside(_: int) -> int:
-    return torch.get_num_threads()
-
-
 @pytest.fixture
 def three(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "_threads", 3)
+    monkeypatch.setattr(threads, "_used", 3)
+    monkeypatch.delenv("OMP_NUM_THREADS")
 
 
 @pytest.mark.usefixtures("three")
-def test_batches_come_back_in_order_and_each_thread_has_one_of_torchs() -> None:
+def test_batches_come_back_in_order() -> None:
     assert mapped(doubled, range(50)) == [2 * x for x in range(50)]
     assert mapped(lambda a, b: a - b, [5, 6], [1, 9]) == [4, -3]
-    assert mapped(threads_inside, range(8)) == [1] * 8
-
-
-def test_torchs_own_setting_counts_where_nothing_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "_threads", 0)
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        assert mapped(threads_inside, range(4)) == [1] * 4
-        assert torch.get_num_threads() == 2
-        with ThreadPoolExecutor(1) as fresh:
-            assert fresh.submit(torch.get_num_threads).result() == 2
-    finally:
-        torch.set_num_threads(before)
 
 
 @pytest.mark.usefixtures("three")
@@ -91,13 +69,13 @@ def test_a_forked_process_has_threads_of_its_own() -> None:
 
 @pytest.mark.parametrize(("told", "count"), [(None, 5), ("2", 2), ("0", 1), ("2,1", 5), ("", 5)])
 def test_the_environment_has_the_last_word(monkeypatch: pytest.MonkeyPatch, told: str | None, count: int) -> None:
-    monkeypatch.setattr(parallel, "_threads", 0)
+    monkeypatch.setattr(threads, "_used", 0)
     monkeypatch.delenv("OMP_NUM_THREADS")
     if told is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", told)
-    parallel.use_processors(5)
-    assert parallel.threads() == count
-    assert torch.get_num_threads() == 1
+    assert threads.threads() == (count if told and told.isdecimal() else threads.processors())
+    threads.use_processors(5)
+    assert threads.threads() == count
 
 
 def test_a_full_disk_does_not_stop_compiled_functions(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,13 +86,12 @@ def test_a_full_disk_does_not_stop_compiled_functions(monkeypatch: pytest.Monkey
     assert compiled(doubled)(4) == 8
 
 
-def test_compiled_code_is_of_the_constants_that_are() -> None:
+def test_compiled_code_is_of_the_sources_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numba compiles a file anew where it has changed itself, not where what it imports has."""
-    found = {"FREQUENCY_BITS": mixture.FREQUENCY_BITS, "SPARE_BITS": mixture.SPARE_BITS, "LOG_FLOOR": LOG_FLOOR}
-    for module in (tables, config, kernels):
-        values = {name: value for name, value in vars(module).items() if name.isupper() and name != "CONSTANTS"}
-        found |= {f"{module.__name__}.{name}": float(value) for name, value in values.items() if np.isscalar(value)}
-    assert kernels.CONSTANTS == backward.CONSTANTS == zlib.crc32(repr(sorted(found.items())).encode())
+    monkeypatch.setattr(compiling, "sources", lambda _: "other")
+    again = compiled(doubled)
+    monkeypatch.undo()
+    assert again._cache._cache_file._source_stamp != compiled(doubled)._cache._cache_file._source_stamp
 
 
 def test_compiled_functions_need_no_place_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:

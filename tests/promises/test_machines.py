@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path as FilePath
-from typing import Any
 
 import numpy as np
 import pytest
@@ -26,18 +25,16 @@ from ardm_compress.coding.sound.prediction import Predictor
 from ardm_compress.coding.sound.transform import apply_transform
 from ardm_compress.coding.tile import BATCH_POSITIONS
 from ardm_compress.errors import ModelError
+from ardm_compress.inference.instructions import Kernel, available
 from ardm_compress.inference.model import load_model
-from ardm_compress.inference.products import IntegerLinear, Path
 from ardm_compress.inference.registry import find_model
 
 CHILD = """
 import hashlib, json, sys
 import numpy as np
-import torch
 from ardm_compress.coding import tile
 
 batch = int(sys.argv[3])
-torch.set_num_threads(int(sys.argv[4]))  # MKL takes no more than there are whole cores, whatever the environment says
 tile.BATCH_POSITIONS = batch or tile.BATCH_POSITIONS  # before others import it
 
 from ardm_compress.ardm.order import make_sound_order
@@ -47,11 +44,12 @@ from ardm_compress.inference import loading
 from ardm_compress.inference.model import load_model
 from ardm_compress.inference.fused import FusedNetwork
 from ardm_compress.inference.network import ExactNetwork
-from ardm_compress.inference.products import Path
+from ardm_compress.inference.instructions import Kernel
 from ardm_compress.inference.registry import find_model
+from ardm_compress.inference.threads import threads
 
-folder, path = sys.argv[1], Path(sys.argv[2])
-models = {name: load_model(find_model(name), path=path) for name in ("photo", "sound")}
+folder, kernel = sys.argv[1], Kernel(sys.argv[2])
+models = {name: load_model(find_model(name), kernel=kernel) for name in ("photo", "sound")}
 loading.loaded = lambda entry: models[entry.name]
 largest = [0, 0]  # positions evaluated at once, of images and of sound
 
@@ -81,9 +79,9 @@ for name, encode, decode in (
         digests += [hashlib.sha256(each).hexdigest() for each in (encode(), decode(file.read()))]
 facts = {
     "digests": digests,
-    "paths": sorted({model.network.path.value for model in models.values()}),
+    "kernels": sorted({model.network.kernel.value for model in models.values()}),
     "largest": largest,
-    "threads": torch.get_num_threads(),
+    "threads": threads(),
     "numpy": np.show_config(mode="dicts")["SIMD Extensions"].get("found", []),
 }
 print(json.dumps(facts), flush=True)
@@ -92,15 +90,15 @@ print(json.dumps(facts), flush=True)
 LARGEST = (255, 100)  # positions that steps of the photograph and of speech have at least
 FEWEST = "none"  # of NumPy's and Numba's instruction sets beside those that all processors have; OpenBLAS's of 2008
 
-# At most what the processor has: ONEDNN_MAX_CPU_ISA, ATEN_CPU_CAPABILITY, NumPy's; threads, path, batch (0: default)
+# NumPy's and Numba's instruction sets, threads, kernel, batch (0: default)
 MACHINES = [
-    ("SSE41", None, FEWEST, 1, Path.INT8, 0),
-    ("AVX2", "avx2", None, 2, Path.INT8, 100),
-    ("AVX512_CORE", "default", FEWEST, 1, Path.INT8, 50),
-    ("AVX512_CORE_VNNI", None, None, 2, Path.INT8, 0),
-    (None, None, None, 1, Path.INT8, 7),
-    ("SSE41", "avx2", None, 2, Path.FLOAT32, 33),
-    (None, "default", FEWEST, 1, Path.FLOAT64, 100),
+    (FEWEST, 1, Kernel.PORTABLE, 0),
+    (FEWEST, 2, Kernel.SSE2, 50),
+    (None, 1, Kernel.SSSE3, 100),
+    (None, 2, Kernel.AVX2, 7),
+    (None, 2, Kernel.AVX_VNNI, 33),
+    (None, 1, Kernel.AVX512_VNNI, 0),
+    (FEWEST, 1, Kernel.REFERENCE, 100),
 ]
 
 
@@ -139,7 +137,7 @@ def test_the_clips_have_what_clips_have() -> None:
 def shared_files(tmp_path_factory: pytest.TempPathFactory, photo: Samples) -> tuple[FilePath, list[str]]:
     """A folder with a photograph, speech and music, and files of them; what every machine must print."""
     folder = tmp_path_factory.mktemp("shared")
-    small = photo[:24, :40]  # torch's 8-bit product is a plain loop on processors without AVX-512
+    small = photo[:24, :40]
     np.save(folder / "photo.npy", small)
     sources, data = {"photo": small.tobytes()}, {"photo": images.encode_samples(small, budget=12)}
     for name, samples, rate in (("speech", speech(), 8000), ("music", music(), 44100)):
@@ -156,60 +154,34 @@ def dispatched() -> str:
     return " ".join(np.show_config(mode="dicts")["SIMD Extensions"].get("found", []))
 
 
-@pytest.mark.parametrize(("isa", "capability", "simd", "threads", "path", "batch"), MACHINES)
+@pytest.mark.parametrize(("simd", "threads", "kernel", "batch"), MACHINES)
 def test_every_machine_writes_the_same_file_and_reads_that_of_another(
-    shared_files: tuple[FilePath, list[str]],
-    isa: str | None,
-    capability: str | None,
-    simd: str | None,
-    threads: int,
-    path: Path,
-    batch: int,
+    shared_files: tuple[FilePath, list[str]], simd: str | None, threads: int, kernel: Kernel, batch: int
 ) -> None:
+    if kernel not in available():
+        pytest.skip(f"there is no {kernel.value} here")
     folder, expected = shared_files
     changes = {
-        "ONEDNN_MAX_CPU_ISA": isa,
-        "ATEN_CPU_CAPABILITY": capability,
         "NPY_DISABLE_CPU_FEATURES": simd and dispatched(),
         "OPENBLAS_CORETYPE": simd and "Nehalem",
         "NUMBA_CPU_NAME": simd and "generic",
         "OMP_NUM_THREADS": str(threads),
     }
     kept = {k: v for k, v in os.environ.items() if k not in changes}
-    kept["OMP_WAIT_POLICY"] = "passive"  # threads that spin take minutes on a busy machine
     kept["PYTHONPATH"] = str(FilePath(ardm_compress.__file__).parent.parent)
     result = subprocess.run(
-        [sys.executable, "-c", CHILD, str(folder), path.value, str(batch), str(threads)],
+        [sys.executable, "-c", CHILD, str(folder), kernel.value, str(batch)],
         env=kept | {k: v for k, v in changes.items() if v is not None},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     facts = json.loads(result.stdout)
     assert facts["digests"] == expected
-    assert facts["paths"] == [path.value]
+    assert facts["kernels"] == [kernel.value]
     assert facts["threads"] == threads
     assert not (simd and facts["numpy"])
     for largest, most in zip(facts["largest"], LARGEST, strict=True):
         assert min(batch or BATCH_POSITIONS, most) <= largest <= (batch or BATCH_POSITIONS)
-
-
-@pytest.mark.parametrize("name", ["photo", "sound"])
-@pytest.mark.parametrize("path", Path)
-def test_one_changed_sum_is_found_by_the_self_test(monkeypatch: pytest.MonkeyPatch, name: str, path: Path) -> None:
-    right, calls = IntegerLinear.sums, []
-
-    def wrong(layer: IntegerLinear, x: NDArray[Any]) -> NDArray[Any]:
-        sums = right(layer, x)
-        calls.append(layer)
-        if len(calls) == 5:
-            sums[7, 3] += 1 << 14  # more than roundings hide
-        return sums
-
-    load_model(find_model(name), path=path)
-    monkeypatch.setattr(IntegerLinear, "sums", wrong)
-    with pytest.raises(ModelError, match="other integers"):
-        load_model(find_model(name), path=path)
-    assert len(calls) > 5
 
 
 def test_one_changed_tap_of_linear_prediction_is_found_by_the_self_test(monkeypatch: pytest.MonkeyPatch) -> None:

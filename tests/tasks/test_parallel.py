@@ -11,9 +11,10 @@ from pictures import TEXT, Samples, png_file
 
 from ardm_compress.codec import images
 from ardm_compress.errors import ChecksumError, LimitError
+from ardm_compress.inference.threads import processors
 from ardm_compress.limits import CODING, COPIES, MIB, Limits
 from ardm_compress.options import EncodeOptions
-from ardm_compress.tasks.processes import ordered, processors
+from ardm_compress.tasks.processes import ordered
 
 
 def test_results_come_in_order_whoever_works() -> None:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from ardm_compress.container.streams import VERSION
 from ardm_compress.errors import ArdmError
 from ardm_compress.inference.registry import find_model, manifest
-from ardm_compress.tasks.processes import use_processors
+from ardm_compress.inference.threads import use_processors
 
 TRIMMED: Final = "MALLOC_TRIM_THRESHOLD_"
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
