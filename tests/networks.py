@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ardm_compress.ardm.upscaling import Upscaling
-from ardm_compress.coding.sound.features import SUMMARY
+from ardm_compress.coding.sound.features import SUMMARY_INPUTS
 from ardm_compress.inference.config import CLIP, INPUT_STEP, NetworkConfig
 from ardm_compress.inference.features import FeatureMaker, Features
 from ardm_compress.inference.instructions import Kernel, available
@@ -57,7 +57,7 @@ IMAGE = NetworkConfig(
 AUDIO = NetworkConfig(
     axes=1, channels=2, bit_depth=16, radius_sq=100, hidden=21, expand=37, blocks=1, head=11, mixture=2, levels=2
 )
-SOUND = replace(AUDIO, bit_depth=24, summary=SUMMARY, styles=2, order="causal")
+SOUND = replace(AUDIO, bit_depth=24, summary=SUMMARY_INPUTS, styles=2, order="causal")
 
 
 def random_windows(config: NetworkConfig, n: int, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

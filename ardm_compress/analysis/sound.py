@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from ardm_compress.analysis.spectra import analyse, hold_quiet, residual
-from ardm_compress.coding.sound.side import PITCH_BITS, SHORTEST_PITCH, SPREAD
+from ardm_compress.coding.sound.side import PITCH_BITS, SHORTEST_PITCH, SINE_SPREAD
 from ardm_compress.coding.sound.spectrum import FIRST_GAIN, Spectrum
 from ardm_compress.coding.sound.stretches import Stretch, in_stretches, quiet_frames
 from ardm_compress.coding.sound.tile import SoundTile
@@ -52,11 +52,13 @@ LONGEST_PITCH: Final = SHORTEST_PITCH + (1 << PITCH_BITS) - 1
 GAIN_COST: Final = 3.0  # bits of a frame's gain
 LINKS_COST: Final = 150.0  # bits of a frame's links
 INNOVATION_CLIP: Final = 8 << INNOVATION_BITS  # for links and pitches
-SQUARE: Final = 1 << 2 * INNOVATION_BITS  # of an expected deviation
+SQUARED_DEVIATION: Final = 1 << 2 * INNOVATION_BITS  # of an expected deviation
 ERROR_BITS: Final = 4  # fraction bits of what linear prediction leaves
 LOG_BITS: Final = 16  # fraction bits of logarithms
-TABLE_BITS: Final = 12
-LOGS: Final = np.rint(np.log2(1 + (np.arange(1 << TABLE_BITS) + 0.5) / (1 << TABLE_BITS)) * (1 << LOG_BITS)).astype(int)
+LOG_TABLE_BITS: Final = 12
+LOG_TABLE: Final = np.rint(
+    np.log2(1 + (np.arange(1 << LOG_TABLE_BITS) + 0.5) / (1 << LOG_TABLE_BITS)) * (1 << LOG_BITS)
+).astype(int)
 
 
 class Setting(NamedTuple):
@@ -84,8 +86,8 @@ SETTINGS: Final = (
 def logarithms(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return about log2 of positive numbers, times 2**LOG_BITS."""
     mantissa, exponent = np.frexp(values.astype(np.float64))
-    row = (mantissa * (2 << TABLE_BITS)).astype(np.int64) - (1 << TABLE_BITS)
-    found: NDArray[np.int64] = LOGS[row] + (exponent.astype(np.int64) - 1 << LOG_BITS)
+    row = (mantissa * (2 << LOG_TABLE_BITS)).astype(np.int64) - (1 << LOG_TABLE_BITS)
+    found: NDArray[np.int64] = LOG_TABLE[row] + (exponent.astype(np.int64) - 1 << LOG_BITS)
     return found
 
 
@@ -94,7 +96,7 @@ def expected_bits(samples: NDArray[np.int64], spectra: Sequence[Spectrum], setti
 
     The network follows the innovations' size by itself, so what counts is their mean logarithm over short runs.
     """
-    spread, one = SPREAD[: setting.lags], 1 << LOG_BITS
+    spread, one = SINE_SPREAD[: setting.lags], 1 << LOG_BITS
     each = int(np.maximum(0, logarithms(spread) - logarithms(np.array(8 * setting.coarseness))).sum()) / one + GAIN_COST
     bits = 0.0
     for channel, spectrum in zip(samples.T, spectra, strict=True):
@@ -211,7 +213,7 @@ def find_pitches(remainders: NDArray[np.int64], frame: int) -> NDArray[np.int64]
     ends = np.arange(reach - 1, -1, -1)
     earlier = energy[:, ends + frame] - energy[:, ends]
     own = energy[:, -1:] - energy[:, reach : reach + 1]
-    explained = same**2 / ((earlier + RIDGE_SAMPLES * SQUARE) * (own + RIDGE_SAMPLES * SQUARE))
+    explained = same**2 / ((earlier + RIDGE_SAMPLES * SQUARED_DEVIATION) * (own + RIDGE_SAMPLES * SQUARED_DEVIATION))
     explained[:, : SHORTEST_PITCH - 1] = 0
     best = explained.argmax(1)
     return np.where(1 - explained.max(1) < 2 ** (-2 * PITCH_COST / frame), best + 1, 0)
@@ -256,7 +258,7 @@ def _regressions(regressors: NDArray[np.float64], targets: NDArray[np.float64]) 
     """Fit rounded weights (m,) of regressors (frames, n, m) to targets (frames, n); 0 where they save too little."""
     gram = np.stack([part.T @ part for part in regressors], 2)
     right = np.stack([part.T @ target for part, target in zip(regressors, targets, strict=True)], 1)
-    weights = solve_systems(gram + RIDGE_SAMPLES * SQUARE * np.eye(len(gram))[..., None], right).T
+    weights = solve_systems(gram + RIDGE_SAMPLES * SQUARED_DEVIATION * np.eye(len(gram))[..., None], right).T
     return [_worthwhile(*each) for each in zip(regressors, targets, weights, strict=True)]
 
 
@@ -280,5 +282,5 @@ def _worthwhile(
     rounded = np.rint(weights * (1 << LINK_BITS)).clip(-LINK_LIMIT, LINK_LIMIT)
     remainder = target * (1 << LINK_BITS) - regressors @ rounded
     left = float(remainder @ remainder) / (1 << 2 * LINK_BITS)
-    saved = len(target) / 2 * math.log2((float(target @ target) + SQUARE) / (left + SQUARE))
+    saved = len(target) / 2 * math.log2((float(target @ target) + SQUARED_DEVIATION) / (left + SQUARED_DEVIATION))
     return rounded if saved > LINK_COST * np.count_nonzero(rounded) + len(rounded) else np.zeros_like(rounded)

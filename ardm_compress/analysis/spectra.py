@@ -17,8 +17,8 @@ from ardm_compress.coding.sound.spectrum import (
     FIRST_GAIN,
     FLOOR,
     GAINS,
-    LARGEST,
-    STEPS,
+    SINE_LIMIT,
+    SINE_STEPS,
     Spectrum,
     correlations,
 )
@@ -42,8 +42,8 @@ def _window(size: int) -> NDArray[np.float64]:
 @cache
 def _sine_edges(coarseness: int) -> NDArray[np.float64]:
     """Return the magnitudes of k between neighbouring multiples of ``coarseness``."""
-    halves = (np.arange(LARGEST // coarseness) + 0.5) * coarseness
-    edges: NDArray[np.float64] = np.rint(2.0**30 * np.sin(halves * np.pi / 2 / STEPS)) / 2.0**30
+    halves = (np.arange(SINE_LIMIT // coarseness) + 0.5) * coarseness
+    edges: NDArray[np.float64] = np.rint(2.0**30 * np.sin(halves * np.pi / 2 / SINE_STEPS)) / 2.0**30
     return edges
 
 

@@ -21,21 +21,21 @@ CONTEXTS: Final = 9  # of a number of a plane
 CURVE: Final = (1, 2, 3, 6, 10, 16, 27, 45, 73, 120, 194, 310, 488, 747, 1101, 1546, 2047, 2549, 2994, 3348, 3607, 3785,
                 3901, 3975, 4022, 4050, 4068, 4079, 4085, 4089, 4092, 4093, 4094)  # fmt: skip
 ODDS: Final = 2047  # largest logarithmic odds, in 256ths
-LIMIT: Final = 255  # observations of a context from which it no longer slows down
-WEIGHT: Final = 12000  # of every context at first, in 65536ths
+SEEN_LIMIT: Final = 255  # observations of a context from which it no longer slows down
+FIRST_WEIGHT: Final = 12000  # of every context at first, in 65536ths
 RATE: Final = 14  # of the mixer
 
 
 def squash(odds: int) -> int:
-    """Probability in 4096ths of logarithmic odds in 256ths."""
+    """Return the probability, in 4096ths, of logarithmic odds in 256ths."""
     if abs(odds) > ODDS:
         return 4095 if odds > 0 else 1
     place, rest = divmod(odds + 2048, 128)
     return CURVE[place] * (128 - rest) + CURVE[place + 1] * rest + 64 >> 7
 
 
-def _stretched() -> list[int]:
-    """The inverse of ``squash``: the least odds of every probability that has any, else those of the next."""
+def _invert_squash() -> list[int]:
+    """Return the least odds of every probability that has any, else those of the next."""
     found, probability = [], 0
     for odds in range(-ODDS, ODDS + 1):
         while probability <= squash(odds):
@@ -44,8 +44,7 @@ def _stretched() -> list[int]:
     return found + [ODDS] * (4096 - len(found))
 
 
-STRETCHED: Final = _stretched()
-STRETCH: Final = np.array(STRETCHED)
+STRETCH: Final = np.array(_invert_squash())  # logarithmic odds of every probability
 BEYOND: Final = ODDS + 1  # stands for all odds that are larger
 SQUASH: Final = np.array([min(4095, max(1, squash(odds))) for odds in range(-BEYOND, BEYOND + 1)])
 
@@ -60,12 +59,12 @@ class Coder:
         self.data = np.zeros(2 * most + 8, np.uint8) if data is None else np.frombuffer(bytearray(data), np.uint8)
 
     def code(self, bit: int, probability: int) -> int:
-        """A bit that is 1 with this probability in 4096ths; ``bit`` matters when encoding only."""
+        """Code a bit that is 1 with this probability in 4096ths; ``bit`` matters when encoding only."""
         found: int = _code(self.state, self.data, self.decoding, bit, probability)
         return found
 
     def finish(self) -> bytes:
-        """All bytes: the fewest that say where in the last interval they end, zeros following."""
+        """Return all bytes: the fewest that say where in the last interval they end, zeros following."""
         low, high, written = int(self.state[0]), int(self.state[1]), int(self.state[3])
         for count in range(1, 5):
             step = 1 << 32 - 8 * count
@@ -76,7 +75,7 @@ class Coder:
 
     @property
     def used_up(self) -> bool:
-        """Whether no byte is left over."""
+        """Tell whether no byte is left over."""
         return int(self.state[3]) >= len(self.data)
 
 
@@ -107,19 +106,19 @@ class Mixer:
         size = 1 << (2 * most * contexts).bit_length()
         self._keys = np.zeros(size, np.int64)  # open addressing; 0 is free
         self._odds, self._seen = np.full(size, 32768, np.uint16), np.zeros(size, np.uint8)  # of a 1; how often
-        self._weights = np.full((choices, contexts), WEIGHT, np.int64)
+        self._weights = np.full((choices, contexts), FIRST_WEIGHT, np.int64)
         self._coder = coder
 
     @property
     def arrays(self) -> tuple[Any, ...]:
-        """As compiled functions take it."""
+        """Return it as compiled functions take it."""
         coder = self._coder
         return coder.state, coder.data, coder.decoding, self._keys, self._odds, self._seen, self._weights
 
 
 @compiled
 def _slot(keys: Any, key: int) -> int:
-    """Where a key is, or was put now."""
+    """Find where a key is, or put it there."""
     last = len(keys) - 1
     slot = (key * 0x9E3779B97F4A7C15 >> 20) & last
     while keys[slot] not in (0, key):
@@ -130,7 +129,7 @@ def _slot(keys: Any, key: int) -> int:
 
 @compiled
 def _number(value: int, size: int, contexts: Any, chosen: int, mixer: Any, slots: Any, odds: Any) -> int:
-    """A number of ``size`` bits; ``chosen`` picks the weights. ``value`` matters when encoding only.
+    """Code a number of ``size`` bits; ``chosen`` picks the weights. ``value`` matters when encoding only.
 
     Contexts are numbers below 2**52 that tell apart all there are, whichever of them they are.
     """
@@ -148,7 +147,7 @@ def _number(value: int, size: int, contexts: Any, chosen: int, mixer: Any, slots
         for k in range(len(contexts)):
             weights[chosen, k] += odds[k] * error + 8192 >> 14
             slot = slots[k]
-            seen[slot] += seen[slot] < LIMIT
+            seen[slot] += seen[slot] < SEEN_LIMIT
             chance = np.int64(chances[slot])
             chances[slot] = chance + (found * 65535 - chance) * 2 // (2 * np.int64(seen[slot]) + 1)
         node = 2 * node + found
@@ -157,7 +156,7 @@ def _number(value: int, size: int, contexts: Any, chosen: int, mixer: Any, slots
 
 @compiled
 def _plane(values: Any, size: int, mixer: Any) -> None:
-    """Numbers of ``size`` bits, each given those around it: values (rows + 2, columns + 4), in a margin of zeros."""
+    """Code numbers of ``size`` bits (rows + 2, columns + 4), in a margin of zeros, each given those around it."""
     contexts, slots, odds = np.zeros(CONTEXTS, np.int64), np.zeros(CONTEXTS, np.int64), np.zeros(CONTEXTS, np.int64)
     for y in range(2, values.shape[0]):
         for x in range(2, values.shape[1] - 2):
@@ -178,7 +177,7 @@ def _plane(values: Any, size: int, mixer: Any) -> None:
 
 @compiled
 def _palette(colours: Any, mixer: Any) -> None:
-    """Colours (1 + count, channels), behind one of zeros, each given those before it."""
+    """Code colours (1 + count, channels), behind one of zeros, each given those before it."""
     contexts, slots, odds = np.zeros(4, np.int64), np.zeros(4, np.int64), np.zeros(4, np.int64)
     for index in range(1, colours.shape[0]):
         for channel in range(colours.shape[1]):
@@ -191,7 +190,7 @@ def _palette(colours: Any, mixer: Any) -> None:
 
 @compiled
 def _bytes(values: Any, mixer: Any) -> None:
-    """Bytes, behind three zeros, each given those before it; made for palettes, so every third matters."""
+    """Code bytes, behind three zeros, each given those before it; made for palettes, so every third matters."""
     contexts, slots, odds = np.zeros(6, np.int64), np.zeros(6, np.int64), np.zeros(6, np.int64)
     for index in range(3, len(values)):
         one, two, three = values[index - 1], values[index - 2], values[index - 3]
@@ -203,22 +202,22 @@ def _bytes(values: Any, mixer: Any) -> None:
         values[index] = _number(values[index], 8, contexts, place, mixer, slots, odds)
 
 
-def coded_plane(coder: Coder, values: NDArray[Any], size: int) -> NDArray[np.uint8]:
-    """Numbers (rows, columns), which matter when encoding only."""
+def code_plane(coder: Coder, values: NDArray[Any], size: int) -> NDArray[np.uint8]:
+    """Code numbers (rows, columns), which matter when encoding only."""
     padded = np.pad(values.astype(np.int64), ((2, 0), (2, 2)))
     _plane(padded, size, Mixer(coder, CONTEXTS, 16, values.size * size).arrays)
     return padded[2:, 2:-2].astype(np.uint8)
 
 
-def coded_palette(coder: Coder, colours: NDArray[Any]) -> NDArray[np.uint8]:
-    """Colours (count, channels), which matter when encoding only."""
+def code_palette(coder: Coder, colours: NDArray[Any]) -> NDArray[np.uint8]:
+    """Code colours (count, channels), which matter when encoding only."""
     padded = np.pad(colours.astype(np.int64), ((1, 0), (0, 0)))
     _palette(padded, Mixer(coder, 4, colours.shape[1], 8 * colours.size).arrays)
     return padded[1:].astype(np.uint8)
 
 
-def coded_bytes(coder: Coder, data: bytes) -> bytes:
-    """Bytes, which matter when encoding only."""
+def code_bytes(coder: Coder, data: bytes) -> bytes:
+    """Code bytes, which matter when encoding only."""
     padded = np.frombuffer(bytes(3) + data, np.uint8).astype(np.int64)
     _bytes(padded, Mixer(coder, 6, 3, 8 * len(data)).arrays)
     return padded[3:].astype(np.uint8).tobytes()
@@ -227,14 +226,14 @@ def coded_bytes(coder: Coder, data: bytes) -> bytes:
 def pack_bytes(data: bytes) -> bytes:
     """Code bytes, such as those of a palette, each given the three before it."""
     coder = Coder(8 * len(data))
-    coded_bytes(coder, data)
+    code_bytes(coder, data)
     return coder.finish()
 
 
 def unpack_bytes(data: bytes, count: int) -> bytes:
     """Invert ``pack_bytes``; FormatError if more than ``count`` bytes were coded."""
     coder = Coder(data=data)
-    found = coded_bytes(coder, bytes(count))
+    found = code_bytes(coder, bytes(count))
     if not coder.used_up:
         raise FormatError("a wrapper is followed by something", section="header")
     return found

@@ -26,18 +26,18 @@ def encode(samples: NDArray[Any], depth: int) -> bytes | None:
     rows, columns, channels = samples.shape
     if rows * columns > MOST_PIXELS or depth > 8:
         return None
-    from ardm_compress.coding.mixing import Coder, coded_palette, coded_plane
+    from ardm_compress.coding.mixing import Coder, code_palette, code_plane
 
     if channels == 1:
         coder = Coder(rows * columns * depth)
-        coded_plane(coder, samples[..., 0], depth)
+        code_plane(coder, samples[..., 0], depth)
         return coder.finish()
     colours, index = np.unique(samples.reshape(-1, channels), axis=0, return_inverse=True)
     if len(colours) > MOST_COLOURS:
         return None
     coder = Coder(8 * (colours.size + index.size))
-    coded_palette(coder, colours)
-    coded_plane(coder, index.reshape(rows, columns), (len(colours) - 1).bit_length())
+    code_palette(coder, colours)
+    code_plane(coder, index.reshape(rows, columns), (len(colours) - 1).bit_length())
     return bytes([len(colours) - 1]) + coder.finish()
 
 
@@ -49,14 +49,14 @@ class Contexts(Method):
         rows, columns, channels = shape
         if rows * columns > MOST_PIXELS or depth > 8 or (channels > 1 and not body):
             raise FormatError("a tile is coded in a way that is not for its size", section="payload")
-        from ardm_compress.coding.mixing import Coder, coded_palette, coded_plane
+        from ardm_compress.coding.mixing import Coder, code_palette, code_plane
 
         coder, unknown = Coder(data=body[channels > 1 :]), np.zeros((rows, columns), np.uint8)
         if channels == 1:
-            found = coded_plane(coder, unknown, depth)[..., None]
+            found = code_plane(coder, unknown, depth)[..., None]
         else:
-            colours = coded_palette(coder, np.zeros((body[0] + 1, channels), np.uint8))
-            index = coded_plane(coder, unknown, body[0].bit_length())
+            colours = code_palette(coder, np.zeros((body[0] + 1, channels), np.uint8))
+            index = code_plane(coder, unknown, body[0].bit_length())
             if index.max() > body[0]:
                 raise FormatError("a tile has a colour that it does not define", section="payload")
             found = colours[index]

@@ -22,11 +22,11 @@ def image_network(hidden: int, blocks: int) -> NetworkConfig:
 
 def sound_network(hidden: int, blocks: int) -> NetworkConfig:
     """Configure a network of sound, mono (style 0) and stereo (style 1)."""
-    from ardm_compress.coding.sound.features import REACH, SUMMARY
+    from ardm_compress.coding.sound.features import SUMMARY_INPUTS, WINDOW_REACH
 
     return NetworkConfig(
-        axes=1, channels=2, bit_depth=24, radius_sq=REACH**2, hidden=hidden, expand=2 * hidden, blocks=blocks,
-        levels=6, styles=2, summary=SUMMARY, order="causal", period=256, normalise=True, smooth=True,
+        axes=1, channels=2, bit_depth=24, radius_sq=WINDOW_REACH**2, hidden=hidden, expand=2 * hidden, blocks=blocks,
+        levels=6, styles=2, summary=SUMMARY_INPUTS, order="causal", period=256, normalise=True, smooth=True,
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from ardm_compress.coding import loop
 from ardm_compress.coding.ans import SymbolEncoders
 from ardm_compress.coding.sound.prediction import solve
 from ardm_compress.coding.sound.side import PITCH_BITS, SHORTEST_PITCH, code_analysis
-from ardm_compress.coding.sound.spectrum import GAINS, LARGEST, Spectrum, covariances
+from ardm_compress.coding.sound.spectrum import GAINS, SINE_LIMIT, Spectrum, covariances
 from ardm_compress.coding.sound.stretches import Stretch, quiet_frames
 from ardm_compress.coding.sound.tile import SoundTile
 from ardm_compress.coding.sound.wave import Analysis, link_mask, no_links
@@ -267,7 +267,7 @@ def test_analyses_are_read_back(sound_model: Model, data: st.DataObject) -> None
     channels, length = data.draw(st.integers(1, 2)), data.draw(st.integers(1, 700))
     lags, coarseness = data.draw(st.sampled_from([0, 4, 32, 64])), data.draw(st.integers(1, 12))
     rng, frames = np.random.default_rng(data.draw(st.integers(0, 999))), -(-length // 128)
-    most = LARGEST // coarseness
+    most = SINE_LIMIT // coarseness
     spectra = tuple(
         Spectrum(rng.integers(-most, most + 1, (lags, frames)) * coarseness, rng.integers(0, len(GAINS), frames))
         for _ in range(channels)
@@ -355,7 +355,7 @@ def test_parts_far_beyond_the_end_are_empty(small: bytes) -> None:
 
 def test_a_spectrum_that_no_sound_has_is_refused() -> None:
     """Its covariances overflow: casts of NaN differ between processors."""
-    edge = Spectrum(np.full((64, 3), LARGEST), np.full(3, len(GAINS) - 1))
+    edge = Spectrum(np.full((64, 3), SINE_LIMIT), np.full(3, len(GAINS) - 1))
     with pytest.raises(FormatError, match="spectrum"):
         solve(covariances(edge, 64), -np.arange(1, 33))
 

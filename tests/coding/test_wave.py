@@ -20,10 +20,10 @@ from ardm_compress.analysis.sound import (
 from ardm_compress.analysis.spectra import analyse, residual
 from ardm_compress.ardm.order import Order, make_order
 from ardm_compress.coding.ans import SymbolEncoders
-from ardm_compress.coding.sound.features import SUMMARY, WaveFeatures
+from ardm_compress.coding.sound.features import SUMMARY_INPUTS, WaveFeatures
 from ardm_compress.coding.sound.prediction import SIGMA_BITS, TAP_BITS, solve
 from ardm_compress.coding.sound.side import code_analysis
-from ardm_compress.coding.sound.spectrum import FLOOR, GAINS, LARGEST, SINES, Spectrum, covariances
+from ardm_compress.coding.sound.spectrum import FLOOR, GAINS, SINE_LIMIT, SINES, Spectrum, covariances
 from ardm_compress.coding.sound.transform import SIDE_MIDDLE, apply_transform, undo_transform
 from ardm_compress.coding.sound.wave import INNOVATION_BITS, Wave, clusters
 from ardm_compress.coding.symbols import Collected, Popped
@@ -31,9 +31,11 @@ from ardm_compress.errors import FormatError
 from ardm_compress.inference.config import CLIP, NetworkConfig
 from ardm_compress.inference.model import Model
 
-CONFIG = NetworkConfig(axes=1, channels=2, bit_depth=24, radius_sq=576, summary=SUMMARY, order="causal", period=64)
+CONFIG = NetworkConfig(
+    axes=1, channels=2, bit_depth=24, radius_sq=576, summary=SUMMARY_INPUTS, order="causal", period=64
+)
 CAUSAL, SPREAD = make_order("causal", axes=1, period=32), make_order("spread", axes=1)
-sines = st.lists(st.integers(-LARGEST, LARGEST), min_size=1, max_size=12)
+sines = st.lists(st.integers(-SINE_LIMIT, SINE_LIMIT), min_size=1, max_size=12)
 
 
 def tune(count: int, channels: int = 1, seed: int = 0) -> NDArray[np.int64]:

@@ -514,9 +514,9 @@ def test_clamps_and_empty_mixtures_are_those_of_the_document(tmp_path: Path, gai
 
 def test_the_tables_of_sound_are_those_of_section_13() -> None:
     shown = {name: numbers(name)[0] for name in ("usual", "carry", "spread", "linkspread")}
-    assert (shown["usual"] + 16 * [0, -16]) == side.USUAL.tolist()
-    assert (shown["carry"] + 45 * [10]) == side.CARRY.tolist()
-    assert (shown["spread"] + 32 * [22]) == side.SPREAD.tolist()
+    assert (shown["usual"] + 16 * [0, -16]) == side.USUAL_SINES.tolist()
+    assert (shown["carry"] + 45 * [10]) == side.SINE_CARRY.tolist()
+    assert (shown["spread"] + 32 * [22]) == side.SINE_SPREAD.tolist()
     assert shown["linkspread"] == side.LINK_SPREAD.tolist()
     for table in (spectrum.SINES, spectrum.GAINS):
         assert f"0x{zlib.crc32(table.astype('<i8').tobytes()):08x}" in section("13.4")

@@ -10,7 +10,7 @@ import numpy as np
 
 from ardm_compress.ardm.order import make_order
 from ardm_compress.coding.sound.features import WaveFeatures
-from ardm_compress.coding.sound.side import USUAL
+from ardm_compress.coding.sound.side import USUAL_SINES
 from ardm_compress.coding.sound.spectrum import Spectrum
 from ardm_compress.coding.sound.wave import CENTRE_BITS, Analysis, Cluster, Wave, clusters, link_mask, no_links
 from ardm_compress.inference.features import Features
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ardm_compress.inference.mixture import Parameters
     from ardm_compress.inference.network import Channels, ExactNetwork
 
-LENGTH, FRAME, PERIOD, EVERY = 512, 128, 64, 3
+LENGTH, FRAME, PERIOD, RANK_STRIDE = 512, 128, 64, 3
 SINES, GAIN = 24, 24
 
 
@@ -36,7 +36,7 @@ def known_answer(network: ExactNetwork) -> int:
             for channel in range(2):
                 wave.observe(cluster, channel, wave.refine(cluster, channel))
     check = zlib.crc32(wave.remainders.astype("<i4").tobytes(), check)
-    for number, rank in enumerate(range(0, PERIOD, EVERY)):
+    for number, rank in enumerate(range(0, PERIOD, RANK_STRIDE)):
         (cluster,) = clusters(wave.order, LENGTH, rank, rank + 1)
         inputs, bucket, scales = features(wave, cluster)
         scale, conditioning = scales.astype(np.float32), network.conditioning(number % config.styles, ())
@@ -73,7 +73,7 @@ def _wave() -> Wave:
     spectra = []
     for channel in range(2):
         part = rest[channel * SINES * frames :][: SINES * frames].reshape(SINES, frames)
-        spectra.append(Spectrum(USUAL[:SINES, None] // 16 + part % 9 - 4, GAIN + part[0] % 5))
+        spectra.append(Spectrum(USUAL_SINES[:SINES, None] // 16 + part % 9 - 4, GAIN + part[0] % 5))
     pitches = rest[: 2 * frames].reshape(2, frames) % 80
     analysis = Analysis(FRAME, tuple(spectra), no_links(2, frames), 1, pitches)
     for channel in range(2):

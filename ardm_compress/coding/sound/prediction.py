@@ -51,7 +51,7 @@ def solve(covariance: NDArray[np.float64], offsets: NDArray[np.int64]) -> Predic
 def _conditional(
     covariance: NDArray[np.float64], offsets: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weights (taps, frames) and variance (frames,) of a sample given others."""
+    """Return weights (taps, frames) and variance (frames,) of a sample given others."""
     places = np.append(offsets, 0)
     known = len(offsets)
     factor = covariance[np.abs(places[:, None] - places)]  # (known + 1, known + 1, frames); its lower half is used

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ardm_compress.ardm.upscaling import Upscaling
-from ardm_compress.coding.sound.spectrum import FIRST_GAIN, GAINS, LARGEST, Spectrum
+from ardm_compress.coding.sound.spectrum import FIRST_GAIN, GAINS, SINE_LIMIT, Spectrum
 from ardm_compress.coding.sound.stretches import Stretch, quiet_frames
 from ardm_compress.coding.sound.wave import Analysis, link_mask, no_links
 from ardm_compress.coding.symbols import Cells
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 NUMBERS: Final = Cells(Upscaling(128, 16))
 ZERO: Final = NUMBERS.upscaling.values // 2  # the cell that stands for 0
-FRAMES: Final = range(7, 16)  # log2 of the frame's length that a file can say
-ORDERS: Final = range(0, 65, 4)  # of spectra
+FRAME_BITS: Final = range(7, 16)  # log2 of the frame's length that a file can say
+SPECTRUM_ORDERS: Final = range(0, 65, 4)  # of spectra
 SETTING_BITS: Final = (4, 5, 4)
 STRETCHED: Final = 0  # a coarseness that says that stretches follow, and then the coarseness
 DIGIT_BITS: Final = 16  # most of a number whose values are all equally likely
@@ -41,12 +41,14 @@ MIXTURE: Final = ((384, 9), (128, 30))  # integer weights, and scales in sixteen
 
 # In sixteenths: usual values of sines and how much of a deviation from them carries over to the next frame, and how
 # far off that is on average. Measured on the training sounds, speech and music.
-USUAL: Final = np.array([781, -354, 167, -127, 82, -82, 35, -86, 32, -69, 31, -46, 35, -31, 30, -31, 19, -34, 11, -29,
-                         9, -25, 7, -24, 6, -22, 2, -20, -1, -18, -2, -20, *16 * (0, -16)])  # fmt: skip
-CARRY: Final = np.array([14, 15, 14, 14, 13, 13, 13, 13, 13, 12, 13, 12, 13, 12, 12, 11, 12, 11, 11, *45 * (10,)])
-SPREAD: Final = np.array([60, 84, 76, 71, 63, 56, 52, 49, 46, 42, 40, 40, 39, 37, 37, 35, 35, 32, 32, 29, 30, 29, 28,
-                          28, 26, 26, 26, 25, 26, 25, 25, 24, *32 * (22,)])  # fmt: skip
-FIRST: Final = 3  # times the spread, in the first frame, which has none before it
+USUAL_SINES: Final = np.array(
+    [781, -354, 167, -127, 82, -82, 35, -86, 32, -69, 31, -46, 35, -31, 30, -31, 19, -34, 11, -29, 9, -25, 7, -24, 6,
+     -22, 2, -20, -1, -18, -2, -20, *16 * (0, -16)])  # fmt: skip
+SINE_CARRY: Final = np.array([14, 15, 14, 14, 13, 13, 13, 13, 13, 12, 13, 12, 13, 12, 12, 11, 12, 11, 11, *45 * (10,)])
+SINE_SPREAD: Final = np.array(
+    [60, 84, 76, 71, 63, 56, 52, 49, 46, 42, 40, 40, 39, 37, 37, 35, 35, 32, 32, 29, 30, 29, 28, 28, 26, 26, 26, 25, 26,
+     25, 25, 24, *32 * (22,)])  # fmt: skip
+FIRST_FRAME_SPREAD: Final = 3  # times the spread: nothing is known before it
 LINK_SPREAD: Final = np.array([44, 38, 28, 23, 20, 17, 14, 13, 12, 12, 12, 12, 11, 10, 10, 10, 10])
 LINK_CARRY: Final = 8
 GAIN_SPREAD: Final = 16
@@ -56,7 +58,7 @@ def _code(
     symbols: Symbols, network: ExactNetwork, known: NDArray[np.int64], mean: NDArray[np.int64],
     spread: NDArray[np.int64],
 ) -> NDArray[np.int64]:  # fmt: skip
-    """Code numbers (n,) within +-LARGEST, given what is expected, (n,) in 64ths and in sixteenths."""
+    """Code numbers (n,) within +-SINE_LIMIT, given what is expected, (n,) in 64ths and in sixteenths."""
     weights = np.tile(np.array([weight for weight, _ in MIXTURE], np.int32), (len(mean), 1))
     scales = np.stack([np.maximum(1, spread * factor // 16) for _, factor in MIXTURE], 1).astype(np.float32)
     unit = np.float32(1 << NODE_BITS + STEP_BITS - VALUE_BITS + 4)
@@ -67,7 +69,7 @@ def _code(
 def _expected(
     before: NDArray[np.int64] | None, usual: NDArray[np.int64], carry: NDArray[np.int64], coarseness: int
 ) -> NDArray[np.int64]:
-    """What numbers are expected to be, in 64ths of ``coarseness``, given those of the frame before."""
+    """Return what numbers are expected to be, in 64ths of ``coarseness``, given those of the frame before."""
     if before is None:
         return 4 * usual // coarseness
     return (usual * (16 - carry) + 16 * carry * before) // (4 * coarseness)
@@ -95,9 +97,9 @@ def code_analysis(
         stretches = _code_stretches(symbols, known.stretches if known else None, length, channels)
         given = np.array([known.coarseness if known else 0])
         (coarseness,) = symbols.bits(np.array(SETTING_BITS[2:]), given).tolist()
-    if size >= len(FRAMES) or order >= len(ORDERS) or not coarseness:
+    if size >= len(FRAME_BITS) or order >= len(SPECTRUM_ORDERS) or not coarseness:
         raise FormatError("a tile's analysis is not one that version 1 defines", section="payload")
-    frame, lags = 1 << FRAMES[size], ORDERS[order]
+    frame, lags = 1 << FRAME_BITS[size], SPECTRUM_ORDERS[order]
     frames = -(-length // frame)
     sines, gains = np.zeros((channels, lags, frames), np.int64), np.zeros((channels, frames), np.int64)
     links, pitches = no_links(channels, frames), np.zeros((channels, frames), np.int64)
@@ -113,18 +115,18 @@ def code_analysis(
                 continue
             first = index == 0
             before = sines[channel, :, index - 1]
-            mean = _expected(None if first else before, USUAL[:lags], CARRY[:lags], coarseness)
-            spread = SPREAD[:lags] * (FIRST if first else 1) // coarseness
+            mean = _expected(None if first else before, USUAL_SINES[:lags], SINE_CARRY[:lags], coarseness)
+            spread = SINE_SPREAD[:lags] * (FIRST_FRAME_SPREAD if first else 1) // coarseness
             expected_gain = FIRST_GAIN if first else gains[channel, index - 1]
             mean = np.append(mean, (expected_gain - ZERO // 2) << VALUE_BITS)
-            spread = np.append(spread, GAIN_SPREAD * (FIRST if first else 1))
+            spread = np.append(spread, GAIN_SPREAD * (FIRST_FRAME_SPREAD if first else 1))
             wanted = np.append(sines[channel, :, index] // coarseness, gains[channel, index] - ZERO // 2)
             found = _code(symbols, network, wanted, mean, spread)
             sines[channel, :, index], gains[channel, index] = found[:-1] * coarseness, found[-1] + ZERO // 2
             pitches[channel, index] = _code_pitch(symbols, int(pitches[channel, index]))
             if channels > 1:
                 _code_links(symbols, network, links, channel, index)
-    if np.abs(sines).max(initial=0) > LARGEST or not 0 <= gains.min() <= gains.max() < len(GAINS):
+    if np.abs(sines).max(initial=0) > SINE_LIMIT or not 0 <= gains.min() <= gains.max() < len(GAINS):
         raise FormatError("a tile's spectrum is out of range", section="payload")
     spectra = tuple(Spectrum(s, g) for s, g in zip(sines, gains, strict=True))
     return Analysis(frame, spectra, links, coarseness, pitches, stretches)
@@ -158,7 +160,10 @@ def _code_pitch(symbols: Symbols, pitch: int) -> int:
 
 
 def _settings(analysis: Analysis) -> NDArray[np.int64]:
-    size, order = FRAMES.index(analysis.frame.bit_length() - 1), ORDERS.index(len(analysis.spectra[0].sines))
+    size, order = (
+        FRAME_BITS.index(analysis.frame.bit_length() - 1),
+        SPECTRUM_ORDERS.index(len(analysis.spectra[0].sines)),
+    )
     return np.array([size, order, STRETCHED if analysis.stretches else analysis.coarseness])
 
 

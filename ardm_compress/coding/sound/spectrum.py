@@ -17,9 +17,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-STEPS: Final = 64  # of arcsin(k), on a right angle
-LARGEST: Final = STEPS - 1  # magnitude of a rounded k
-SINES: Final = np.round(2.0**30 * np.sin(np.arange(STEPS) * np.pi / 2 / STEPS)).astype(np.int64)
+SINE_STEPS: Final = 64  # of arcsin(k), on a right angle
+SINE_LIMIT: Final = SINE_STEPS - 1  # magnitude of a rounded k
+SINES: Final = np.round(2.0**30 * np.sin(np.arange(SINE_STEPS) * np.pi / 2 / SINE_STEPS)).astype(np.int64)
 GAINS: Final = np.round(2.0 ** (np.arange(64) / 2)).astype(np.int64)  # of innovations, in 64ths of a sample's unit
 FIRST_GAIN: Final = 20  # of a first frame, if nothing is known of it
 FLOOR: Final = 1 / 16  # added to variances, about that of rounding samples to integers
@@ -28,7 +28,7 @@ FLOOR: Final = 1 / 16  # added to variances, about that of rounding samples to i
 class Spectrum(NamedTuple):
     """Quantised spectra of the frames of a channel."""
 
-    sines: NDArray[np.int64]  # (order, frames), within +-LARGEST
+    sines: NDArray[np.int64]  # (order, frames), within +-SINE_LIMIT
     gains: NDArray[np.int64]  # (frames,) indices into GAINS
 
 
@@ -46,7 +46,7 @@ def _explained(predictor: NDArray[np.float64], before: NDArray[np.float64]) -> N
 
 
 def covariances(spectrum: Spectrum, lags: int) -> NDArray[np.float64]:
-    """Covariances of a channel at lags 0..``lags``, (lags + 1, frames); not finite if no sound has the spectrum."""
+    """Return the covariances of a channel at lags 0..``lags``, (lags + 1, frames); not finite if no sound has them."""
     with np.errstate(all="ignore"):
         return _extended(spectrum, lags)
 

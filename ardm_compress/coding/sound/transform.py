@@ -14,7 +14,7 @@ TRANSFORMS: Final = {1: (PLAIN,), 2: (PLAIN, SIDE_MIDDLE)}  # by the number of c
 
 
 def apply_transform(samples: NDArray[np.int64], transform: int) -> NDArray[np.int64]:
-    """Left and right (n, 2) -> their difference, and their mean rounded down."""
+    """Turn left and right (n, 2) into their difference, and their mean rounded down."""
     if transform == PLAIN:
         return samples
     side = samples[:, 0] - samples[:, 1]
@@ -22,7 +22,7 @@ def apply_transform(samples: NDArray[np.int64], transform: int) -> NDArray[np.in
 
 
 def undo_transform(samples: NDArray[np.int64], transform: int) -> NDArray[np.int64]:
-    """Inverse of ``apply_transform``."""
+    """Invert ``apply_transform``."""
     if transform == PLAIN:
         return samples
     right = samples[:, 1] - (samples[:, 0] >> 1)

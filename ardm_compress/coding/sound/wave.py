@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from ardm_compress.ardm.order import Order
 
-TAPS: Final = 32  # of stage 1, the nearest known samples
-REACH: Final = 32  # how far they may be, in positions of the level
-FAR: Final = 64  # taps where the whole past so far is known and nothing else
-LAGS: Final = 2048  # longest lag of a covariance, in samples: coarse levels see less far
+TAPS_LIMIT: Final = 32  # of stage 1, the nearest known samples
+TAP_REACH: Final = 32  # how far they may be, in positions of the level
+PAST_TAPS: Final = 64  # taps where the whole past so far is known and nothing else
+LAG_LIMIT: Final = 2048  # longest lag of a covariance, in samples: coarse levels see less far
 LINKS: Final = 16  # lags of stage 2
 LINK_BITS: Final = 4  # fraction bits of its weights
 CENTRE_BITS: Final = 4  # fraction bits of predictions, in sample units
@@ -47,12 +47,12 @@ class Analysis:
 
 
 def no_links(channels: int, frames: int) -> NDArray[np.int64]:
-    """Links that do nothing."""
+    """Return links that do nothing."""
     return np.zeros((channels, channels, LINKS + 1, frames), np.int64)
 
 
 def link_mask(channels: int, channel: int) -> NDArray[np.bool_]:
-    """Which (channel, lag) a channel is linked to: the past of all, and the present of those before it."""
+    """Tell which (channel, lag) a channel is linked to: the past of all, and the present of those before it."""
     used = np.ones((channels, LINKS + 1), np.bool_)
     used[channel:, 0] = False
     return used
@@ -69,12 +69,12 @@ class Cluster:
 
     @property
     def times(self) -> NDArray[np.int64]:
-        """The tile's coordinates."""
+        """Return them in the tile's coordinates."""
         return self.positions << self.level
 
 
 def clusters(order: Order, length: int, first: int, stop: int) -> Iterator[Cluster]:
-    """What the step that codes ranks first..stop-1 of a tile codes, rank by rank; empty ones left out."""
+    """Yield what the step that codes ranks first..stop-1 of a tile codes, rank by rank; empty ones left out."""
     levels = order.levels((length,))
     start = order.lattice(first, levels).level, first % order.ranks_per_level
     for rank in range(first, stop):
@@ -101,7 +101,7 @@ class Wave:
 
     @cached_property
     def _covariances(self) -> list[NDArray[np.float64]]:
-        return [covariances(spectrum, LAGS) for spectrum in self.analysis.spectra]
+        return [covariances(spectrum, LAG_LIMIT) for spectrum in self.analysis.spectra]
 
     def clusters(self, first: int, stop: int) -> Iterator[Cluster]:
         """Yield what the step that codes ranks first..stop-1 codes: clusters without the samples of stretches."""
@@ -111,17 +111,17 @@ class Wave:
                 yield replace(cluster, positions=left)
 
     def known(self, cluster: Cluster, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which offsets from a cluster's positions are known to it, the tile's ends aside."""
+        """Tell which offsets from a cluster's positions are known to it, the tile's ends aside."""
         return self.known_at(cluster, cluster.positions[0] + offsets)
 
     def known_at(self, cluster: Cluster, index: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which positions, any shape, of its level are known to a cluster, the tile's ends aside."""
+        """Tell which positions, any shape, of its level are known to a cluster, the tile's ends aside."""
         around = index.reshape(1, -1, 1)
         known = self.order.known_before(around, np.array([cluster.up]), np.array([cluster.start]))
         return known.reshape(index.shape)
 
     def window(self, values: NDArray[np.int64], cluster: Cluster, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Values (n, window, channels) around a cluster's positions; 0 beyond the tile's ends."""
+        """Gather values (n, window, channels) around a cluster's positions; 0 beyond the tile's ends."""
         lattice = values[:: 1 << cluster.level]
         index = cluster.positions[:, None] + offsets
         around: NDArray[np.int64] = lattice.take(index, 0, mode="clip")
@@ -130,7 +130,7 @@ class Wave:
         return around
 
     def predict(self, cluster: Cluster) -> None:
-        """Stage 1 of a cluster."""
+        """Predict a cluster's samples from known ones of their channel: stage 1."""
         offsets = self._taps(cluster)
         key = cluster.level, offsets.tobytes()
         if key not in self._solved:
@@ -143,28 +143,28 @@ class Wave:
             self.sigmas[cluster.times, channel] = predictor.sigma[frame]
 
     def pattern(self, cluster: Cluster) -> tuple[int, bytes, bytes]:
-        """What is known to a cluster: both stages can take clusters of the same pattern together."""
+        """Return what is known to a cluster: both stages can take clusters of the same pattern together."""
         return cluster.level, self._taps(cluster).tobytes(), self._lags(cluster).tobytes()
 
     def _lags(self, cluster: Cluster) -> NDArray[np.int64]:
-        """Lags of stage 2 at which innovations are known; at lag 0 they are for the channels before."""
+        """Return lags of stage 2 at which innovations are known; at lag 0 they are for the channels before."""
         lags: NDArray[np.int64] = np.arange(1 if self.order.dyadic else LINKS + 1)
         known: NDArray[np.int64] = lags[self.known(cluster, -lags) | (lags == 0)]
         return known
 
     def _taps(self, cluster: Cluster) -> NDArray[np.int64]:
-        """Offsets of the samples that predict a cluster: the nearest known."""
-        past, reach = -np.arange(1, FAR + 1), min(REACH, LAGS >> cluster.level + 1)
+        """Return offsets of the samples that predict a cluster: the nearest known."""
+        past, reach = -np.arange(1, PAST_TAPS + 1), min(TAP_REACH, LAG_LIMIT >> cluster.level + 1)
         near = np.array([o for d in range(1, reach + 1) for o in (-d, d)], np.int64)
         if not reach:
             return near
         known = self.known(cluster, near)
         if cluster.level == 0 and not known[1::2].any() and self.known(cluster, past).all():
             return past
-        return near[known][:TAPS]
+        return near[known][:TAPS_LIMIT]
 
     def refine(self, cluster: Cluster, channel: int) -> NDArray[np.int64]:
-        """Stage 2: predictions (n,) of a channel of a cluster, given the innovations of those before it."""
+        """Predict a channel of a cluster, (n,), given the innovations around and of channels before it: stage 2."""
         centre: NDArray[np.int64] = self.centres[cluster.times, channel]
         sigma: NDArray[np.int64] = self.sigmas[cluster.times, channel]
         links = self.analysis.links[channel]
@@ -186,6 +186,6 @@ class Wave:
 
 
 def innovation(deviation: NDArray[np.int64], sigma: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Deviations from predictions in expected deviations, times 2**INNOVATION_BITS: one division, one rounding."""
+    """Return deviations in units of those expected, times 2**INNOVATION_BITS: one division, one rounding."""
     factor = float(1 << INNOVATION_BITS + SIGMA_BITS - CENTRE_BITS)
     return np.rint(deviation * factor / sigma).clip(-INNOVATION_LIMIT, INNOVATION_LIMIT).astype(np.int64)
