@@ -87,13 +87,13 @@ class ArdmImageFile(ImageFile.ImageFile):
         return super().load()
 
     def _file(self) -> bytes:
-        """The file that was compressed, or what is left of it."""
+        """Restore the file that was compressed, or what is left of it."""
         salvage = ImageFile.LOAD_TRUNCATED_IMAGES
         picture = salvage_image(self._data, limits=ANY).picture if salvage else decode_image(self._data, limits=ANY)
         return file_bytes(picture)
 
     def _shown(self, file: IO[bytes], sides: tuple[int, int]) -> ImageFile.ImageFile:
-        """What Pillow makes of the file that was compressed; it must say that it has the same sides as its samples."""
+        """Let Pillow open the file that was compressed; it must have the same sides as its samples."""
         try:
             image = _plugin(self._wrapper)(file)
         except (OSError, ValueError, SyntaxError) as error:
@@ -119,7 +119,7 @@ class _ZerosBefore:
 
 
 def _without_pixels(wrapper: ImageWrapper, rows: int, columns: int) -> IO[bytes]:
-    """The file that was compressed, as far as Pillow looks before it loads pixels."""
+    """Restore the file that was compressed, as far as Pillow looks before it loads pixels."""
     if wrapper.kind == PNG:
         header = struct.pack(png.HEADER, columns, rows, wrapper.depth, wrapper.form, 0, 0, 0)
         chunks = [*read_chunks(wrapper.head), *read_chunks(wrapper.tail)]
@@ -137,7 +137,7 @@ def _plugin(wrapper: ImageWrapper) -> Callable[[IO[bytes]], ImageFile.ImageFile]
 
 
 def _open(file: IO[bytes], filename: str | bytes = "") -> ImageFile.ImageFile:
-    """An image; of a stored file, such as an animation, what Pillow makes of that."""
+    """Open an image; let Pillow open a stored file, such as an animation."""
     try:
         data = OnDisk(cast("BinaryIO", file))
         parsed = parse(data, ANY)

@@ -125,7 +125,7 @@ def _sound(job: Job, file: ParsedSound, how: Decoding, progress: Progress | None
 
 
 def _then_told(parts: Iterable[bytes], damaged: list[int], inexact: list[str]) -> Iterable[bytes]:
-    """The parts; behind the last one ``inexact`` says which tiles are damaged."""
+    """Yield the parts; after the last one ``inexact`` says which tiles are damaged."""
     yield from parts
     if damaged:
         inexact.append(f"tiles {', '.join(map(str, sorted(set(damaged))))}")

@@ -99,7 +99,7 @@ def write_encoded(job: Job, how: Encoding, target: str, before: int, data: Data)
 
 
 def image_options(how: Encoding) -> dict[str, Any]:
-    """What the functions that encode images take."""
+    """Return the keywords of the functions that encode images."""
     changes = {"strip": how.strip, "force_pixels": how.force_pixels, "limits": how.limits}
     return _model_options(how, "image") | changes
 
@@ -113,7 +113,7 @@ def _model_options(how: Encoding, kind: str) -> dict[str, Any]:
 
 @contextmanager
 def _encoded_image(data: Data, how: Encoding, bar: Bar) -> Iterator[Encoded]:
-    """A compressed image; it restores the same samples and metadata, or the same bytes."""
+    """Compress an image, to restore the same samples and metadata, or the same bytes."""
     from ardm_compress.codec.images import decode_image, encode_image
     from ardm_compress.container.parse import parse
     from ardm_compress.container.stored import ParsedStored
@@ -141,7 +141,7 @@ def is_same_image(picture: Picture, original: bytes, how: Encoding) -> bool:
 
 @contextmanager
 def _encoded_sound(original: Data, how: Encoding, bar: Bar) -> Iterator[Encoded]:
-    """A compressed sound file; it restores the same bytes, or for FLAC the same samples and tags."""
+    """Compress a sound file, to restore the same bytes, or for FLAC the same samples and tags."""
     from ardm_compress.codec.sounds import decoded_sound, encoded_sound
     from ardm_compress.formats.catalogue import same_file
 

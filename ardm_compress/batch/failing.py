@@ -23,7 +23,7 @@ EXPECTED: Final = (ArdmError, OSError, MemoryError)  # whatever a user or a file
 
 
 def explained(error: BaseException) -> tuple[str, int]:
-    """The line to show for an expected error, and the exit code that goes with it."""
+    """Return the line to show for an expected error, and the exit code that goes with it."""
     message, code = _explained(error)
     return IN_PYTHON.sub("", message), code
 
@@ -41,7 +41,7 @@ def _explained(error: BaseException) -> tuple[str, int]:
 
 
 def failed(source: str, error: BaseException) -> Outcome:
-    """The outcome of a file that could not be worked on."""
+    """Make the outcome of a file that could not be worked on."""
     message, code = explained(error)
     if isinstance(error, IsADirectoryError) and str(error.filename) == source:
         message += "; -r takes the files below it"
@@ -49,7 +49,7 @@ def failed(source: str, error: BaseException) -> Outcome:
 
 
 def attempted(job: Job, work: Callable[[], Outcome]) -> Outcome:
-    """What ``work`` makes of a file, or how it failed."""
+    """Work on a file; return the outcome, be it a failure."""
     done: list[Outcome] = []
     return failure(job.source, lambda: done.append(work())) or done[0]
 

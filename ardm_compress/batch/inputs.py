@@ -24,7 +24,7 @@ class Job(NamedTuple):
 def jobs_of(
     sources: Iterable[str], *, suffixes: Collection[str], recursive: bool = False, folder: str | None = None
 ) -> list[Job]:
-    """The files that sources name, which may be folders.
+    """List the files that sources name, which may be folders.
 
     Args:
         sources: paths, URLs or ``-``.
@@ -66,7 +66,7 @@ def _jobs(source: str, suffixes: Collection[str], recursive: bool, folder: str |
 
 
 def _below(source: str, unread: list[str]) -> Iterator[tuple[str, str]] | None:
-    """The files below a folder, in order, and their names relative to it; None if it is no folder."""
+    """List the files below a folder, in order, with their names relative to it; None if it is no folder."""
     path = storage.local(source)
     if path:
         return _walked(path, unread) if path.is_dir() else None
@@ -109,7 +109,7 @@ def _joined(folder: str, relative: str) -> str:
 
 
 def listed(source: str) -> list[str]:
-    """The names in a list of files, one a line; ``-`` is standard input."""
+    """Read the names in a list of files, one a line; ``-`` is standard input."""
     with storage.opened(source) as data:
         lines = os.fsdecode(data[:].removeprefix(BOM_UTF8)).split("\n")
     if any("\0" in line for line in lines):

@@ -116,7 +116,7 @@ def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
 def _read(
     jobs: Sequence[Job], target: Callable[[Job, bytes], tuple[str, str] | None]
 ) -> tuple[list[Read], dict[Job, Outcome]]:
-    """The images among files, and what came of those that cannot be read or written; of other kinds neither is told.
+    """Read the images among files; return them, and a failure for each that cannot be read or written.
 
     Args:
         jobs: which files.
@@ -138,7 +138,7 @@ def _read(
 
 
 def _verified(images: Sequence[Read], coded: Sequence[bytes | ArdmError], how: Encoding) -> list[bytes | ArdmError]:
-    """The compressed files, or an error instead of those that do not restore what they were made from."""
+    """Replace each compressed file that does not restore its image by an error."""
     from ardm_compress.codec.images import decode_images
     from ardm_compress.container.image import ParsedImage
     from ardm_compress.container.parse import Parsed, parse

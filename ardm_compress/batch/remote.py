@@ -23,7 +23,7 @@ How = TypeVar("How", bound=Writing)
 
 
 def shared(jobs: Iterable[Job]) -> list[Job]:
-    """The jobs with names that mean the same on every machine that has the same folders.
+    """Give jobs names that mean the same on every machine that has the same folders.
 
     Raises:
         OptionError: one is standard input or output.
@@ -42,7 +42,7 @@ def _absolute(location: str) -> str:
 def outcomes(
     workers: Workers, work: Callable[[How, Group], list[Outcome]], how: How, groups: list[Group]
 ) -> Iterator[Outcome]:
-    """What comes of all files, as they are done.
+    """Yield what comes of all files, as they are done.
 
     Args:
         workers: of the cluster.

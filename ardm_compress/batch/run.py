@@ -48,7 +48,7 @@ def check_group(how: Decoding, jobs: Group, bar: Bar = no_bar) -> list[Outcome]:
 def outcomes(
     work: Callable[[How, Group, Bar], list[Outcome]], how: How, groups: list[Group], bar: Bar = no_bar
 ) -> Iterator[Outcome]:
-    """What comes of all files, as they are done, with as many processes as ``how`` allows.
+    """Yield what comes of all files, as they are done, with as many processes as ``how`` allows.
 
     Args:
         work: one of the functions above.
@@ -80,7 +80,7 @@ def _quietly(work: Callable[[How, Group, Bar], list[Outcome]], how: How, group: 
 
 
 def removable(groups: list[Group], how: Writing) -> tuple[list[Group], list[Outcome]]:
-    """The groups without the files that should be removed and cannot be, and the outcomes of those."""
+    """Drop jobs whose source cannot be deleted; return the remaining groups and one failure for each dropped job."""
     if not how.remove:
         return groups, []
     failures = {job: failing.failure(job.source, partial(storage.check_removable, job.source))
@@ -90,7 +90,7 @@ def removable(groups: list[Group], how: Writing) -> tuple[list[Group], list[Outc
 
 
 def removed(group: Group, result: list[Outcome] | LimitError, how: Writing) -> list[Outcome]:
-    """The outcomes of a group of which other processes have written the outputs; sources are removed from here."""
+    """Remove the sources of a group whose outputs other processes have written; return the outcomes."""
     if isinstance(result, LimitError):
         return [failing.failed(job.source, result) for job in group]
     return [outcome if outcome.code else failing.attempted(job, partial(cleared, outcome, how))

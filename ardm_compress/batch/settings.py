@@ -70,7 +70,7 @@ class Outcome:
 
 
 def cleared(outcome: Outcome, how: Writing) -> Outcome:
-    """The outcome, once its source is removed if that was asked for."""
+    """Remove the source of an outcome if that was asked for; return the outcome."""
     if how.remove:
         remove_source(outcome.source, outcome.target)
     return outcome

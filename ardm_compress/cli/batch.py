@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def chosen(files: Iterable[str], given: dict[str, Any], suffixes: Collection[str], folder: str | None) -> list[Job]:
-    """The files of a command, ``given`` the options of ``SELECTION``, which are taken out.
+    """List the files of a command; take the options of ``SELECTION`` out of ``given``.
 
     Raises:
         UsageError: none are named; OptionError: there are none.
@@ -52,7 +52,7 @@ def output_settings(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_outputs(jobs: list[Job], given: dict[str, Any]) -> list[Job]:
-    """The jobs with the output that -o or -c names, which are taken out of what was given.
+    """Give the only job the output that -o or -c names; take these out of ``given``.
 
     Raises:
         UsageError: there are several jobs, or the output is a terminal.
@@ -197,7 +197,7 @@ def told_lines(how: Writing, jobs: list[Job], verbose: bool) -> bool:
 
 
 def told_dry(how: Writing) -> Callable[[Outcome], None] | None:
-    """What tells of each file where it would go, if that is all there is to do."""
+    """Return a function that tells where each file would go, or None if the work is to be done."""
     if not how.dry:
         return None
     return lambda outcome: click.echo(f"{shown(outcome.source)} -> {shown(outcome.target)}")

@@ -127,7 +127,7 @@ def bench(
 
 @contextmanager
 def _measuring(scheduler: str | None) -> Iterator[Callable[..., list[Result | LeftOut]]]:
-    """What measures folders, here or on a cluster."""
+    """Yield the function that measures folders, here or on a cluster."""
     if scheduler is None:
         from ardm_compress.bench.measure import measured
 

@@ -64,7 +64,7 @@ def inpaint(
 
 
 def _pixels(file: Path) -> NDArray[Any]:
-    """The samples of an image, or what Pillow shows of one whose samples are packed or indices into a palette."""
+    """Read the samples of an image, or what Pillow shows if they are packed or indices into a palette."""
     from ardm_compress.formats.catalogue import read_media, shows_samples
     from ardm_compress.formats.contents import Picture
     from ardm_compress.formats.pixels import read_pixels

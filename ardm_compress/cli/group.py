@@ -65,12 +65,12 @@ def _fail(ctx: click.Context, message: str, code: int) -> NoReturn:
 
 
 def complain(message: str) -> None:
-    """A line on stderr."""
+    """Print a line on standard error."""
     click.echo(f"ardm-compress: {shown(message)}", err=True)
 
 
 def shown(name: str) -> str:
-    """A name of a file, or what tells of it, in one line that any terminal can show."""
+    """Escape a name or a message, so that any terminal can show it in one line."""
     return name.translate(ESCAPED)
 
 
@@ -109,7 +109,7 @@ def main() -> None:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Progress | None]:
-    """A bar in network calls on stderr; nothing where stderr is not a terminal."""
+    """Show a bar of network calls on standard error, unless that is no terminal."""
     if not sys.stderr.isatty():
         yield None
         return

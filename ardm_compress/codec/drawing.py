@@ -124,7 +124,7 @@ def _steps(model: str, shape: tuple[int, int], budget: int | None) -> Steps:
 
 
 def _around(holes: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """The rows and columns of holes and MARGIN more."""
+    """Find the rows and columns of holes, and add MARGIN."""
     spans = []
     for axis in (1, 0):
         found = np.flatnonzero(holes.any(axis))
@@ -133,7 +133,7 @@ def _around(holes: NDArray[np.bool_]) -> tuple[slice, slice]:
 
 
 def _nearest(samples: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The known pixel nearest to the first one, of which the network says nothing; the middle value if none is."""
+    """Return the known pixel nearest to the first one, which no network call predicts; else the middle value."""
     rows, columns = np.nonzero(known)
     if not len(rows):
         return np.full(samples.shape[2], 128, np.uint8)

@@ -249,13 +249,13 @@ def _read(data: bytes, options: EncodeOptions) -> Media:
 
 
 def _smaller(coded: bytes, data: bytes, options: EncodeOptions) -> bytes:
-    """A compressed file, or the one that stores the original as it is if it has become larger than that."""
+    """Return the compressed file, or store the original as it is if that is smaller."""
     kept = len(coded) <= len(data) or options.strip or options.force_pixels
     return coded if kept else min(coded, stored(data), key=len)
 
 
 def _new_header(picture: Picture, options: EncodeOptions) -> PictureHeader:
-    """The header of a picture whose tiles have not been looked at yet."""
+    """Make the header of a picture whose tiles have not been looked at yet."""
     shape = picture.samples.shape[0], picture.samples.shape[1]
     options.limits.check_image(*shape, _pixel_bytes(picture.wrapper))
     tile = tile_side(shape[0], options.tile), tile_side(shape[1], options.tile)
@@ -263,19 +263,19 @@ def _new_header(picture: Picture, options: EncodeOptions) -> PictureHeader:
 
 
 def _written(picture: Picture, header: PictureHeader, parts: Sequence[NDArray[Any]], streams: Sequence[bytes]) -> bytes:
-    """The file of a picture's tiles and their streams, or of the model alone if it has coded the only one."""
+    """Write the file of a picture's tiles and streams, or the model's own if it has coded the only tile."""
     if len(streams) == 1 and streams[0][0] == MODEL:
         return _wrapped(picture.wrapper, START + streams[0][1:])
     return write_file(replace(header, checksums=tuple(map(_checksum, parts))), list(streams))
 
 
 def _wrapped(wrapper: ImageWrapper, file: bytes) -> bytes:
-    """A file of the model; of a PNG file with nothing but gray or RGB samples, it alone."""
+    """Put the wrapper before a file of the model, unless a PNG file had nothing but gray or RGB samples."""
     return file if wrapper == png.plain(wrapper.channels) else write_wrapped(write_image_wrapper(wrapper), file)
 
 
 def _encode_by_model(samples: NDArray[np.uint8], options: EncodeOptions, progress: Progress | None) -> bytes:
-    """The file of samples that the model codes as a whole."""
+    """Let the model code all samples as one file."""
     from ardm_compress.methods import model
 
     header = model.new_header(samples, options)
@@ -316,7 +316,7 @@ def _encode_small(options: EncodeOptions, pictures: Sequence[Picture]) -> list[b
 
 
 def _decode(file: CodedImage, options: DecodeOptions, progress: Progress | None, inexact: list[int] | None) -> Picture:
-    """A picture, as far as it is wanted; ``inexact`` takes the numbers of damaged tiles, which are an error without."""
+    """Decode a picture as far as wanted; ``inexact`` takes the numbers of damaged tiles, else they are an error."""
     check_level(options.preview)
     header, salvage = file.header, inexact is not None
     wrapper = file.wrapper if options.region is None and options.preview == 0 else part_wrapper(file.wrapper)
@@ -360,7 +360,7 @@ class _ModelTiles:
         self.work: Work = _salvage_coded if salvage else _decode_coded
 
     def task(self, index: int) -> tuple[Any, ...]:
-        """What it takes to decode a tile, in any process."""
+        """Return the arguments to decode a tile with, in any process."""
         header, payloads, preview = self._file.header, self._file.payloads, self._options.preview
         if self._salvage:
             return self._planner.arrived(header, index, payloads), 0
@@ -381,7 +381,7 @@ class _StreamTiles:
         self.work: Work = _salvage_stream if salvage else _decode_stream
 
     def task(self, index: int) -> tuple[Any, ...]:
-        """What it takes to decode a tile, in any process."""
+        """Return the arguments to decode a tile with, in any process."""
         file, payloads = self._file, self._file.payloads
         stream = payloads.raw(index) if self._salvage else payloads[index]
         shape = (*box_shape(file.header.tile_box(index)), file.wrapper.channels)
@@ -451,7 +451,7 @@ def _is_small_file(file: CodedImage) -> bool:
 
 
 def _coded(file: Data | CodedImage, options: DecodeOptions) -> CodedImage:
-    """A file, parsed.
+    """Parse a file, unless it is parsed.
 
     Raises:
         FormatError: it is no image; others as ``parse``.

@@ -270,7 +270,7 @@ def _encode_tile(task: tuple[TilePlan, NDArray[np.int32]], tick: Tick) -> tuple[
 
 
 def _smallest_model(sound: Sound | None, options: EncodeOptions) -> str:
-    """The name of the model that makes a few parts of a sound smallest."""
+    """Name the model that makes a few parts of a sound smallest."""
     names = candidates(1, PAIR)
     if not sound or len(names) == 1:
         return names[0]

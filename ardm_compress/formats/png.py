@@ -135,7 +135,7 @@ def plain(channels: int, depth: int = 8) -> ImageWrapper:
 
 
 def _needed(name: bytes, body: bytes) -> Chunk | None:
-    """What is left of a chunk without what is not needed to show the image."""
+    """Strip a chunk of what is not needed to show the image; None if nothing is left."""
     if name == b"eXIf":
         orientation = read_orientation(body)
         return (name, write_orientation(orientation)) if orientation != 1 else None
@@ -217,7 +217,7 @@ def _unpacked(
 
 
 def _wide(rows: int, columns: int, colour: int, interlace: int, packed: bytes) -> NDArray[np.uint16]:
-    """Samples of 16 bits of three or four channels. Every pass is unpacked as an image of its own."""
+    """Unpack samples of 16 bits of three or four channels, every pass as an image of its own."""
     import imagecodecs
 
     lines = zlib.decompress(packed) if interlace else b""

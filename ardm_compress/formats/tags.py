@@ -62,7 +62,7 @@ def write_orientation(orientation: int) -> bytes:
 
 
 def _chain(data: bytes, form: _Form, offset: int, seen: set[int]) -> Iterator[Directory]:
-    """A directory, those below it, and those that follow."""
+    """Yield a directory, those below it, and those that follow."""
     while offset and offset not in seen and len(seen) < MOST_DIRECTORIES:
         seen.add(offset)
         directory, offset = _directory(data, form, offset)
@@ -72,7 +72,7 @@ def _chain(data: bytes, form: _Form, offset: int, seen: set[int]) -> Iterator[Di
 
 
 def _directory(data: bytes, form: _Form, offset: int) -> tuple[Directory, int]:
-    """A directory, and where the next is."""
+    """Read a directory; return it, and where the next is."""
     (count,) = struct.unpack_from(form.order + form.entries, data, offset)
     offset += struct.calcsize(form.entries)
     head, inline = struct.calcsize("=" + form.entry), struct.calcsize(form.offset)

@@ -78,14 +78,14 @@ def _size(layout: Layout) -> int:
 
 
 def _with_pages(layout: Layout, file: bytes) -> Layout:
-    """The layout, with the pages that an ImageJ stack has behind the only one that it describes in tags."""
+    """Add the pages that an ImageJ stack has behind the only one that its tags describe."""
     found = IMAGEJ_PAGES.search(file[:DESCRIBED_IN])
     pages = int(found[1]) if found else 1
     return layout._replace(rows=layout.rows * pages) if layout.start + pages * _size(layout) <= len(file) else layout
 
 
 def _joined(layouts: list[Layout]) -> list[Layout]:
-    """The layouts, those of pages that are alike and follow one another as one."""
+    """Join the layouts of pages that are alike and follow one another."""
     found = [layouts[0]]
     for layout in layouts[1:]:
         last = found[-1]

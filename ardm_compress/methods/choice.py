@@ -98,7 +98,7 @@ def encode_apart(tiles: Sequence[NDArray[Any]], depth: int, options: EncodeOptio
 def _by_model(
     tiles: Sequence[NDArray[Any]], depth: int, options: EncodeOptions, shares: Sequence[float]
 ) -> list[bytes | None]:
-    """The model's streams of those tiles on which it is worth trying."""
+    """Let the model code those tiles on which it is worth trying."""
     hopeful = [is_for_model(depth, tiles[0].shape[2]) and share <= HOPEFUL for share in shares]
     if not any(hopeful):
         return [None] * len(tiles)

@@ -47,7 +47,7 @@ class File:
         return self._source.parsed.facts
 
     def original(self) -> bytes:
-        """The file that was compressed, as ``ardm-compress decode`` writes it: byte for byte, or repacked.
+        """Restore the file that was compressed, as ``ardm-compress decode`` writes it: byte for byte, or repacked.
 
         Raises:
             FormatError, ChecksumError: damaged; LimitError: too large; UnsupportedError: of another version.

@@ -42,7 +42,7 @@ class ImageFile(File):
         return np.dtype(bool if bits else sample_type(self._wrapper.depth))
 
     def read(self, *, region: Region | None = None, level: int = 0) -> NDArray[Any]:
-        """The samples as the file has them: of palette images indices, of gray ones of 2 or 4 bits 0 to 3 or 15.
+        """Decode the samples as the file has them: palette images give indices, gray of 2 or 4 bits 0 to 3 or 15.
 
         Args:
             region: left, top, width and height, in pixels of the level, of what to read; only its tiles are decoded.

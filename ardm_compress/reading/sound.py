@@ -52,7 +52,7 @@ class SoundFile(File):
         return np.dtype(DTYPES.get(self.subtype, np.int16))
 
     def read(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
-        """Samples of frames ``start`` to ``stop``; only the tiles that hold them, of some seconds each, are decoded.
+        """Decode the frames ``start`` to ``stop``, and only the tiles of some seconds that hold them.
 
         Args:
             start: first frame; negative ones count from the end.
@@ -69,7 +69,7 @@ class SoundFile(File):
         return samples[:, 0] if self._flat else samples
 
     def _read(self, start: int, stop: int) -> NDArray[Any]:
-        """Samples (frames, channels)."""
+        """Decode samples (frames, channels)."""
         raise NotImplementedError
 
     def _of_dtype(self, samples: NDArray[Any]) -> NDArray[Any]:
@@ -84,7 +84,7 @@ class CodedSound(SoundFile):
     """Sound that a model has coded."""
 
     def __init__(self, source: Source, file: ParsedSound) -> None:
-        """Raises: FormatError: the file is cut short."""
+        """Keep the parsed file; raise FormatError if it is cut short."""
         super().__init__(source)
         file.payloads.check_whole()
         self._file, self._wrapper, wrapper = file, file.wrapper, file.wrapper

@@ -64,7 +64,7 @@ def completed(
 def _pool(
     work: Callable[[Task], Result], tasks: Iterator[Task], jobs: int
 ) -> Generator[tuple[Task, Result], None, list[Task]]:
-    """The same until a process dies; returns the tasks that were under way then."""
+    """Do the same until a process dies; return the tasks that were under way then."""
     from loky import ProcessPoolExecutor
 
     executor, running = ProcessPoolExecutor(max_workers=jobs, env=ONE_THREAD), dict[Any, Task]()
@@ -99,7 +99,7 @@ def _stop(executor: Any, running: list[Any]) -> None:
 
 
 def ordered(work: Callable[..., Result], tasks: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[Result]:
-    """What ``work`` makes of each task's arguments, in their order; by ``jobs`` processes if that is more than one.
+    """Work on each task's arguments, yield results in their order; in ``jobs`` processes if these are several.
 
     No more than ``jobs`` + 1 tasks are taken before the first result is, so memory does not depend on how many
     there are.

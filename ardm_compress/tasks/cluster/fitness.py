@@ -28,7 +28,7 @@ class Installed(NamedTuple):
 
 
 def installed() -> Installed:
-    """What this process has."""
+    """Tell what this process has."""
     try:
         number = version("ardm-compress")
     except PackageNotFoundError:

@@ -146,7 +146,7 @@ def _result(future: Future[Any]) -> Any:
 
 
 def _announced(topic: str, number: int, work: Callable[[Task], Result], task: Task) -> Result:
-    """The work, on a worker, once the client is told that it is begun."""
+    """Tell the client that the work is begun, and do it, on a worker."""
     from distributed import get_worker
 
     get_worker().log_event(topic, number)

@@ -21,7 +21,7 @@ ANSWER: Final = 15.0  # seconds in which a scheduler must answer
 
 @contextmanager
 def connected(address: str, warn: Callable[[str], None], *, patience: float = PATIENCE) -> Iterator[Workers]:
-    """A cluster of which at least one worker passes the self-test.
+    """Connect to a cluster of which at least one worker passes the self-test.
 
     Args:
         address: of the scheduler, such as ``tcp://host:8786``.
