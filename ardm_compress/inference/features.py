@@ -30,7 +30,7 @@ class Features(NamedTuple):
         return self.reference[:, channel]
 
     def rows(self, index: slice | NDArray[np.int64]) -> Features:
-        """Some of the positions."""
+        """Select some of the positions."""
         return Features(self.inputs[index], self.bucket[index], self.reference[index], self.scale[index])
 
 

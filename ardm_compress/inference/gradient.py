@@ -114,7 +114,7 @@ class PictureGradient:
     def _begin(
         self, features: Features, level: NDArray[np.int64], conditioning: NDArray[np.float32]
     ) -> NDArray[np.int32]:
-        """The residual stream before all blocks, (n, padded hidden) and rows to fill a tile."""
+        """Compute the residual stream before all blocks, (n, padded hidden) and rows to fill a tile."""
         network, x = self._network, self._input.inputs(len(level))
         kernels.load(features.inputs, x.shape[1], x.reshape(-1))
         stream = self._input.sums(x)

@@ -57,7 +57,7 @@ def available() -> list[Kernel]:
 
 
 def _features() -> set[str]:
-    """What Numba compiles for: the host, unless NUMBA_CPU_NAME or NUMBA_CPU_FEATURES say otherwise."""
+    """Tell what Numba compiles for: the host, unless NUMBA_CPU_NAME or NUMBA_CPU_FEATURES say otherwise."""
     told: str | None = numba.config.CPU_FEATURES  # type: ignore[attr-defined]
     features: str = get_host_cpu_features() if told is None else told  # type: ignore[no-untyped-call]
     found = {each[1:] for each in features.split(",") if each.startswith("+")}

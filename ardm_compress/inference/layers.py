@@ -58,13 +58,13 @@ class Layer:
         return total.astype(np.float32) + self.bias.astype(np.float32)
 
     def __call__(self, x: NDArray[Any], extra: NDArray[np.float32] | float = 0) -> NDArray[np.float32]:
-        """Returns round((sums(x) + extra) * multiplier)."""
+        """Return round((sums(x) + extra) * multiplier)."""
         found: NDArray[np.float32] = np.rint((self.sums(x) + np.float32(extra)) * self.multiplier)
         return found
 
 
 def layer_of(tensors: Mapping[str, NDArray[Any]], name: str) -> Layer:
-    """The layer of a model file that has a name."""
+    """Make the layer of a model file that has a name."""
     return Layer(*(tensors[f"{name}.{part}"] for part in ("weight", "bias", "multiplier")))
 
 
@@ -77,7 +77,7 @@ class Packed(NamedTuple):
 
 
 def padded(width: int) -> int:
-    """The multiple of WIDTH that a layer's outputs are padded to."""
+    """Round up to a multiple of WIDTH."""
     return -(-width // WIDTH) * WIDTH
 
 
@@ -103,7 +103,7 @@ def stacked(layers: list[Packed]) -> Packed:
 
 
 def aligned(array: NDArray[np.int8]) -> NDArray[np.int8]:
-    """A copy that starts where a cache line does."""
+    """Copy an array to where a cache line starts."""
     room = np.empty(array.size + LINE, np.int8)
     found = room[-room.ctypes.data % LINE :][: array.size].reshape(array.shape)
     found[:] = array

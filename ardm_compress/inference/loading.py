@@ -32,7 +32,7 @@ def loaded(entry: ModelFile) -> Model:
 
 
 def model_of(entry: ModelFile, axes: int) -> Model:
-    """A model that must be of images (2 axes) or of sound (1).
+    """Load a model that must be of images (2 axes) or of sound (1).
 
     Raises:
         UnsupportedError: it is of the other kind; ModelError: it is missing or damaged.

@@ -67,7 +67,7 @@ class ExactNetwork:
         self.nodes: NDArray[np.int32] = tensors["tables.logistic_nodes"]
 
     def conditioning(self, style: int, latents: Sequence[int]) -> NDArray[np.float32]:
-        """What a picture's style and latents, of which the last may be missing, add to the input sums: (hidden,)."""
+        """Return what style and latents, of which the last may be missing, add to the input sums: (hidden,)."""
         sums = np.array(latents, np.int64) @ self.latent[: len(latents)]
         row: NDArray[np.float32] = self.style[style] + ((sums + INPUT_STEP // 2) // INPUT_STEP).astype(np.float32)
         return row
@@ -90,7 +90,7 @@ class ExactNetwork:
     def _embedding(
         self, features: Features, level: int | NDArray[np.int64], conditioning: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """What is added to the input sums: (n, hidden)."""
+        """Return what is added to the input sums: (n, hidden)."""
         row = self.level[np.minimum(level, self.config.levels - 1)] + conditioning
         found: NDArray[np.float32] = self.bucket[features.bucket] + row
         return found

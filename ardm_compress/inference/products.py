@@ -27,7 +27,7 @@ class Product:
         return np.full((count + kernels.TILE_ROWS, 4 * self._packed.weights.shape[1]), kernels.ZERO, np.uint8)
 
     def sums(self, x: NDArray[np.uint8]) -> NDArray[np.int32]:
-        """The sums, bias included."""
+        """Return the sums, bias included."""
         sums = np.empty((len(x), len(self._packed.start)), np.int32)
         self._run(x, len(x) - kernels.TILE_ROWS, self._packed, sums)
         return sums

@@ -65,7 +65,7 @@ def manifest() -> tuple[ModelFile, ...]:
 
 
 def _listed(folder: Path) -> list[ModelFile]:
-    """The models of a folder's manifest; ModelError if that is damaged."""
+    """List the models of a folder's manifest; raise ModelError if that is damaged."""
     try:
         entries = json.loads((folder / MANIFEST).read_text("utf-8"))
         return [ModelFile(**{**entry, "file": folder / entry["file"]}) for entry in entries]
@@ -74,7 +74,7 @@ def _listed(folder: Path) -> list[ModelFile]:
 
 
 def metadata(data: bytes) -> dict[str, str]:
-    """The strings in the header of a model file (docs/format.md section 10)."""
+    """Read the strings in the header of a model file (docs/format.md section 10)."""
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     strings: dict[str, str] = header["__metadata__"]
     return strings
@@ -113,7 +113,7 @@ def _facts(model: ModelFile) -> ModelFacts:
 
 
 def find_model(name: str) -> ModelFile:
-    """The newest model of that name.
+    """Find the newest model of that name.
 
     Raises:
         UnsupportedError: there is none; names those there are.
@@ -135,7 +135,7 @@ def candidates(axes: int, channels: int) -> list[str]:
 
 
 def model_of_file(model_id: bytes) -> ModelFile:
-    """The model that a compressed file was made with.
+    """Find the model that a compressed file was made with.
 
     Raises:
         UnsupportedError: this version does not have it.

@@ -45,7 +45,7 @@ def _pool(count: int, _process: int) -> ThreadPoolExecutor:
 
 
 def mapped(work: Callable[..., Result], first: Sequence[Any], *others: Sequence[Any]) -> list[Result]:
-    """What ``work`` makes of the batches, in their order; by this thread alone if it is one of several."""
+    """Work on batches in threads, return results in order; in this thread alone if it is one of several."""
     count = 1 if getattr(_here, "pooled", False) else threads()
     if count == 1 or len(first) == 1:
         return list(map(work, first, *others))

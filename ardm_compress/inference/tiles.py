@@ -98,7 +98,7 @@ class _Emitter:
         self.builder.store(vector, self.builder.gep(typed, [I64(number)])).align = 1
 
     def constant(self, value: int, kind: Any = I32, count: int = 0) -> Any:
-        """A vector of the same number everywhere."""
+        """Make a vector of the same number everywhere."""
         count = count or self.lanes
         return ir.Constant(ir.VectorType(kind, count), [value] * count)
 
@@ -109,23 +109,23 @@ class _Emitter:
         return self.builder.call(made, arguments)
 
     def select(self, vector: Any, indices: list[int]) -> Any:
-        """Some elements of a vector."""
+        """Take some elements of a vector."""
         undefined = ir.Constant(vector.type, ir.Undefined)
         return self.builder.shuffle_vector(vector, undefined, ir.Constant(ir.VectorType(I32, len(indices)), indices))
 
     def splat(self, scalar: Any) -> Any:
-        """A scalar in all lanes."""
+        """Put a scalar into all lanes."""
         empty = ir.Constant(ir.VectorType(scalar.type, self.lanes), ir.Undefined)
         return self.select(self.builder.insert_element(empty, scalar, I32(0)), [0] * self.lanes)
 
     def clamp(self, vector: Any, low: int, high: int) -> Any:
-        """A vector within bounds."""
+        """Clamp a vector to bounds."""
         for sign, bound in (("<", self.constant(high)), (">", self.constant(low))):
             vector = self.builder.select(self.builder.icmp_signed(sign, vector, bound), vector, bound)
         return vector
 
     def sums(self, inputs: list[Any], weights: Any, quads: Any, first: list[Any]) -> list[list[Any]]:
-        """Sums of rows, each as vectors, by a loop over quads of inputs."""
+        """Sum up rows, each as vectors, in a loop over quads of inputs."""
         builder, count = self.builder, len(first)
         before, loop, after = builder.block, builder.append_basic_block("quads"), builder.append_basic_block("sums")
         builder.branch(loop)
@@ -171,7 +171,7 @@ class _Emitter:
         return builder.add(builder.add(total, even), odd)
 
     def pairs(self, a: Any, b: Any) -> Any:
-        """Sums of two products of 16 bits each, in every lane."""
+        """Add two products of 16 bits each, in every lane."""
         if self.kernel is Kernel.AVX2:
             return self.call("llvm.x86.avx2.pmadd.wd", self.integers, a, b)
         if self.kernel in (Kernel.SSSE3, Kernel.SSE2):
