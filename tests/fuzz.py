@@ -17,17 +17,22 @@ import atheris
 COMPILED = [  # by Numba
     "ardm_compress.inference.kernels",
     "ardm_compress.inference.backward",
+    "ardm_compress.inference.tiles",
     "ardm_compress.coding.mixing",
 ]
 
 with atheris.instrument_imports(include=["ardm_compress"], exclude=COMPILED):
-    from targets import TARGETS, seeds
+    from targets import TARGETS, seeds, write_tiny
+
+    from ardm_compress.inference.registry import VARIABLE
 
 
 def main() -> None:
     """Run one target on inputs that grow from its seeds."""
     name = sys.argv.pop(1)
-    corpus = Path(tempfile.mkdtemp())
+    corpus, models = Path(tempfile.mkdtemp()), Path(tempfile.mkdtemp())
+    write_tiny(models)
+    os.environ[VARIABLE] = str(models)
     for number, seed in enumerate(seeds(name)):
         (corpus / str(number)).write_bytes(seed)
     atheris.Setup([*sys.argv, str(corpus)], TARGETS[name])

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 
 import numpy as np
 import torch
@@ -33,9 +32,9 @@ from ardm_compress.container.wrappers import (
 from ardm_compress.errors import ArdmError
 from ardm_compress.formats.catalogue import file_bytes, read_media, read_sound
 from ardm_compress.formats.contents import Picture, same_picture, sample_type
-from ardm_compress.inference import registry as models
 from ardm_compress.inference.config import NetworkConfig
 from ardm_compress.inference.model import save_model
+from ardm_compress.inference.registry import MANIFEST
 from ardm_compress.limits import Limits
 from ardm_compress.methods import choice, contexts, raw, registry
 from ardm_compress.options import EncodeOptions
@@ -81,10 +80,8 @@ def payload(data: bytes) -> None:
         registry.decode_tiles([data[2:]], shape, depth)
 
 
-@cache
-def tiny() -> str:
-    """The name of a model that has not learned anything."""
-    folder = Path(mkdtemp())
+def write_tiny(folder: Path) -> None:
+    """Write a model that has not learned anything, to be named in ARDM_COMPRESS_MODELS."""
     torch.manual_seed(1)
     ranks = make_order(TINY.order, axes=2, period=TINY.period).ranks_per_level
     costs = {
@@ -93,17 +90,14 @@ def tiny() -> str:
     }
     sha256 = save_model(folder / "tiny.safetensors", TINY, {**export(Network(TINY)), **costs})
     entry = {"name": "tiny", "file": "tiny.safetensors", "sha256": sha256, "order": TINY.order, "period": TINY.period}
-    (folder / models.MANIFEST).write_text(json.dumps([entry]))
-    known = models.manifest()
-    models.manifest = lambda: (*known, models.ModelFile(**{**entry, "file": folder / entry["file"]}))  # type: ignore
-    return "tiny"
+    (folder / MANIFEST).write_text(json.dumps([entry]))
 
 
 @cache
 def originals() -> list[bytes]:
     """Small files of all kinds, some of them of the tiny model."""
     samples = np.arange(9 * 8 * 3, dtype=np.uint8).reshape(9, 8, 3)
-    return [*files().values(), images.encode_samples(samples, model=tiny(), budget=3)]
+    return [*files().values(), images.encode_samples(samples, model="tiny", budget=3)]
 
 
 def whole(data: bytes) -> None:
@@ -124,7 +118,7 @@ def round_trip(data: bytes) -> None:
         return
     rows, columns, channels, budget = data[0] % SIDES + 1, data[1] % SIDES + 1, 1 + 2 * (data[2] & 1), data[3] % 9 + 1
     samples = np.resize(np.frombuffer(data, np.uint8), (rows, columns, channels))
-    assert np.array_equal(images.decode_samples(images.encode_samples(samples, model=tiny(), budget=budget)), samples)
+    assert np.array_equal(images.decode_samples(images.encode_samples(samples, model="tiny", budget=budget)), samples)
     original = wave(data[4:][: len(data[4:]) & ~1], rate=8000)
     assert sounds.decode_sound(sounds.encode_sound(original, budget=max(2, budget))) == original
 

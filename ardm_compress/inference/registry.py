@@ -55,15 +55,12 @@ def folders() -> list[Path]:
     return [shipped, *own]
 
 
-@cache
 def manifest() -> tuple[ModelFile, ...]:
-    """All models, those that superseded others last."""
-    models: list[ModelFile] = []
-    for folder in folders():
-        models += _listed(folder)
-    return tuple(models)
+    """List all models, those that superseded others last."""
+    return tuple(model for folder in folders() for model in _listed(folder))
 
 
+@cache
 def _listed(folder: Path) -> list[ModelFile]:
     """List the models of a folder's manifest; raise ModelError if that is damaged."""
     try:

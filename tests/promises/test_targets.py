@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from targets import TARGETS, seeds
+from targets import TARGETS, seeds, write_tiny
+
+from ardm_compress.inference.registry import VARIABLE
 
 FOUND = Path(__file__).parents[1] / "found"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A model that is fast."""
+    folder = tmp_path_factory.mktemp("tiny")
+    write_tiny(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(folder))
+        yield
 
 
 @pytest.mark.parametrize("name", TARGETS)

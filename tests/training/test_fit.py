@@ -53,10 +53,8 @@ def test_a_trained_model_codes(
     assert done.returncode == 0, done.stderr
     file = tmp_path / "mine.ardm"
     monkeypatch.setenv("ARDM_COMPRESS_MODELS", str(tmp_path / "run"))
-    manifest.cache_clear()
     file.write_bytes(encode_samples(photo, budget=8, model="mine"))  # as a file, by something else: six steps are few
     monkeypatch.undo()
-    manifest.cache_clear()
     assert run("decode", file, "-o", tmp_path / "back.png", models=tmp_path / "run").returncode == 0
     tried = run("encode", images / "0.png", "-o", tmp_path / "auto.ardm", "--model", "auto", models=tmp_path / "run")
     assert tried.returncode == 0, tried.stderr
@@ -120,8 +118,5 @@ def test_a_damaged_model_is_found(tmp_path: Path) -> None:
 
 def test_a_folder_without_a_manifest_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARDM_COMPRESS_MODELS", str(tmp_path))
-    manifest.cache_clear()
     with pytest.raises(ModelError, match=tmp_path.name):
         find_model("photo")
-    monkeypatch.undo()
-    manifest.cache_clear()
