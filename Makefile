@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PROGRAM := $(VENV)/.program
 STAMP := $(VENV)/.installed
 FUZZ_STAMP := $(VENV)/.fuzz
 FUZZED := $(addprefix fuzz-,header metadata payload whole round_trip image sound)
@@ -11,7 +12,7 @@ BENCHES := bench-kodak bench-calls bench-held-out bench-kinds bench-sc09 bench-m
 
 .PHONY: demo test lint man fuzz bench bench-paper bench-oa bench-hot bench-scaling $(FUZZED) $(BENCHES)
 
-demo: $(STAMP)
+demo: $(PROGRAM)
 	$(BIN)/python examples/demo.py
 
 test: lint
@@ -99,9 +100,13 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict ardm_compress
 
-# torch first and by its exact version: the ranges in pyproject.toml would take whatever is newest
-$(STAMP): pyproject.toml
+$(PROGRAM): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -e .
+	touch $@
+
+# torch first and by its exact version: the ranges in pyproject.toml would take whatever is newest
+$(STAMP): $(PROGRAM)
 	$(BIN)/pip install --quiet torch==2.13.0
 	$(BIN)/pip install --quiet -e '.[dev]'
 	touch $@

@@ -1,4 +1,4 @@
-"""A codec of numcodecs, for chunks of Zarr arrays that are images or stacks of them. No torch until the model codes."""
+"""A codec of numcodecs, for chunks of Zarr arrays that are images or stacks of them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A Pillow plugin: ``import ardm_compress.pillow``, then ``Image.open("x.ardm")`` and ``image.save("x.ardm")``.
 
-Images look as the files that were compressed do when Pillow opens them. No torch until the model codes pixels.
+Images look as the files that were compressed do when Pillow opens them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Sound as python-soundfile reads and writes it: ``read``, ``write`` and ``info`` of compressed files.
 
-Names, conversions and defaults are those of https://python-soundfile.readthedocs.io; what differs is said below. No
-torch until the model codes samples.
+Names, conversions and defaults are those of https://python-soundfile.readthedocs.io; what differs is said below.
 """
 
 from __future__ import annotations

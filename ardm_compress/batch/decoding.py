@@ -1,4 +1,4 @@
-"""A compressed file -> the file that it was, or a part of it. Imports torch only for what the model has coded."""
+"""A compressed file -> the file that it was, or a part of it."""
 
 from __future__ import annotations
 

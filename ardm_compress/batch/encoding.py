@@ -1,4 +1,4 @@
-"""A file -> a compressed file: encoded, decoded again, compared, and only then written. Imports torch when it codes."""
+"""A file -> a compressed file: encoded, decoded again, compared, and only then written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many small images at once: they go through the network together. Imports torch when it codes."""
+"""Many small images at once: they go through the network together."""
 
 from __future__ import annotations
 

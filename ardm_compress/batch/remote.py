@@ -1,4 +1,4 @@
-"""Groups of files worked on by a cluster, which reads and writes them where all of it does. Imports no torch."""
+"""Groups of files worked on by a cluster, which reads and writes them where all of it does."""
 
 from __future__ import annotations
 

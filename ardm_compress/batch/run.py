@@ -1,4 +1,4 @@
-"""Files worked on in this process or in others; those that fail do not stop the rest. Imports torch when it codes."""
+"""Files worked on in this process or in others; those that fail do not stop the rest."""
 
 from __future__ import annotations
 

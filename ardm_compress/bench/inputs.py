@@ -1,4 +1,4 @@
-"""Files that are measured <-> what every coder gets: a PNG file of the very samples, or a WAV file. No torch."""
+"""Files that are measured <-> what every coder gets: a PNG file of the very samples, or a WAV file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""This package as one of the coders: in this process, the model loaded. Imports torch once it measures."""
+"""This package as one of the coders: in this process, the model loaded."""
 
 from __future__ import annotations
 
@@ -90,6 +90,6 @@ def _forget_peak() -> bool:
 
 
 def _peak() -> float:
-    """MiB of this process, with Python, PyTorch and the model."""
+    """MiB of this process, with Python and the model."""
     lines = PEAK[1].read_text("ascii", errors="replace").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024

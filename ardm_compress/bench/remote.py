@@ -1,4 +1,4 @@
-"""Files measured by the workers of a cluster, which keep what they find in the ledger here. Imports no torch."""
+"""Files measured by the workers of a cluster, which keep what they find in the ledger here."""
 
 from __future__ import annotations
 

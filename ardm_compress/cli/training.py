@@ -38,7 +38,7 @@ def train(
     except ImportError as error:
         if error.name != "torch":
             raise
-        raise UnsupportedError("train needs PyTorch: pip install 'ardm-compress[train]'") from error
+        raise UnsupportedError("train needs PyTorch: pip install torch") from error
 
     network = sound_network(hidden, blocks) if is_sound_folder(data) else image_network(hidden, blocks)
     config = TrainConfig(

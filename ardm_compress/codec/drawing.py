@@ -1,4 +1,4 @@
-"""Images out of the model itself: sampled from nothing, or into the holes of an image. Imports torch.
+"""Images out of the model itself: sampled from nothing, or into the holes of an image.
 
 A decoder that reads random bits draws from the model, because every code word is as probable as what it stands for. So
 both are the decoder, and exact: a seed gives the same image on every machine.

@@ -1,4 +1,4 @@
-"""Symbols <-> ANS words (docs/format.md section 9). NumPy and constriction only; no torch.
+"""Symbols <-> ANS words (docs/format.md section 9). NumPy and constriction only.
 
 Frequencies come as float32 integers of sum 2**24 - m over m symbols. constriction's ``perfect=False`` quantiser then
 multiplies by exactly 1.0 and adds 1 to each, so its 24-bit model is the integers it was given.

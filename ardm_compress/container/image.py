@@ -1,4 +1,4 @@
-"""An image that the model has coded <-> version 1 files (docs/format.md sections 2 to 4, 15.1). No torch."""
+"""An image that the model has coded <-> version 1 files (docs/format.md sections 2 to 4, 15.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A compressed file -> one value: its kind, its header, its streams, and what surrounds its samples. No torch."""
+"""A compressed file -> one value: its kind, its header, its streams, and what surrounds its samples."""
 
 from __future__ import annotations
 

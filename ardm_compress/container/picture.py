@@ -1,4 +1,4 @@
-"""An image of which each tile is coded in its own way <-> version 1 files (docs/format.md section 15). No torch."""
+"""An image of which each tile is coded in its own way <-> version 1 files (docs/format.md section 15)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sound that a model has coded <-> version 1 files (docs/format.md section 13.1). No torch."""
+"""Sound that a model has coded <-> version 1 files (docs/format.md section 13.1)."""
 
 from __future__ import annotations
 

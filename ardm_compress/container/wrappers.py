@@ -1,4 +1,4 @@
-"""What a foreign file has besides its samples <-> bytes (docs/format.md sections 13.7 and 15.3). No torch.
+"""What a foreign file has besides its samples <-> bytes (docs/format.md sections 13.7 and 15.3).
 
 Numba is needed for a head and tail of an image that are packed by mixing contexts, as short ones are.
 """

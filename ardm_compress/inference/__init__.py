@@ -1,1 +1,1 @@
-"""The network in exact integers: the same on every machine. NumPy and Numba; no torch."""
+"""The network in exact integers: the same on every machine. NumPy and Numba."""

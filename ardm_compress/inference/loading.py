@@ -1,4 +1,4 @@
-"""Loaded models, each once for a process. No torch."""
+"""Loaded models, each once for a process."""
 
 from __future__ import annotations
 

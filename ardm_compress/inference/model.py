@@ -1,4 +1,4 @@
-"""A model file: integer tensors, tables, cost table and known answers, checked before use. No torch."""
+"""A model file: integer tensors, tables, cost table and known answers, checked before use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which models there are: the manifest beside the weights. Standard library only; no torch."""
+"""Which models there are: the manifest beside the weights. Standard library only."""
 
 from __future__ import annotations
 

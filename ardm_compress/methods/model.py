@@ -1,7 +1,7 @@
 """8-bit gray and RGB samples by the model: tiles of one shape in lockstep, alone or as parts of larger images.
 
 A stream of the model is a whole file without its first bytes, so what is here serves files of the model and single
-tiles of pictures alike. Imports torch.
+tiles of pictures alike.
 """
 
 from __future__ import annotations

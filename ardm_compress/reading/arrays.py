@@ -1,4 +1,4 @@
-"""NumPy arrays of images and of sound <-> compressed files. Imports torch only for what the model codes."""
+"""NumPy arrays of images and of sound <-> compressed files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What open files of every kind have in common. No torch."""
+"""What open files of every kind have in common."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open files of images. Imports torch only to read pixels that the model has coded."""
+"""Open files of images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open files of sound. Imports torch only to read samples that the model has coded, and libsndfile for others."""
+"""Open files of sound."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Work on a Dask cluster that is there. Imports distributed when it is used, and torch on the workers only."""
+"""Work on a Dask cluster that is there. Imports distributed when it is used."""

@@ -1,4 +1,4 @@
-"""Whether a process would code as this one does. Imports torch where that is tested."""
+"""Whether a process would code as this one does."""
 
 from __future__ import annotations
 
