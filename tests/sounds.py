@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 
+import numpy as np
+
 
 def riff_chunk(name: bytes, body: bytes, order: str = "<") -> bytes:
     return name + struct.pack(f"{order}I", len(body)) + body + b"\0" * (len(body) % 2)
@@ -20,3 +22,8 @@ def wave(body: bytes, *, width: int = 2, channels: int = 1, rate: int = 16000, b
 
 INFO = b"INFOINAM\5\0\0\0name\0"  # of odd length
 LIST = riff_chunk(b"LIST", INFO)
+
+
+def noisy(frames: int, channels: int = 1, most: int = 300, seed: int = 0) -> bytes:
+    """Samples of 16 bits without repetitions, so that the model makes them smaller than storing does."""
+    return np.random.default_rng(seed).integers(-most, most + 1, (frames, channels)).astype("<i2").tobytes()

@@ -14,7 +14,7 @@ from ardm_compress.ardm.tiles import box_shape, check_level, paste, region_box, 
 from ardm_compress.container.image import ParsedImage, write_wrapped
 from ardm_compress.container.parse import parse
 from ardm_compress.container.picture import APART, MODEL, ParsedPicture, PictureHeader, write_file
-from ardm_compress.container.stored import stored
+from ardm_compress.container.stored import may_store_in, stored
 from ardm_compress.container.streams import START, check_samples, sample_checksum
 from ardm_compress.container.wrappers import write_image_wrapper
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
@@ -43,6 +43,7 @@ WINDOW_FILES: Final = 256  # that are looked at together
 WINDOW_BYTES: Final = 1 << 24  # of such files
 SMALL_BYTES: Final = 1 << 17  # of a file that may hold a small image
 SMALL_PIXELS: Final = 1 << 14
+MUCH_AROUND: Final = 1 << 12  # bytes of a file that are not its samples, from which they may count
 LOST: Final = -1  # no checksum: nothing of the tile was decoded
 
 
@@ -82,7 +83,7 @@ def encode_image(
     media = _read(data, options)
     if not isinstance(media, Picture):
         return stored(data)
-    return _smaller(encode_picture(media, options, progress=progress), data, options)
+    return _smaller(encode_picture(media, options, progress=progress), data, media.wrapper, options)
 
 
 def encode_picture(
@@ -158,7 +159,7 @@ def encode_images(
             else:
                 is_small = _is_small(own.samples.shape, sides)
                 made = next(coded) if is_small else _attempted(partial(encode_picture, own, options))
-                yield made if isinstance(made, ArdmError) else _smaller(made, data, options)
+                yield made if isinstance(made, ArdmError) else _smaller(made, data, own.wrapper, options)
 
 
 def decode_image(
@@ -248,10 +249,11 @@ def _read(data: bytes, options: EncodeOptions) -> Media:
     return read_media(data, strip=options.strip, force_pixels=options.force_pixels, limits=options.limits)
 
 
-def _smaller(coded: bytes, data: bytes, options: EncodeOptions) -> bytes:
+def _smaller(coded: bytes, data: bytes, wrapper: ImageWrapper, options: EncodeOptions) -> bytes:
     """Return the compressed file, or store the original as it is if that is smaller."""
-    kept = len(coded) <= len(data) or options.strip or options.force_pixels
-    return coded if kept else min(coded, stored(data), key=len)
+    is_image = len(wrapper.head) + len(wrapper.tail) < MUCH_AROUND  # else storing packs what is around it better
+    kept = len(coded) <= len(data) and (is_image or not may_store_in(data, len(coded)))
+    return coded if kept or options.strip or options.force_pixels else min(coded, stored(data), key=len)
 
 
 def _new_header(picture: Picture, options: EncodeOptions) -> PictureHeader:

@@ -16,7 +16,7 @@ from ardm_compress.coding import loop
 from ardm_compress.coding.sound.tile import decode_tile
 from ardm_compress.container.parse import parse
 from ardm_compress.container.sound import MAX_PERIOD_BITS, PAIR, ParsedSound, SoundHeader, add_payload, write_file
-from ardm_compress.container.stored import ParsedStored, write_stored
+from ardm_compress.container.stored import ParsedStored, may_store_in, write_stored
 from ardm_compress.container.streams import check_samples, sample_checksum
 from ardm_compress.container.wrappers import write_sound_wrapper
 from ardm_compress.errors import FormatError, UnsupportedError
@@ -54,7 +54,7 @@ class TilePlan(NamedTuple):
 def encode_sound(
     data: Data, options: EncodeOptions = DEFAULT_ENCODING, *, progress: Progress | None = None, **changes: Any
 ) -> bytes:
-    """Compress a WAV, AIFF or FLAC file; what no model can code is stored as it is, packed.
+    """Compress a WAV, AIFF or FLAC file; what no model can code, or makes larger, is stored as it is, packed.
 
     Args:
         data: the whole file.
@@ -83,11 +83,14 @@ def encoded_sound(
         sound = None
     name = _smallest_model(sound, options) if options.model == AUTO else options.model or "sound"
     model = model_of(find_model(name), 1)
-    with spool() as collected:
-        if sound:
-            yield encode_samples(sound, model, collected, options, progress=progress)
+    with spool() as collected, spool() as kept:
+        coded = encode_samples(sound, model, collected, options, progress=progress) if sound else None
+        if coded is None:
+            yield write_stored(data, kept)
+        elif may_store_in(data, len(coded)):
+            yield min(coded, write_stored(data, kept), key=len)
         else:
-            yield write_stored(data, collected)
+            yield coded
 
 
 def encode_samples(

@@ -13,7 +13,7 @@ from commands import failed, names, run, smooth
 from pictures import read_image, write_image
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from sounds import LIST, wave
+from sounds import LIST, noisy, wave
 
 from ardm_compress.codec import images
 from ardm_compress.formats.catalogue import read_sound
@@ -300,8 +300,7 @@ def test_the_module_and_version_work() -> None:
 def recording(folder: Path, name: str = "take.wav") -> Path:
     """A quarter of a second in stereo, with a chunk that is not samples."""
     path = folder / name
-    body = (np.arange(8000) * 7919 % 601 - 300).astype("<i2").tobytes()
-    path.write_bytes(wave(body, channels=2, rate=16000, before=LIST))
+    path.write_bytes(wave(noisy(4000, 2), channels=2, rate=16000, before=LIST))
     return path
 
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from commands import PATIENCE, failed, names, run, smooth
 from pictures import read_image, write_image
 from PIL import Image
-from sounds import wave
+from sounds import noisy, wave
 
 from ardm_compress.batch import run as batch_run
 from ardm_compress.batch.failing import explained
@@ -42,7 +42,7 @@ def tree(tmp_path: Path) -> Path:
     (top / "sub").mkdir(parents=True)
     write_image(top / "a.png", smooth(3)[:9, :8])
     write_image(top / "sub" / "b.png", smooth(1)[:7, :9])
-    (top / "sub" / "c.wav").write_bytes(wave((np.arange(600) * 7919 % 301 - 150).astype("<i2").tobytes(), rate=8000))
+    (top / "sub" / "c.wav").write_bytes(wave(noisy(600), rate=8000))
     (top / "notes.txt").write_text("no image")
     return top
 

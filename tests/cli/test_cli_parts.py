@@ -12,7 +12,7 @@ from click.testing import Result
 from commands import failed, names, run, smooth
 from pictures import Samples, read_image, write_image
 from PIL import Image
-from sounds import wave
+from sounds import noisy, wave
 
 from ardm_compress.codec import images, sounds
 from ardm_compress.container.image import Header, write_file
@@ -57,7 +57,7 @@ def test_salvage_writes_what_is_left_and_exits_3(packed: Path, photo: Samples) -
 
 def test_sound_is_salvaged(tmp_path: Path) -> None:
     original, packed = tmp_path / "a.wav", tmp_path / "a.wav.ardm"
-    original.write_bytes(wave((np.arange(4000) * 7919 % 601 - 300).astype("<i2").tobytes(), rate=8000))
+    original.write_bytes(wave(noisy(4000), rate=8000))
     packed.write_bytes(sounds.encode_sound(original.read_bytes(), budget=4, sound_tile=1000))
     before, whole = original.read_bytes(), packed.read_bytes()
     succeeded(run("decode", packed, "--salvage", "-f"))
