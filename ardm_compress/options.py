@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ardm_compress.errors import UnsupportedError
+from ardm_compress.errors import OptionError, UnsupportedError
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ class EncodeOptions:
         check_jobs(self.jobs)
 
 
+class SampleNumber(int):
+    """A time within sound as the number of the sample, of every channel, that is heard then."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeOptions:
     """What to decode, by default all of a file, and how.
@@ -57,16 +61,17 @@ class DecodeOptions:
 
     region: Region | None = None  # of an image: left, top, width, height in pixels of the preview
     preview: int = 0  # of an image: every 2**preview-th row and column; 0 is all
-    start: float = 0.0  # of sound: seconds to leave out
-    duration: float | None = None  # of sound: seconds; None: to the end
+    start: float | SampleNumber = 0.0  # of sound: seconds to leave out
+    end: float | SampleNumber | None = None  # of sound: seconds after which to stop; None: at its end
+    duration: float | SampleNumber | None = None  # of sound: seconds, instead of ``end``
     jobs: int = 1
     processes_from: int = 1 << 17
     limits: Limits = DEFAULT_LIMITS
 
     def __post_init__(self) -> None:
         check_jobs(self.jobs)
-        if not all(math.isfinite(seconds) and seconds >= 0 for seconds in (self.start, self.duration or 0)):
-            raise UnsupportedError("start and duration must be finite and not negative")
+        if not all(math.isfinite(time) and time >= 0 for time in (self.start, self.end or 0, self.duration or 0)):
+            raise UnsupportedError("start, end and duration must be finite and not negative")
 
     @property
     def is_part_of_image(self) -> bool:
@@ -76,7 +81,29 @@ class DecodeOptions:
     @property
     def is_part_of_sound(self) -> bool:
         """Whether some seconds of sound are asked for."""
-        return self.start > 0 or self.duration is not None
+        return self.start > 0 or self.end is not None or self.duration is not None
+
+    def frames(self, rate: int, frames: int) -> range:
+        """Return the frames that are asked for, of sound of so many of them and so many a second.
+
+        Raises:
+            OptionError: both an end and a duration are given, or no sound is between start and end.
+        """
+
+        def number(time: float | SampleNumber) -> int:
+            return int(time) if isinstance(time, SampleNumber) else round(min(time, frames / max(1, rate) + 1) * rate)
+
+        first, stop = number(self.start), frames
+        if self.duration is not None:
+            stop = first + number(self.duration)
+        if self.end is not None:
+            if self.duration is not None:
+                raise OptionError("an end and a duration are both given; leave out one")
+            stop = number(self.end)
+        if self.is_part_of_sound and (first >= frames or stop <= first):
+            seconds = f"{frames / max(1, rate):.3f} seconds, {frames} samples"
+            raise OptionError(f"no sound is between start and end: it has {seconds}")
+        return range(first, min(stop, frames))
 
 
 DEFAULT_ENCODING: Final = EncodeOptions()

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from ardm_compress.batch.settings import SUFFIX, Bar, Decoding, Outcome, cleared, no_bar
+from ardm_compress.batch.settings import SUFFIX, Bar, Decoding, Outcome, check_output, cleared, no_bar
+from ardm_compress.container.streams import Kind
 from ardm_compress.errors import ChecksumError, OptionError
 from ardm_compress.files import locations as storage
 
@@ -67,37 +68,31 @@ def check_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
         ArdmError, OSError: as ``decode_file``.
     """
     from ardm_compress.container.parse import parse
-    from ardm_compress.container.sound import ParsedSound
-    from ardm_compress.container.stored import ParsedStored
 
     start = time.perf_counter()
     with storage.opened(job.source) as data, bar("test") as progress:
         file = parse(data, how.limits)
-        if isinstance(file, ParsedSound | ParsedStored):
+        if file.kind is Kind.MODEL or file.kind is Kind.PICTURE:
+            _decode_image(file, how, progress)
+        else:
             from ardm_compress.codec.sounds import decoded_sound
 
             deque(decoded_sound(file, how, progress=progress), maxlen=0)
-        else:
-            _decoded_image(file, how, progress)
         size = len(data)
     return Outcome(source=job.source, before=size, after=size, seconds=time.perf_counter() - start)
 
 
 def _restored(job: Job, data: Data, how: Decoding, progress: Progress | None) -> Restored:
-    from ardm_compress.container.image import ParsedImage
     from ardm_compress.container.parse import parse
-    from ardm_compress.container.picture import ParsedPicture
-    from ardm_compress.container.sound import ParsedSound
-    from ardm_compress.container.stored import ParsedStored
 
     file = parse(data, how.limits)
-    if how.is_part_of_image and not isinstance(file, ParsedImage | ParsedPicture):
+    if how.is_part_of_image and file.kind in (Kind.SOUND, Kind.STORED):
         raise OptionError("--region and --preview are for images of which samples are coded; this is none")
-    if how.is_part_of_sound and not isinstance(file, ParsedSound):
-        raise OptionError("--start and --duration are for sound that the model has coded; this file is none")
-    if isinstance(file, ParsedStored):
+    if how.is_part_of_sound and file.kind is not Kind.SOUND:
+        raise OptionError("--start, --end and --duration are for sound that the model has coded; this file is none")
+    if file.kind is Kind.STORED:
         return _stored(job, file, how)
-    if isinstance(file, ParsedSound):
+    if file.kind is Kind.SOUND:
         return _sound(job, file, how, progress)
     return _image(job, file, how, progress)
 
@@ -106,13 +101,13 @@ def _stored(job: Job, file: ParsedStored, how: Decoding) -> Restored:
     from ardm_compress.formats.catalogue import stored_as
 
     parts = stored_as(file.parts(), _suffix(job.target))
-    return Restored(_checked(job.target or _original_name(job.place), how), parts, [])
+    return Restored(_checked(job, job.target or _original_name(job.place), how), parts, [])
 
 
 def _sound(job: Job, file: ParsedSound, how: Decoding, progress: Progress | None) -> Restored:
     if not how.salvage:
         file.payloads.check_whole()  # what is refused is so before anything large is imported
-    target = _checked(job.target or _original_name(job.place), how)
+    target = _checked(job, job.target or _original_name(job.place), how)
     if how.dry:
         return Restored(target, (), [])
     from ardm_compress.codec.sounds import decoded_sound
@@ -121,11 +116,11 @@ def _sound(job: Job, file: ParsedSound, how: Decoding, progress: Progress | None
     known = damaged if how.salvage else None
     parts = decoded_sound(file, how, suffix=_suffix(job.target), damaged=known, progress=progress)
     inexact = list[str]()
-    return Restored(target, _then_told(parts, damaged, inexact), inexact)
+    return Restored(target, _then_name(parts, damaged, inexact), inexact)
 
 
-def _then_told(parts: Iterable[bytes], damaged: list[int], inexact: list[str]) -> Iterable[bytes]:
-    """Yield the parts; after the last one ``inexact`` says which tiles are damaged."""
+def _then_name(parts: Iterable[bytes], damaged: list[int], inexact: list[str]) -> Iterable[bytes]:
+    """Give the parts; behind the last one ``inexact`` names the tiles that are damaged."""
     yield from parts
     if damaged:
         inexact.append(f"tiles {', '.join(map(str, sorted(set(damaged))))}")
@@ -139,7 +134,7 @@ def image_target(job: Job, wrapper: ImageWrapper, how: Decoding) -> tuple[str, s
     """
     from ardm_compress.formats.catalogue import check_suffix, part_wrapper
 
-    target = _checked(job.target or _decoded_name(job.place, wrapper), how)
+    target = _checked(job, job.target or _decoded_name(job.place, wrapper), how)
     suffix = _suffix(target)
     suffix = wrapper.file_kind.suffix if suffix is None else suffix
     check_suffix(part_wrapper(wrapper) if how.is_part_of_image else wrapper, suffix)
@@ -154,20 +149,21 @@ def _image(job: Job, file: ParsedImage | ParsedPicture, how: Decoding, progress:
     if how.dry:
         return Restored(target, (), [])
     if not how.salvage:
-        return Restored(target, [written_as(_decoded_image(file, how, progress), suffix)], [])
+        return Restored(target, [written_as(_decode_image(file, how, progress), suffix)], [])
     found = salvage_image(file, how, progress=progress)
     inexact = [f"{len(found.inexact)} of {found.tiles} tiles"] if found.inexact else []
     return Restored(target, [written_as(found.picture, suffix)], inexact)
 
 
-def _decoded_image(file: ParsedImage | ParsedPicture, how: Decoding, progress: Progress | None) -> Picture:
+def _decode_image(file: ParsedImage | ParsedPicture, how: Decoding, progress: Progress | None) -> Picture:
     from ardm_compress.codec.images import decode_image
 
     return decode_image(file, how, progress=progress)
 
 
-def _checked(target: str, how: Decoding) -> str:
-    storage.check_output(target, force=how.force or how.again, parents=how.parents)
+def _checked(job: Job, target: str, how: Decoding) -> str:
+    """Return an output, once it is known that it can be written."""
+    check_output(job.source, target, how)
     return target
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from ardm_compress.batch.settings import Outcome
+from ardm_compress.batch.settings import DoneBefore, Outcome
 from ardm_compress.errors import ArdmError, FormatError, LimitError, OptionError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ UNSUPPORTED: Final = 4
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells report it
 
 IN_PYTHON: Final = re.compile(r" \((?:force=True|jobs=1|Limits\(\w+=\.\.\.\))\)")  # what else messages call options
+WORST_FIRST: Final = (CORRUPT, UNSUPPORTED, GENERAL, USAGE)  # of several files, which code counts
 EXPECTED: Final = (ArdmError, OSError, MemoryError)  # whatever a user or a file can cause
 
 
@@ -49,15 +50,17 @@ def failed(source: str, error: BaseException) -> Outcome:
 
 
 def attempted(job: Job, work: Callable[[], Outcome]) -> Outcome:
-    """Work on a file; return the outcome, be it a failure."""
+    """Return what ``work`` makes of a file, or how it failed."""
     done: list[Outcome] = []
     return failure(job.source, lambda: done.append(work())) or done[0]
 
 
 def failure(source: str, work: Callable[[], None]) -> Outcome | None:
-    """How ``work`` on a file failed; None if it did not."""
+    """Return how ``work`` on a file failed, or that it was done before; None if it is done now."""
     try:
         work()
+    except DoneBefore as done:
+        return Outcome(source=source, target=done.target, done_before=True)
     except BrokenPipeError:
         raise  # the reader of standard output has gone: there is nobody to tell
     except EXPECTED as error:

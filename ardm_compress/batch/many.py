@@ -14,11 +14,11 @@ from ardm_compress.batch.encoding import (
     NOT_VERIFIED,
     check_target,
     encode_file,
-    image_options,
     is_same_image,
     write_encoded,
 )
 from ardm_compress.batch.settings import Decoding, Encoding, Outcome, cleared
+from ardm_compress.container.streams import Kind
 from ardm_compress.errors import ArdmError, ChecksumError
 from ardm_compress.files import locations as storage
 
@@ -77,7 +77,7 @@ def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
 
     images, outcomes = _read(jobs, target)
     start = time.perf_counter()
-    coded = list(encode_images((image.data for image in images), how, **image_options(how)))
+    coded = list(encode_images((image.data for image in images), how.of_medium("image")))
     seconds = (time.perf_counter() - start) / max(1, len(images))
     if how.verify:
         coded = _verified(images, coded, how)
@@ -93,14 +93,14 @@ def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
 def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
     """``decode_file`` of many, all of each; as ``encode_files``."""
     from ardm_compress.codec.images import decode_images
-    from ardm_compress.container.image import ParsedImage
     from ardm_compress.container.parse import parse
-    from ardm_compress.container.picture import ParsedPicture
     from ardm_compress.formats.catalogue import written_as
 
     def target(job: Job, data: bytes) -> tuple[str, str] | None:
         file = parse(data, how.limits)
-        return image_target(job, file.wrapper, how) if isinstance(file, ParsedImage | ParsedPicture) else None
+        if file.kind is Kind.MODEL or file.kind is Kind.PICTURE:
+            return image_target(job, file.wrapper, how)
+        return None
 
     images, outcomes = _read(jobs, target)
     pictures = decode_images((image.data for image in images), how)  # one at a time
@@ -138,38 +138,27 @@ def _read(
 
 
 def _verified(images: Sequence[Read], coded: Sequence[bytes | ArdmError], how: Encoding) -> list[bytes | ArdmError]:
-    """Replace each compressed file that does not restore its image by an error."""
-    from ardm_compress.codec.images import decode_images
-    from ardm_compress.container.image import ParsedImage
-    from ardm_compress.container.parse import Parsed, parse
-    from ardm_compress.container.picture import ParsedPicture
-    from ardm_compress.container.stored import ParsedStored
-    from ardm_compress.formats.contents import Picture
+    """Return the compressed files, or an error instead of those that do not restore what they were made from."""
+    from ardm_compress.codec.images import CodedImage, decode_images
+    from ardm_compress.container.parse import parse
 
-    def parsed(data: bytes | ArdmError) -> Parsed | ArdmError:
-        try:
-            return data if isinstance(data, ArdmError) else parse(data, how.limits)
-        except ArdmError as error:
-            return error
+    files = [data if isinstance(data, ArdmError) else parse(data, how.limits) for data in coded]
+    pictures = decode_images((file for file in files if isinstance(file, CodedImage)), jobs=how.jobs, limits=how.limits)
+    checked: list[bytes | ArdmError] = []
+    for image, data, file in zip(images, coded, files, strict=True):
+        if isinstance(file, CodedImage):
+            same = _is_image(next(pictures), image, how)
+        else:
+            same = isinstance(file, ArdmError) or (file.kind is Kind.STORED and b"".join(file.parts()) == image.data)
+        checked.append(data if same else ChecksumError(NOT_VERIFIED))
+    return checked
 
-    def is_same(file: Parsed | ArdmError, image: Read) -> bool:
-        try:
-            if isinstance(file, ParsedStored):
-                return b"".join(file.parts()) == image.data
-            picture = next(pictures) if isinstance(file, ParsedImage | ParsedPicture) else None
-            return isinstance(picture, Picture) and is_same_image(picture, image.data, how)
-        except ArdmError:
-            return False
 
-    files = list(zip(coded, map(parsed, coded), strict=True))
-    of_pixels = (
-        data for data, file in files if isinstance(data, bytes) and isinstance(file, ParsedImage | ParsedPicture)
-    )
-    pictures = decode_images(of_pixels, jobs=how.jobs, limits=how.limits)
-    return [
-        data if isinstance(data, ArdmError) or is_same(file, image) else ChecksumError(NOT_VERIFIED)
-        for image, (data, file) in zip(images, files, strict=True)
-    ]
+def _is_image(picture: Picture | ArdmError, image: Read, how: Encoding) -> bool:
+    try:
+        return not isinstance(picture, ArdmError) and is_same_image(picture, image.data, how)
+    except ArdmError:
+        return False
 
 
 def _written(

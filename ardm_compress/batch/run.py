@@ -93,5 +93,5 @@ def removed(group: Group, result: list[Outcome] | LimitError, how: Writing) -> l
     """Remove the sources of a group whose outputs other processes have written; return the outcomes."""
     if isinstance(result, LimitError):
         return [failing.failed(job.source, result) for job in group]
-    return [outcome if outcome.code else failing.attempted(job, partial(cleared, outcome, how))
+    return [outcome if outcome.code or outcome.done_before else failing.attempted(job, partial(cleared, outcome, how))
             for job, outcome in zip(group, result, strict=True)]  # fmt: skip

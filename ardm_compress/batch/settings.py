@@ -4,16 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple, TypeAlias
 
-from ardm_compress.files.locations import remove_source
+from ardm_compress.errors import OutputExistsError
+from ardm_compress.files import locations
+from ardm_compress.inference.registry import AUTO
 from ardm_compress.limits import DEFAULT_LIMITS, Limits
 from ardm_compress.options import DecodeOptions, EncodeOptions
 from ardm_compress.progress import Progress
 
 SUFFIX: Final = ".ardm"
 Bar: TypeAlias = Callable[[str], AbstractContextManager[Progress | None]]  # a bar of progress with that label
+
+
+class Preset(NamedTuple):
+    """Network calls of a tile, and which model; None is the usual one of the kind."""
+
+    image: int
+    sound: int
+    model: str | None = None
+
+
+DEFAULT_PRESET: Final = 7
+PRESETS: Final = {
+    1: Preset(8, 8),
+    2: Preset(12, 16),
+    3: Preset(16, 32),
+    4: Preset(24, 64),
+    5: Preset(32, 128),
+    6: Preset(64, 256),
+    7: Preset(96, 512),
+    8: Preset(192, 1024),
+    9: Preset(1 << 20, 2048, AUTO),  # of images all ranks, which are some hundred
+}
 
 
 def no_bar(_label: str) -> AbstractContextManager[None]:
@@ -26,6 +50,7 @@ class Writing:
     """How outputs are written, and where the work is done."""
 
     force: bool = False  # replace existing outputs
+    resume: bool = False  # outputs that are there, complete and not older than their sources, are done
     again: bool = False  # a process was lost: outputs that are there, and as they should be, are its
     remove: bool = False  # remove the source once its output is written
     parents: bool = False  # make the folders of outputs
@@ -41,6 +66,12 @@ class Encoding(EncodeOptions, Writing):
 
     preset: int | None = None  # says what budget and model do not
     verify: bool = True  # decode and compare before writing
+
+    def of_medium(self, medium: str) -> Encoding:
+        """Return the options for images or sound, with what the preset says of that medium."""
+        preset = PRESETS[self.preset or DEFAULT_PRESET]
+        calls = preset.image if medium == "image" else preset.sound
+        return replace(self, budget=self.budget or (calls if self.preset else None), model=self.model or preset.model)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +97,40 @@ class Outcome:
     seconds: float = 0.0
     note: str = ""  # how it was coded
     error: str = ""  # why it failed
+    done_before: bool = False  # the output was there already
     code: int = 0  # exit code of a command for this file alone; 0 if it did not fail
+
+
+class DoneBefore(Exception):  # no error: it ends the work on a file
+    """The output of a file is there already, complete and not older than the file."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(target)
+        self.target = target
+
+
+def check_output(source: str, target: str, how: Writing, is_complete: Callable[[str], bool] = locations.exists) -> None:
+    """Say at once, not after minutes of work, that an output could not be written.
+
+    Args:
+        source: what it is made of.
+        target: the output.
+        how: it is written.
+        is_complete: whether an output that is there is one that an earlier run has written.
+
+    Raises:
+        DoneBefore: one has; OutputExistsError, OSError: as ``locations.check_output``.
+    """
+    replaced = how.force or how.again
+    if how.resume and not replaced and locations.exists(target) and is_complete(target):
+        if not locations.is_newer(source, target):
+            raise DoneBefore(target)
+        raise OutputExistsError(f"{source} has changed since {target} was written; -f (force=True) overwrites it")
+    locations.check_output(target, force=replaced, parents=how.parents)
 
 
 def cleared(outcome: Outcome, how: Writing) -> Outcome:
     """Remove the source of an outcome if that was asked for; return the outcome."""
     if how.remove:
-        remove_source(outcome.source, outcome.target)
+        locations.remove_source(outcome.source, outcome.target)
     return outcome

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, NoReturn
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import click
 
-from ardm_compress.batch.failing import GENERAL
+from ardm_compress.batch.failing import WORST_FIRST
 from ardm_compress.batch.settings import SUFFIX, no_bar
 from ardm_compress.cli.group import complain, progress_bar, shown
 from ardm_compress.errors import OptionError
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 
 
 def chosen(files: Iterable[str], given: dict[str, Any], suffixes: Collection[str], folder: str | None) -> list[Job]:
-    """List the files of a command; take the options of ``SELECTION`` out of ``given``.
+    """Return the files of a command, and take the options of ``SELECTION`` out of what was given.
+
+    What is left says with ``resume`` whether they are several, or from folders: then outputs may be there already.
 
     Raises:
         UsageError: none are named; OptionError: there are none.
@@ -41,7 +45,23 @@ def chosen(files: Iterable[str], given: dict[str, Any], suffixes: Collection[str
     if not jobs:
         what = f"{SUFFIX} files" if SUFFIX in suffixes else "images or sound"
         raise OptionError(f"there are no {what} below {', '.join(names)}")
+    given["resume"] = recursive or len(jobs) > 1
     return jobs
+
+
+def output_folder(given: dict[str, Any]) -> str | None:
+    """Return the folder for outputs, which -o or --output-dir names, and leave it as --output-dir in what was given.
+
+    Raises:
+        UsageError: both name one.
+    """
+    output = given["output"]
+    if output not in (None, storage.STDIO) and (output.endswith("/") or os.path.isdir(output)):
+        if given["output_dir"] is not None:
+            raise click.UsageError("-o and --output-dir name two outputs")
+        given["output_dir"], given["output"] = output, None
+    folder: str | None = given["output_dir"]
+    return folder
 
 
 def output_settings(given: dict[str, Any]) -> dict[str, Any]:
@@ -83,12 +103,26 @@ def _check_pipe(given: dict[str, Any]) -> None:
         raise click.UsageError("--rm is not for what is written to standard output")
 
 
+class Talk(NamedTuple):
+    """What a command says, by its options."""
+
+    quiet: bool
+    verbose: bool
+    as_json: bool
+
+
+def talk_settings(given: dict[str, Any]) -> Talk:
+    """Take the options of ``TALK`` out of what was given."""
+    return Talk(*(given.pop(name) for name in Talk._fields))
+
+
 class Report:
     """Tells of files, one by one and all together, on stderr."""
 
-    def __init__(self, jobs: int, *, quiet: bool, lines: bool, summary: bool) -> None:
-        """Args: how many files; nothing but errors if ``quiet``; a line for each if ``lines``; one for several."""
-        self._jobs, self._quiet, self._lines, self._all = jobs, quiet, lines, summary and jobs > 1
+    def __init__(self, talk: Talk, *, several: bool, lines: bool, summary: bool) -> None:
+        """Say a line of each file if ``lines``, and one of all if ``summary``."""
+        self._talk, self._several = talk, several
+        self._lines, self._all = lines and not talk.quiet, summary and not talk.quiet
         self._start = time.perf_counter()
         self._done: list[Outcome] = []
 
@@ -97,18 +131,23 @@ class Report:
         self._done.append(outcome)
         if outcome.code:
             complain(outcome.error)
-        elif self._lines and not self._quiet:
+        elif self._lines:
             click.echo(_line(outcome), err=True)
 
     def close(self) -> int:
         """Of all; returns the exit code."""
         if self._all:
             click.echo(self._summary(), err=True)
-        return exit_code(self._done, self._jobs)
+        if self._talk.as_json:
+            print_json([asdict(outcome) for outcome in self._done], several=self._several)
+        return exit_code(self._done)
 
     def _summary(self) -> str:
         good = [outcome for outcome in self._done if not outcome.code]
-        failed = f", {len(self._done) - len(good)} failed" if len(good) < len(self._done) else ""
+        before = sum(outcome.done_before for outcome in good)
+        good = [outcome for outcome in good if not outcome.done_before]
+        failed = f", {before} done before" if before else ""
+        failed += f", {count} failed" if (count := len(self._done) - len(good) - before) else ""
         seconds = max(1e-3, time.perf_counter() - self._start)
         files = f"{len(good)} file{'' if len(good) == 1 else 's'}"
         if any(outcome.target for outcome in good):
@@ -118,14 +157,22 @@ class Report:
         return f"{files} ok{failed}, {seconds:.1f} s"
 
 
-def exit_code(outcomes: Iterable[Outcome], jobs: int) -> int:
-    """Of a command for so many files: that of its only one, else GENERAL if any failed."""
-    failed = [outcome.code for outcome in outcomes if outcome.code]
-    return (failed[0] if jobs == 1 else GENERAL) if failed else 0
+def exit_code(outcomes: Iterable[Outcome]) -> int:
+    """Return the exit code of a command: of what went wrong with any of its files the worst."""
+    codes = {outcome.code for outcome in outcomes}
+    return next((code for code in WORST_FIRST if code in codes), 0)
+
+
+def print_json(facts: list[dict[str, Any]], *, several: bool) -> None:
+    """Print an object, or of several a list of them."""
+    if several or facts:
+        click.echo(json.dumps(facts if several else facts[0], indent=2))
 
 
 def _line(outcome: Outcome) -> str:
     source, seconds = shown(outcome.source), f"{outcome.seconds:.1f} s"
+    if outcome.done_before:
+        return f"{source}: done before, {shown(outcome.target)}"
     if not outcome.target:
         return f"{source}: {outcome.before} bytes, {seconds}"
     share = f" ({100 * outcome.after / max(1, outcome.before):.1f}%)" if outcome.note else ""
@@ -133,28 +180,30 @@ def _line(outcome: Outcome) -> str:
     return f"{source}: {outcome.before} -> {outcome.after} bytes{share}, {how}, {seconds}"
 
 
-def run(work: Callable[..., list[Outcome]], how: Writing, jobs: list[Job], *, label: str, quiet: bool,
-        lines: bool, together: bool = True, each: Callable[[Outcome], None] | None = None) -> NoReturn:  # fmt: skip
+def run(
+    work: Callable[..., list[Outcome]], how: Writing, jobs: list[Job], talk: Talk, *, label: str,
+    together: bool = True, each: Callable[[Outcome], None] | None = None,
+) -> NoReturn:  # fmt: skip
     """Work on all files, and end the command.
 
     Args:
         work: a function of ``batch.run``.
         how: its settings.
         jobs: the files.
+        talk: what is said.
         label: of the bar of files.
-        quiet: say nothing but errors, and show no bar.
-        lines: say a line of every file.
         together: whether small files may go through the network together.
-        each: told of every file that did not fail.
+        each: told of every file that did not fail, unless all is printed as JSON at the end.
     """
     if how.scheduler is None and not how.dry:
         _check_device()
-    report, one = Report(len(jobs), quiet=quiet, lines=lines, summary=not (quiet or how.dry)), len(jobs) == 1
+    one = len(jobs) == 1
+    report = Report(talk, several=not one, lines=talk.verbose or (one and each is None), summary=not (one or how.dry))
     together = together and not how.dry and not one
-    with nullcontext() if one or quiet else progress_bar(label) as files:
-        for done, outcome in enumerate(_outcomes(work, how, jobs, together, _bar(one and not quiet)), 1):
+    with nullcontext() if one or talk.quiet else progress_bar(label) as files:
+        for done, outcome in enumerate(_outcomes(work, how, jobs, together, _bar(one and not talk.quiet)), 1):
             report.tell(outcome)
-            if each and not outcome.code:
+            if each and not talk.as_json and not outcome.code:
                 each(outcome)
             if files:
                 files(done, len(jobs))
@@ -191,13 +240,13 @@ def _bar(shown: bool) -> Bar:
     return progress_bar if shown else no_bar
 
 
-def told_lines(how: Writing, jobs: list[Job], verbose: bool) -> bool:
-    """Whether a line tells of each file that was written."""
-    return (verbose or len(jobs) == 1) and not how.dry
-
-
 def told_dry(how: Writing) -> Callable[[Outcome], None] | None:
     """Return a function that tells where each file would go, or None if the work is to be done."""
     if not how.dry:
         return None
-    return lambda outcome: click.echo(f"{shown(outcome.source)} -> {shown(outcome.target)}")
+
+    def tell(outcome: Outcome) -> None:
+        done = " (done before)" if outcome.done_before else ""
+        click.echo(f"{shown(outcome.source)} -> {shown(outcome.target)}{done}")
+
+    return tell

@@ -59,6 +59,7 @@ def _published(_ctx: click.Context, _param: click.Parameter, values: tuple[str, 
     show_default=True,
     help="Of what is printed.",
 )
+@click.option("--json", "form", flag_value="json", help="The same as --format json.")
 @click.option("--sizes", is_flag=True, help="Print sizes only: times say little where something else runs.")
 @click.option(
     "--plot",

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from ardm_compress.ardm.tiles import COARSEST
 from ardm_compress.batch.decoding import check_names
 from ardm_compress.batch.settings import SUFFIX, Decoding
-from ardm_compress.cli.batch import chosen, output_settings, run, told_dry, told_lines, with_outputs
+from ardm_compress.cli.batch import chosen, output_folder, output_settings, run, talk_settings, told_dry, with_outputs
 from ardm_compress.cli.group import shown
 from ardm_compress.cli.options import FILES, OUTPUTS, SELECTION, TALK, WORK, options, work_settings
+from ardm_compress.options import SampleNumber
 
 if TYPE_CHECKING:
     from ardm_compress.ardm.tiles import Region
     from ardm_compress.batch.inputs import Job
     from ardm_compress.batch.settings import Outcome
+
+
+SECONDS: Final = re.compile(r"(?:\d+:)?(?:\d+:)?\d*\.?\d+|\d+\.", re.ASCII)
+SAMPLES: Final = re.compile(r"\d{1,15}samples", re.ASCII)
 
 
 def _parse_region(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Region | None:
@@ -29,21 +35,34 @@ def _parse_region(_ctx: click.Context, _param: click.Parameter, value: str | Non
     return left, top, width, height
 
 
+def _parse_time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | SampleNumber | None:
+    if value is None:
+        return None
+    if SAMPLES.fullmatch(value):
+        return SampleNumber(value.removesuffix("samples"))
+    if not SECONDS.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is no time: 12.5, 1:30 or 1:02:03.5 seconds, or 16000samples")
+    return sum(float(part) * 60.0**place for place, part in enumerate(reversed(value.split(":"))))
+
+
 PARTS = (
     click.option("--region", metavar="LEFT,TOP,WIDTH,HEIGHT", callback=_parse_region, help="Of an image: pixels."),
     click.option("--preview", metavar="LEVEL", type=click.IntRange(0, COARSEST), default=0,
                  help=f"Of an image: every 2nd, 4th, 8th or 16th row and column (1 to {COARSEST}); the beginning of a "
                  "file is enough where the model has coded all of it."),
     click.option("--salvage", is_flag=True, help="Decode what a damaged file, or the beginning of one, still holds."),
-    click.option("--start", type=click.FloatRange(min=0), default=0.0, help="Of sound: seconds to leave out."),
-    click.option("--duration", type=click.FloatRange(min=0), help="Of sound: seconds to decode."),
+    click.option("--start", metavar="TIME", callback=_parse_time, default="0",
+                 help="Of sound: where to begin, as 12.5 or 1:02:03.5 seconds or 16000samples."),
+    click.option("--end", metavar="TIME", callback=_parse_time, help="Of sound: where to stop, as for --start."),
+    click.option("--duration", metavar="TIME", callback=_parse_time,
+                 help="Of sound: how much to decode, as for --start; instead of --end."),
 )  # fmt: skip
 
 
 @click.command(short_help="Restore what was compressed.")
 @FILES
 @options(*SELECTION, *OUTPUTS, *PARTS, *TALK, *WORK)
-def decode(files: tuple[str, ...], quiet: bool, verbose: bool, **given: Any) -> None:
+def decode(files: tuple[str, ...], **given: Any) -> None:
     """Restore the image or sound from each FILE.
 
     The output is FILE without .ardm; for images its suffix is added if that is missing. Everything comes back as the
@@ -56,12 +75,12 @@ def decode(files: tuple[str, ...], quiet: bool, verbose: bool, **given: Any) -> 
     """
     from ardm_compress.batch.run import decode_group
 
-    jobs = with_outputs(chosen(files, given, {SUFFIX}, given["output_dir"]), given)
+    talk = talk_settings(given)
+    jobs = with_outputs(chosen(files, given, {SUFFIX}, output_folder(given)), given)
     how = Decoding(**output_settings(given), **work_settings(given), **given)
     _check(how, jobs)
     together = how.is_all and all(job.target is None for job in jobs)
-    lines = told_lines(how, jobs, verbose)
-    run(decode_group, how, jobs, label="decode", quiet=quiet, lines=lines, together=together, each=told_dry(how))
+    run(decode_group, how, jobs, talk, label="decode", together=together, each=told_dry(how))
 
 
 def _check(how: Decoding, jobs: list[Job]) -> None:
@@ -72,22 +91,21 @@ def _check(how: Decoding, jobs: list[Job]) -> None:
     if how.is_part_of_image or how.is_part_of_sound:
         if how.salvage:
             raise click.UsageError("--salvage decodes all of a file")
-        if any(job.target is None for job in jobs):
-            raise click.UsageError("name the part with -o")
+        if not how.parents and any(job.target is None for job in jobs):
+            raise click.UsageError("name the part, or a folder for it, with -o")
 
 
 @click.command(short_help="Decode in memory and check every checksum.")
 @FILES
 @options(*SELECTION, *TALK, *WORK)
-def test(files: tuple[str, ...], quiet: bool, verbose: bool, **given: Any) -> None:
+def test(files: tuple[str, ...], **given: Any) -> None:
     """Decode each FILE in memory and check every checksum."""
     from ardm_compress.batch.run import check_group
 
-    jobs = chosen(files, given, {SUFFIX}, None)
+    talk, jobs = talk_settings(given), chosen(files, given, {SUFFIX}, None)
     how = Decoding(**work_settings(given))
 
     def tell(outcome: Outcome) -> None:
         click.echo(f"{shown(outcome.source)}: ok")
 
-    each = None if quiet else tell
-    run(check_group, how, jobs, label="test", quiet=quiet, lines=verbose, together=False, each=each)
+    run(check_group, how, jobs, talk, label="test", together=False, each=None if talk.quiet else tell)

@@ -6,10 +6,19 @@ from typing import Any
 
 import click
 
-from ardm_compress.batch.presets import DEFAULT, PRESETS
-from ardm_compress.batch.settings import Encoding
-from ardm_compress.cli.batch import chosen, output_settings, run, told_dry, told_lines, with_outputs
-from ardm_compress.cli.options import BUDGET, FILES, OUTPUTS, SELECTION, TALK, WORK, Function, options, work_settings
+from ardm_compress.batch.settings import DEFAULT_PRESET, PRESETS, Encoding
+from ardm_compress.cli.batch import chosen, output_folder, output_settings, run, talk_settings, told_dry, with_outputs
+from ardm_compress.cli.options import (
+    BUDGET,
+    FILES,
+    OUTPUTS,
+    SELECTION,
+    TALK,
+    WORK,
+    Function,
+    options,
+    work_settings,
+)
 from ardm_compress.inference.registry import AUTO, find_model
 
 MODELS = click.option("--model", help="Name of the model: by default photo or sound; auto tries all.")
@@ -21,7 +30,7 @@ def _presets(command: Function) -> Function:
         calls = "All network calls" if preset.model else f"{preset.image} network calls"
         text = f"{calls} for a tile of an image, {preset.sound} of sound"
         text += "; the best of all models" if preset.model else ""
-        text += "; the default" if level == DEFAULT else ""
+        text += "; the default" if level == DEFAULT_PRESET else ""
         command = click.option(f"-{level}", "preset", flag_value=level, type=int, help=f"{text}.")(command)
     return command
 
@@ -39,7 +48,7 @@ def _presets(command: Function) -> Function:
     *TALK,
     *WORK,
 )
-def encode(files: tuple[str, ...], quiet: bool, verbose: bool, **given: Any) -> None:
+def encode(files: tuple[str, ...], **given: Any) -> None:
     """Compress each image or sound FILE to FILE.ardm, which gets its time and permissions.
 
     FILE may be -, which is standard input; its output is then standard output, if -o names no other.
@@ -47,11 +56,11 @@ def encode(files: tuple[str, ...], quiet: bool, verbose: bool, **given: Any) -> 
     from ardm_compress.batch.run import encode_group
     from ardm_compress.formats.kinds import FOLDER_SUFFIXES
 
-    jobs = with_outputs(chosen(files, given, FOLDER_SUFFIXES, given["output_dir"]), given)
+    talk = talk_settings(given)
+    jobs = with_outputs(chosen(files, given, FOLDER_SUFFIXES, output_folder(given)), given)
     how = Encoding(**output_settings(given), **work_settings(given), **given)
     if how.remove and not how.verify:
         raise click.UsageError("--rm is only for what is verified")
     if how.model not in (None, AUTO):
         find_model(how.model)  # if there is none of that name, that is said once, not of every file
-    lines = told_lines(how, jobs, verbose)
-    run(encode_group, how, jobs, label="encode", quiet=quiet, lines=lines, each=told_dry(how))
+    run(encode_group, how, jobs, talk, label="encode", each=told_dry(how))

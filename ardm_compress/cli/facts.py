@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,9 @@ import click
 
 from ardm_compress.batch.failing import failure
 from ardm_compress.batch.settings import SUFFIX
-from ardm_compress.cli.batch import chosen, exit_code
+from ardm_compress.cli.batch import chosen, exit_code, print_json
 from ardm_compress.cli.group import complain, shown
-from ardm_compress.cli.options import FILES, MODEL, SELECTION, options
+from ardm_compress.cli.options import FILES, JSON, MODEL, SELECTION, options
 from ardm_compress.errors import ModelError
 
 if TYPE_CHECKING:
@@ -23,19 +22,19 @@ if TYPE_CHECKING:
 @click.command(short_help="Describe compressed files.")
 @FILES
 @options(*SELECTION)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: of one FILE an object, of several a list of them.")
+@JSON
 def info(files: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Describe each FILE without decoding it: one in all detail, several as a table."""
     sources = [job.source for job in chosen(files, given, {SUFFIX}, None)]
     told: list[dict[str, object]] = []
     failures = [found for source in sources if (found := failure(source, partial(_describe, source, told)))]
-    if len(sources) > 1:
-        click.echo(json.dumps(told, indent=2) if as_json else _table(told))
+    if as_json:
+        print_json(told, several=len(sources) > 1)
     elif told:
-        click.echo(json.dumps(told[0], indent=2) if as_json else _list(told[0]))
+        click.echo(_table(told) if len(sources) > 1 else _list(told[0]))
     for failed in failures:
         complain(failed.error)
-    click.get_current_context().exit(exit_code(failures, len(sources)))
+    click.get_current_context().exit(exit_code(failures))
 
 
 def _describe(source: str, told: list[dict[str, object]]) -> None:
@@ -81,30 +80,39 @@ def _aligned(rows: Iterable[tuple[str, ...]]) -> str:
 @MODEL
 @click.option("--width", type=click.IntRange(min=1), default=768, show_default=True, help="Columns of the image.")
 @click.option("--height", type=click.IntRange(min=1), default=512, show_default=True, help="Rows of the image.")
-def plan(model: str, width: int, height: int) -> None:
+@JSON
+def plan(model: str, width: int, height: int, as_json: bool) -> None:
     """Print what a budget of network calls is expected to buy."""
     from rich.console import Console
     from rich.table import Table
 
     from ardm_compress.codec import drawing
 
+    rows = _doubling(drawing.plan(model, (height, width)))
+    if as_json:
+        print_json([row._asdict() for row in rows], several=True)
+        return
     table = Table(title=f"{model}, {width} x {height}")
     table.add_column("network calls", justify="right")
     table.add_column("bits per subpixel", justify="right")
     table.add_column("steps per level, coarsest first")
-    for row in _doubling(drawing.plan(model, (height, width))):
+    for row in rows:
         table.add_row(str(row.budget), f"{row.bits_per_sample:.3f}", " ".join(map(str, row.steps_per_level)))
     Console().print(table)
 
 
 @click.command(short_help="List the models and check them.")
-def models() -> None:
+@JSON
+def models(as_json: bool) -> None:
     """List the models, and check that their files are whole."""
     from ardm_compress.inference.registry import facts
 
     rows = facts()
     titles = ("model", "id", "network", "MMAC/pixel", "bytes", "state", "file")
-    click.echo(_aligned([titles, *(tuple(map(str, row)) for row in rows)]))
+    if as_json:
+        print_json([row._asdict() | {"file": str(row.file)} for row in rows], several=True)
+    else:
+        click.echo(_aligned([titles, *(tuple(map(str, row)) for row in rows)]))
     if any(row.state != "ok" for row in rows):
         raise ModelError("a model is damaged or missing; reinstall ardm-compress")
 

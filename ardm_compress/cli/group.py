@@ -5,6 +5,7 @@ Imports only click at first: help and ``info`` must answer at once.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
@@ -48,6 +49,9 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; see the table of exit codes in docs/cli.md."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # what a terminal cannot show is escaped
         try:
             with terminable():
                 return super().invoke(ctx)

@@ -37,9 +37,11 @@ OUTPUTS: Final = (
                  help="Remove each FILE once its output is written, and of encode verified; or keep it."),
     click.option("--dry-run", "dry", is_flag=True, help="Print what would be written, and write nothing."),
 )  # fmt: skip
+JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output.")
 TALK: Final = (
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     click.option("-v", "--verbose", is_flag=True, help="Say what comes of each file."),
+    JSON,
 )
 WORK: Final = (
     click.option("-j", "--jobs", type=click.IntRange(min=1), default=processors(), show_default="processors",

@@ -188,17 +188,13 @@ def decode_samples(
         progress: as for ``encode_sound``.
 
     Raises:
-        FormatError, ChecksumError: damaged.
+        FormatError, ChecksumError: damaged; OptionError: no sound is where the part is.
     """
     if damaged is None:
         file.payloads.check_whole()
         if not options.is_part_of_sound:
             file.payloads.check()
-    rate, total = file.wrapper.rate, file.header.frames
-    seconds = total / max(1, rate) + 1
-    first = min(total, round(min(options.start, seconds) * rate))
-    stop = total if options.duration is None else first + round(min(options.duration, seconds) * rate)
-    samples = DecodedSamples(file, range(first, min(stop, total)), progress, damaged)
+    samples = DecodedSamples(file, options.frames(file.wrapper.rate, file.header.frames), progress, damaged)
     return Sound(samples, file.wrapper)
 
 

@@ -155,6 +155,26 @@ def exists(location: str) -> bool:
         return bool(filesystem(location).exists(location))
 
 
+def is_newer(location: str, other: str) -> bool:
+    """Whether a file has been modified after another; False where that is not known."""
+    first, second = _modified(location), _modified(other)
+    return first is not None and second is not None and first > second
+
+
+def _modified(location: str) -> float | None:
+    """Return when a file was modified, in seconds since 1970, if that is known."""
+    path = local(location)
+    if path:
+        return path.stat().st_mtime
+    if not is_url(location):
+        return None
+    try:
+        with translated(location):
+            return float(filesystem(location).modified(location).timestamp())
+    except NotImplementedError:
+        return None
+
+
 def _compare(location: str, parts: Iterable[bytes]) -> None:
     """Raise OutputExistsError unless a file has that content."""
     at, same = 0, True

@@ -25,8 +25,7 @@ from ardm_compress.batch import run as batch_run
 from ardm_compress.batch.failing import explained
 from ardm_compress.batch.inputs import Job, jobs_of
 from ardm_compress.batch.many import GROUP, SMALL, grouped
-from ardm_compress.batch.presets import DEFAULT, PRESETS
-from ardm_compress.batch.settings import Encoding, Outcome
+from ardm_compress.batch.settings import DEFAULT_PRESET, PRESETS, Encoding, Outcome
 from ardm_compress.cli import main
 from ardm_compress.errors import LimitError, OptionError
 from ardm_compress.formats.kinds import FOLDER_SUFFIXES
@@ -79,7 +78,7 @@ def test_folders_come_back_with_their_tree(tree: Path, tmp_path: Path) -> None:
 def test_one_bad_file_does_not_stop_the_rest(tree: Path) -> None:
     (tree / "a.png").write_text("broken")
     result = run("encode", tree / "a.png", tree / "none.png", tree / "sub" / "b.png", *FAST)
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     lines = result.stderr.splitlines()
     assert sum(line.startswith("ardm-compress: ") for line in lines) == 2
     assert any("a.png" in line for line in lines)
@@ -97,7 +96,7 @@ def test_many_damaged_files_are_named(tree: Path) -> None:
     (tree / "a.png.ardm").write_bytes(data)
     for command in (["test"], ["decode", "-f"]):
         result = run(*command, tree / "a.png.ardm", tree / "sub" / "b.png.ardm", "-j", "1")
-        assert result.exit_code == 1
+        assert result.exit_code == 3
         assert f"ardm-compress: {tree / 'a.png.ardm'}: " in result.stderr
         assert "1 failed" in result.stderr.splitlines()[-1]
         assert result.stdout == (f"{tree / 'sub' / 'b.png.ardm'}: ok\n" if command == ["test"] else "")
@@ -143,7 +142,7 @@ def test_a_mark_of_byte_order_is_not_of_the_first_name(tree: Path) -> None:
 def test_a_place_that_cannot_be_reached_fails_alone(tree: Path) -> None:
     """With -r nothing was done."""
     result = run("encode", "-r", tree / "a.png", "nowhere://b/x.png", *FAST)
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert "ardm-compress: nowhere://b/x.png" in result.stderr
     assert (tree / "a.png.ardm").exists()
 
@@ -241,7 +240,7 @@ def test_outputs_that_do_not_fit_are_wrong_usage(tree: Path, tmp_path: Path) -> 
 def test_folders_need_r(tree: Path) -> None:
     for command in ("encode", "decode", "test", "info"):
         assert failed(run(command, tree), 1).endswith("Is a directory; -r takes the files below it\n")
-    assert "; -r" not in failed(run("encode", tree / "a.png", "-o", tree, "-f"), 1)
+    assert "; -r" not in failed(run("encode", tree / "a.png", "-o", tree / "a.png" / "x"), 1)
 
 
 def test_one_output_for_two_files_is_refused(tree: Path, tmp_path: Path) -> None:
@@ -348,20 +347,20 @@ def test_info_of_many_is_a_table_or_a_list(tree: Path) -> None:
     assert [Path(facts["source"]).name for facts in told] == ["a.png.ardm", "b.png.ardm", "c.wav.ardm"]
     (tree / "a.png.ardm").write_bytes(b"ARDM")
     result = run("info", "-r", tree)
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "a.png.ardm: " in result.stderr
     assert len(result.stdout.splitlines()) == 3
 
 
 def test_presets_are_budgets(tree: Path) -> None:
     sizes = {}
-    for level in (1, DEFAULT):
+    for level in (1, DEFAULT_PRESET):
         succeeded(run("encode", tree / "a.png", f"-{level}", "-f", "-q"))
         sizes[level] = (tree / "a.png.ardm").read_bytes()
     succeeded(run("encode", tree / "a.png", "--budget", str(PRESETS[1].image), "-f"))
     assert (tree / "a.png.ardm").read_bytes() == sizes[1]
     succeeded(run("encode", tree / "a.png", "-f"))
-    assert (tree / "a.png.ardm").read_bytes() == sizes[DEFAULT]
+    assert (tree / "a.png.ardm").read_bytes() == sizes[DEFAULT_PRESET]
     succeeded(run("encode", tree / "sub" / "c.wav", "-2"))
     facts = json.loads(run("info", tree / "sub" / "c.wav.ardm", "--json").stdout)
     assert facts["calls"] == PRESETS[2].sound

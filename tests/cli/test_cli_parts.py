@@ -190,7 +190,7 @@ def test_what_cannot_be_written_is_told_before_the_work(tmp_path: Path, monkeypa
     assert ".bmp" in failed(run("decode", packed, "-o", tmp_path / "b.jpg"), 4)
     assert "parts" in failed(run("decode", packed, "-o", tmp_path / "b.png", "--preview", "1"), 4)
     for command in ("encode", "decode"):
-        failed(run(command, source if command == "encode" else packed, "-o", tmp_path, "-f"), 1)
+        failed(run(command, source if command == "encode" else packed, "-o", tmp_path / "none" / "x", "-f"), 1)
 
 
 def test_parts_of_stored_files_are_wrong_usage(tmp_path: Path) -> None:

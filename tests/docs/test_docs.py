@@ -9,7 +9,7 @@ import click
 import pytest
 from click_man.core import write_man_pages
 
-from ardm_compress.batch.presets import PRESETS
+from ardm_compress.batch.settings import PRESETS
 from ardm_compress.cli import main
 
 DOCS = Path(__file__).parents[2] / "docs"
