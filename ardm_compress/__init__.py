@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ardm_compress.errors import FormatError as FormatError
     from ardm_compress.errors import LimitError as LimitError
     from ardm_compress.errors import UnsupportedError as UnsupportedError
-    from ardm_compress.limits import Limits as Limits
+    from ardm_compress.options import Limits as Limits
     from ardm_compress.reading import open as open  # noqa: A004  # as gzip and Pillow call it
     from ardm_compress.reading.arrays import decode as decode
     from ardm_compress.reading.arrays import encode as encode
@@ -29,7 +29,7 @@ _HOMES = {
     "ChecksumError": "errors",
     "FormatError": "errors",
     "LimitError": "errors",
-    "Limits": "limits",
+    "Limits": "options",
     "UnsupportedError": "errors",
     "decode": "reading.arrays",
     "encode": "reading.arrays",

@@ -28,8 +28,7 @@ from ardm_compress.formats.catalogue import file_bytes
 from ardm_compress.formats.chunks import read_chunks
 from ardm_compress.formats.contents import PNG, WEBP, ImageWrapper
 from ardm_compress.formats.pixels import plugins
-from ardm_compress.limits import DEFAULT_LIMITS, MAX_SIDE, Limits
-from ardm_compress.options import EncodeOptions
+from ardm_compress.options import DEFAULT_LIMITS, MAX_SIDE, EncodeOptions, Limits
 
 if TYPE_CHECKING:
     from ardm_compress.container.image import ParsedImage

@@ -16,14 +16,14 @@ import soundfile
 
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.atomic import write_atomically
-from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.options import DEFAULT_LIMITS, Limits
 from ardm_compress.reading import open as open_file
 from ardm_compress.reading.sound import SoundFile
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from ardm_compress.progress import Progress
+    from ardm_compress.tasks.progress import Progress
 
 DTYPES: Final = ("float64", "float32", "int32", "int16")  # of samples that are read or written
 SUBTYPES: Final = {"int16": "PCM_16", "int32": "PCM_32"}  # that keep all bits; floating point: PCM_16

@@ -30,8 +30,7 @@ from ardm_compress.container.wrappers import write_image_wrapper
 from ardm_compress.errors import ArdmError
 from ardm_compress.formats.catalogue import read_picture
 from ardm_compress.formats.contents import ImageWrapper, Picture
-from ardm_compress.limits import Limits
-from ardm_compress.options import EncodeOptions
+from ardm_compress.options import EncodeOptions, Limits
 
 FOLDER = Path(__file__).with_name("golden")
 GOLDEN = ("photo-3-gray", "photo-1-one-row", "picture-1-palette", "picture-1-gray-alpha", "sound-1-mono",

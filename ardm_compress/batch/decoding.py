@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ardm_compress.container.stored import ParsedStored
     from ardm_compress.files.data import Data
     from ardm_compress.formats.contents import ImageWrapper, Picture
-    from ardm_compress.progress import Progress
+    from ardm_compress.tasks.progress import Progress
 
 
 class Restored(NamedTuple):

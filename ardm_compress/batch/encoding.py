@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ardm_compress.container.parse import Parsed
     from ardm_compress.files.data import Data
     from ardm_compress.formats.contents import Picture
-    from ardm_compress.progress import Progress
+    from ardm_compress.tasks.progress import Progress
 
 NOT_VERIFIED: Final = "verification failed, nothing was written: decoding gives something else"
 

@@ -21,7 +21,7 @@ from ardm_compress.bench.inputs import Input
 from ardm_compress.bench.samples import check_image, check_sound
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.formats.kinds import IMAGE, SOUND
-from ardm_compress.limits import MIB
+from ardm_compress.options import MIB
 
 WATCH: Final = """
 import os, sys, time

@@ -18,7 +18,7 @@ from ardm_compress.batch.failing import EXPECTED, INTERRUPTED, explained
 from ardm_compress.tasks.processes import terminable
 
 if TYPE_CHECKING:
-    from ardm_compress.progress import Progress
+    from ardm_compress.tasks.progress import Progress
 
 MODULES: Final = {
     "bench": "bench", "decode": "decoding", "encode": "encoding", "info": "facts", "inpaint": "drawing",

@@ -10,7 +10,7 @@ import click
 
 from ardm_compress.inference.registry import DEVICE, DEVICES
 from ardm_compress.inference.threads import processors, use_processors
-from ardm_compress.limits import DEFAULT_LIMITS, MIB, Limits
+from ardm_compress.options import DEFAULT_LIMITS, MIB, Limits
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

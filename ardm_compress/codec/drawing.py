@@ -20,10 +20,9 @@ from ardm_compress.coding.symbols import draw
 from ardm_compress.errors import LimitError, UnsupportedError
 from ardm_compress.inference.loading import model_of
 from ardm_compress.inference.registry import find_model
-from ardm_compress.limits import DEFAULT_LIMITS
 from ardm_compress.methods.model import given_budget, planned_steps
-from ardm_compress.options import DEFAULT_ENCODING
-from ardm_compress.progress import Counter, Progress
+from ardm_compress.options import DEFAULT_ENCODING, DEFAULT_LIMITS
+from ardm_compress.tasks.progress import Counter, Progress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

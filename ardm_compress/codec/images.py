@@ -21,12 +21,11 @@ from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitErr
 from ardm_compress.formats import png
 from ardm_compress.formats.catalogue import part_wrapper, read_media
 from ardm_compress.formats.contents import PNG, ImageWrapper, Media, Picture, sample_type
-from ardm_compress.limits import MAX_SIDE
 from ardm_compress.methods.choice import CLEAR, MODEL_CHANNELS, encode_tiles, model_share
 from ardm_compress.methods.registry import decode_tiles, salvage_tile
-from ardm_compress.options import DEFAULT_DECODING, DEFAULT_ENCODING, DecodeOptions, EncodeOptions
-from ardm_compress.progress import Counter, Progress, Tick
+from ardm_compress.options import DEFAULT_DECODING, DEFAULT_ENCODING, MAX_SIDE, DecodeOptions, EncodeOptions
 from ardm_compress.tasks.processes import ordered
+from ardm_compress.tasks.progress import Counter, Progress, Tick
 from ardm_compress.tasks.runner import in_order, together
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from ardm_compress.formats.contents import Sound
 from ardm_compress.inference.loading import model_of
 from ardm_compress.inference.registry import AUTO, candidates, find_model
 from ardm_compress.options import DEFAULT_DECODING, DEFAULT_ENCODING, DecodeOptions, EncodeOptions
-from ardm_compress.progress import Counter, Progress, Tick
+from ardm_compress.tasks.progress import Counter, Progress, Tick
 from ardm_compress.tasks.runner import in_order
 
 if TYPE_CHECKING:

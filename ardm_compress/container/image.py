@@ -30,7 +30,7 @@ from ardm_compress.files.data import Data, Joined, Part
 from ardm_compress.files.fields import write_varint
 from ardm_compress.formats.contents import PNG, ImageWrapper
 from ardm_compress.inference.registry import MODEL_ID_BYTES, model_of_file
-from ardm_compress.limits import DEFAULT_LIMITS, MAX_SIDE, Limits
+from ardm_compress.options import DEFAULT_LIMITS, MAX_SIDE, Limits
 
 if TYPE_CHECKING:
     from ardm_compress.ardm.plans import Runs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ardm_compress.container.streams import SOUND, STORED, HeaderReader
-from ardm_compress.limits import DEFAULT_LIMITS, MAX_SIDE, Limits
+from ardm_compress.options import DEFAULT_LIMITS, MAX_SIDE, Limits
 
 if TYPE_CHECKING:
     from ardm_compress.container.image import ParsedImage

@@ -24,7 +24,7 @@ from ardm_compress.errors import FormatError, LimitError
 from ardm_compress.files.data import Data
 from ardm_compress.files.fields import write_varint
 from ardm_compress.formats.contents import ImageWrapper
-from ardm_compress.limits import DEFAULT_LIMITS, MAX_SIDE, Limits
+from ardm_compress.options import DEFAULT_LIMITS, MAX_SIDE, Limits
 
 RAW, MODEL, WEBP, JPEG_XL, APART, CONTEXTS = range(6)  # first byte of a tile's stream: how it is coded
 METHODS: Final = ("raw", "model", "webp", "jpeg xl", "apart", "contexts")

@@ -26,7 +26,7 @@ from ardm_compress.errors import FormatError, LimitError
 from ardm_compress.files.data import Data, Joined, OnDisk
 from ardm_compress.files.fields import write_varint
 from ardm_compress.inference.registry import MODEL_ID_BYTES, model_of_file
-from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.options import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from ardm_compress.formats.contents import SoundWrapper

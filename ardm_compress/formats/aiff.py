@@ -11,7 +11,7 @@ from ardm_compress.formats.pcm import SoundLayout, fields_at, read_between, writ
 
 if TYPE_CHECKING:
     from ardm_compress.files.data import Data
-    from ardm_compress.limits import Limits
+    from ardm_compress.options import Limits
 
 
 def read(data: Data, _limits: Limits) -> Sound:

@@ -20,7 +20,7 @@ from ardm_compress.formats.raster import (
 if TYPE_CHECKING:
     from ardm_compress.files.data import Data
     from ardm_compress.formats.contents import ImageWrapper, Picture
-    from ardm_compress.limits import Limits
+    from ardm_compress.options import Limits
 
 __all__ = ["check", "parts", "read", "shows_samples", "stripped"]
 

@@ -34,7 +34,7 @@ from ardm_compress.formats.contents import (
 )
 from ardm_compress.formats.kinds import OTHER, OURS, SOUND, UNKNOWN, Kind, kind_of, kinds_with
 from ardm_compress.formats.pcm import spans
-from ardm_compress.limits import DEFAULT_LIMITS, MAX_SIDE, Limits
+from ardm_compress.options import DEFAULT_LIMITS, MAX_SIDE, Limits
 
 DAMAGE: Final = (FormatError, struct.error, ValueError, OSError, RuntimeError, SyntaxError,
                  LookupError, TypeError, OverflowError)  # fmt: skip

@@ -19,7 +19,7 @@ from ardm_compress.formats.pcm import READ, low_bits, pack, spans
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.limits import Limits
+    from ardm_compress.options import Limits
 
 MAGIC: Final = b"fLaC"
 STREAMINFO: Final = 0

@@ -11,7 +11,7 @@ from ardm_compress.formats.raster import BIG_ENDIAN, Layout, check, parts, read_
 if TYPE_CHECKING:
     from ardm_compress.files.data import Data
     from ardm_compress.formats.contents import ImageWrapper, Picture
-    from ardm_compress.limits import Limits
+    from ardm_compress.options import Limits
 
 __all__ = ["check", "parts", "read", "shows_samples", "stripped"]
 

@@ -21,7 +21,7 @@ from ardm_compress.formats.chunks import Chunk, write_chunks
 from ardm_compress.formats.contents import Picture
 from ardm_compress.formats.kinds import kind_of
 from ardm_compress.formats.tags import ORIENTATION, write_orientation
-from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.options import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ardm_compress.files.data import Data
-    from ardm_compress.limits import Limits
+    from ardm_compress.options import Limits
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type

@@ -16,7 +16,7 @@ from ardm_compress.formats.contents import MOST_CHANNELS, RASTER, ImageWrapper, 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.limits import Limits
+    from ardm_compress.options import Limits
 
 BIG_ENDIAN, BLUE_FIRST, UPWARDS, PADDED = 1, 2, 4, 8  # flags of a wrapper's form; PADDED: rows of whole four bytes
 

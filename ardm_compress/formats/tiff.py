@@ -24,7 +24,7 @@ from ardm_compress.formats.tags import Directory, read_directories
 if TYPE_CHECKING:
     from ardm_compress.files.data import Data
     from ardm_compress.formats.contents import Picture
-    from ardm_compress.limits import Limits
+    from ardm_compress.options import Limits
 
 __all__ = ["check", "parts", "read", "shows_samples", "stripped"]
 

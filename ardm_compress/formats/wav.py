@@ -13,7 +13,7 @@ from ardm_compress.formats.pcm import SoundLayout, fields_at, read_between, writ
 
 if TYPE_CHECKING:
     from ardm_compress.files.data import Data
-    from ardm_compress.limits import Limits
+    from ardm_compress.options import Limits
 
 PCM: Final = 1  # format tag
 EXTENSIBLE: Final = 0xFFFE

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ardm_compress.files.data import Data
-    from ardm_compress.limits import Limits
+    from ardm_compress.options import Limits
 
 PIXELS: Final = b"VP8L"
 CHANNELS: Final = (3, 4)

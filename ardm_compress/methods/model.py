@@ -26,7 +26,7 @@ from ardm_compress.inference.loading import model_of
 from ardm_compress.inference.registry import AUTO, ModelFile, candidates, find_model, model_of_file
 from ardm_compress.methods.base import Method, Shape, check_shape
 from ardm_compress.options import EncodeOptions
-from ardm_compress.progress import Tick, ignored
+from ardm_compress.tasks.progress import Tick, ignored
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,15 +14,14 @@ from ardm_compress.container.streams import Kind
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.data import OnDisk, opened, spool
 from ardm_compress.formats.kinds import SOUND, kind_of
-from ardm_compress.limits import DEFAULT_LIMITS, Limits
-from ardm_compress.options import check_jobs
+from ardm_compress.options import DEFAULT_LIMITS, Limits, check_jobs
 from ardm_compress.reading.base import Source, StoredFile
 
 if TYPE_CHECKING:
     from ardm_compress.container.stored import ParsedStored
-    from ardm_compress.progress import Progress
     from ardm_compress.reading.image import ImageFile
     from ardm_compress.reading.sound import SoundFile
+    from ardm_compress.tasks.progress import Progress
 
 
 def open(  # noqa: A001  # as gzip and Pillow call it

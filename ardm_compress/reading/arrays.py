@@ -15,8 +15,7 @@ from ardm_compress.formats.chunks import write_chunks
 from ardm_compress.formats.contents import MOST_CHANNELS, MOST_SOUND_CHANNELS, PNG, UNSIGNED, ImageWrapper, Picture
 from ardm_compress.formats.pcm import pack
 from ardm_compress.formats.wav import shortest_head
-from ardm_compress.limits import DEFAULT_LIMITS, MAX_SIDE, Limits
-from ardm_compress.options import EncodeOptions
+from ardm_compress.options import DEFAULT_LIMITS, MAX_SIDE, EncodeOptions, Limits
 from ardm_compress.reading import open as open_file
 from ardm_compress.reading.base import OWN_AXIS, StoredFile
 from ardm_compress.reading.sound import MARK
@@ -24,7 +23,7 @@ from ardm_compress.reading.sound import MARK
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from ardm_compress.progress import Progress
+    from ardm_compress.tasks.progress import Progress
 
 DEPTHS: Final = {"bool": 1, "uint8": 8, "uint16": 16}  # bits, of images
 WIDTHS: Final = {"uint8": 1, "int16": 2, "int32": 4}  # bytes of a sample, of sound

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from ardm_compress.limits import DEFAULT_LIMITS, Limits
+from ardm_compress.options import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ardm_compress.container.parse import Parsed
     from ardm_compress.container.stored import ParsedStored
     from ardm_compress.files.data import Data
-    from ardm_compress.progress import Progress
+    from ardm_compress.tasks.progress import Progress
 
 OWN_AXIS: Final = b"arAx"  # name of an empty chunk of PNG and WAV files: their one channel has an axis in arrays
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from ardm_compress.errors import ArdmError
-from ardm_compress.progress import Counter, Tick, ignored
 from ardm_compress.tasks.processes import ordered
+from ardm_compress.tasks.progress import Counter, Tick, ignored
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

@@ -24,7 +24,7 @@ from ardm_compress.container.parse import parse
 from ardm_compress.errors import LimitError, UnsupportedError
 from ardm_compress.inference import loading
 from ardm_compress.inference.model import Model
-from ardm_compress.limits import MAX_SIDE
+from ardm_compress.options import MAX_SIDE
 from ardm_compress.training import styles
 
 PERIOD = 8

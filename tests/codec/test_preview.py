@@ -14,8 +14,7 @@ from ardm_compress.codec.images import encode_picture
 from ardm_compress.container.image import read_header
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.formats.contents import ImageWrapper, Picture
-from ardm_compress.limits import Limits
-from ardm_compress.options import EncodeOptions
+from ardm_compress.options import EncodeOptions, Limits
 
 
 def prefix(data: bytes, sections: int) -> bytes:

@@ -33,7 +33,7 @@ from ardm_compress.container.streams import CRC_BYTES, MAGIC, VERSION, crc
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.files.fields import Reader, write_varint
 from ardm_compress.inference.registry import MODEL_ID_BYTES, find_model
-from ardm_compress.limits import MAX_SIDE
+from ardm_compress.options import MAX_SIDE
 
 REFUSED = (FormatError, UnsupportedError, LimitError)
 

@@ -30,7 +30,7 @@ from ardm_compress.formats.catalogue import file_bytes, read_media, same_file, s
 from ardm_compress.formats.contents import Media, Picture, Sound, Stored
 from ardm_compress.formats.kinds import KINDS, OTHER, kind_of
 from ardm_compress.formats.tags import read_directories, read_orientation, write_orientation
-from ardm_compress.limits import DEFAULT_LIMITS
+from ardm_compress.options import DEFAULT_LIMITS
 
 RGB = noise(7, 9, 3, 8)
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from ardm_compress.errors import ArdmError, FormatError, LimitError, UnsupportedError
 from ardm_compress.formats.pixels import WRITERS, read_pixels, write_pixels
-from ardm_compress.limits import Limits
+from ardm_compress.options import Limits
 
 RGB = np.random.default_rng(1).integers(0, 256, (20, 24, 3), dtype=np.uint8)
 

@@ -29,8 +29,8 @@ from ardm_compress.container.stored import parse_stored
 from ardm_compress.container.streams import MAGIC, SOUND, STORED, VERSION
 from ardm_compress.errors import ArdmError, FormatError, LimitError
 from ardm_compress.files.fields import write_varint
-from ardm_compress.limits import CODING, MAX_SIDE, Limits
 from ardm_compress.methods.registry import decode_tiles
+from ardm_compress.options import CODING, MAX_SIDE, Limits
 
 KINDS = files()
 

@@ -12,8 +12,7 @@ from pictures import TEXT, Samples, png_file
 from ardm_compress.codec import images
 from ardm_compress.errors import ChecksumError, LimitError
 from ardm_compress.inference.threads import processors
-from ardm_compress.limits import CODING, COPIES, MIB, Limits
-from ardm_compress.options import EncodeOptions
+from ardm_compress.options import CODING, COPIES, MIB, EncodeOptions, Limits
 from ardm_compress.tasks.processes import ordered
 
 
