@@ -18,7 +18,8 @@ from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from ardm_compress.codec.images import decode_image, encode_picture, salvage_image
+from ardm_compress.codec.images import decode_image, salvage_image
+from ardm_compress.codec.pictures import encode_picture
 from ardm_compress.container.parse import parse
 from ardm_compress.container.streams import MAGIC, Kind
 from ardm_compress.errors import ArdmError, FormatError, UnsupportedError

@@ -20,7 +20,7 @@ import numpy as np
 from pictures import TEXT, png_file
 
 from ardm_compress.codec import images, sounds
-from ardm_compress.codec.images import encode_picture
+from ardm_compress.codec.pictures import encode_picture
 from ardm_compress.container.image import ParsedImage, is_wrapped, read_wrapped, write_wrapped
 from ardm_compress.container.parse import parse
 from ardm_compress.container.picture import ParsedPicture

@@ -139,7 +139,8 @@ def _read(
 
 def _verified(images: Sequence[Read], coded: Sequence[bytes | ArdmError], how: Encoding) -> list[bytes | ArdmError]:
     """Return the compressed files, or an error instead of those that do not restore what they were made from."""
-    from ardm_compress.codec.images import CodedImage, decode_images
+    from ardm_compress.codec.images import decode_images
+    from ardm_compress.codec.pictures import CodedImage
     from ardm_compress.container.parse import parse
 
     files = [data if isinstance(data, ArdmError) else parse(data, how.limits) for data in coded]

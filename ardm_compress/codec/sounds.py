@@ -17,7 +17,7 @@ from ardm_compress.coding.sound.tile import decode_tile
 from ardm_compress.container.parse import parse
 from ardm_compress.container.sound import MAX_PERIOD_BITS, PAIR, ParsedSound, SoundHeader, add_payload, write_file
 from ardm_compress.container.stored import ParsedStored, may_store_in, write_stored
-from ardm_compress.container.streams import check_samples, sample_checksum
+from ardm_compress.container.streams import check_tile, sample_checksum
 from ardm_compress.container.wrappers import write_sound_wrapper
 from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.files.data import spool
@@ -242,7 +242,7 @@ class DecodedSamples:
         for number, pair in enumerate(plan.pairs, index * len(plan.pairs)):
             shape, tick = samples[:, pair].shape, self._counter.one
             samples[:, pair] = decode_tile(plan.model, shape, plan.order, plan.steps, payloads[number], tick)
-        check_samples(_serialised(samples), header.checksums[index], index)
+        check_tile(sample_checksum(_serialised(samples)), header.checksums[index], index)
         return samples
 
 

@@ -34,9 +34,9 @@ def sample_checksum(samples: bytes) -> int:
     return zlib.crc32(samples)
 
 
-def check_samples(samples: bytes, expected: int, tile: int) -> None:
-    """Raise ChecksumError unless a decoded tile's samples, as ``sample_checksum`` takes them, are those encoded."""
-    if sample_checksum(samples) != expected:
+def check_tile(checksum: int, expected: int, tile: int) -> None:
+    """Raise ChecksumError unless a decoded tile has the checksum, as of ``sample_checksum``, of what was encoded."""
+    if checksum != expected:
         raise ChecksumError(f"tile {tile} decoded to other samples than were encoded", section=f"tile {tile}")
 
 

@@ -20,7 +20,7 @@ from ardm_compress.coding import image as coding
 from ardm_compress.coding.conditioning import PLAIN, Conditioning
 from ardm_compress.coding.symbols import Arrived, Expected, Popped, Symbols
 from ardm_compress.container.image import Header, read_file, write_file
-from ardm_compress.container.streams import START, Payloads, check_samples, sample_checksum
+from ardm_compress.container.streams import START, Payloads, check_tile, sample_checksum
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.inference.loading import model_of
 from ardm_compress.inference.registry import AUTO, ModelFile, candidates, find_model, model_of_file
@@ -237,7 +237,7 @@ def decode_images(files: Sequence[tuple[Header, Payloads]]) -> list[NDArray[np.u
     for tiles in alike.values():
         for (number, index, _), samples in zip(tiles, decode_tiles([tile for *_, tile in tiles]), strict=True):
             header, _ = files[number]
-            check_samples(samples.tobytes(), header.checksums[index], index)
+            check_tile(sample_checksum(samples.tobytes()), header.checksums[index], index)
             found[number][header.tile_box(index)] = samples
     return found
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ardm_compress.codec.images import encode_picture
+from ardm_compress.codec.pictures import encode_picture
 from ardm_compress.errors import LimitError, UnsupportedError
 from ardm_compress.formats import png
 from ardm_compress.formats.chunks import write_chunks

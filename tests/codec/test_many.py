@@ -62,7 +62,7 @@ def test_files_are_those_of_each_image_by_itself(photo: Samples, shapes: list[tu
     for conditioning in (True, False):
         coded = [told(each) for each in images.encode_images(iter(files), budget=CALLS, conditioning=conditioning)]
         assert coded == [alone(data, conditioning=conditioning) for data in files]
-        assert coded[-1] == "FormatError"
+        assert coded[-1] == "UnsupportedError"
 
 
 def test_pictures_are_those_of_each_file_by_itself(photo: Samples) -> None:

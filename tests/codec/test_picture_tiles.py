@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pictures import PALETTE, TEXT, noise, png_file
 
 from ardm_compress.codec import images
-from ardm_compress.codec.images import decode_image, encode_picture
+from ardm_compress.codec.images import decode_image
+from ardm_compress.codec.pictures import encode_picture
 from ardm_compress.container.picture import (
     JPEG_XL,
     MODEL,

@@ -10,7 +10,7 @@ from pictures import TEXT, Samples, png_file
 
 from ardm_compress.ardm.tiles import SECTIONS, scaled, tile_box
 from ardm_compress.codec import images
-from ardm_compress.codec.images import encode_picture
+from ardm_compress.codec.pictures import encode_picture
 from ardm_compress.container.image import read_header
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.formats.contents import ImageWrapper, Picture

@@ -11,7 +11,8 @@ from pictures import TEXT, Samples, png_file
 from sounds import wave
 
 from ardm_compress.codec import images, sounds
-from ardm_compress.codec.images import encode_picture, salvage_image
+from ardm_compress.codec.images import salvage_image
+from ardm_compress.codec.pictures import encode_picture
 from ardm_compress.container.image import read_header
 from ardm_compress.container.picture import read_header as read_picture_header
 from ardm_compress.container.streams import CRC_BYTES

@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 from sounds import wave
 
 import ardm_compress
-from ardm_compress.codec.images import encode_picture
+from ardm_compress.codec.pictures import encode_picture
 from ardm_compress.container.picture import PictureHeader, write_file
 from ardm_compress.container.stored import stored
 from ardm_compress.container.streams import MAGIC

@@ -15,7 +15,8 @@ from pictures import PALETTE, TEXT, noise, png_chunk, png_file, saved
 from PIL import Image
 
 from ardm_compress.codec import images
-from ardm_compress.codec.images import decode_image, encode_picture
+from ardm_compress.codec.images import decode_image
+from ardm_compress.codec.pictures import encode_picture
 from ardm_compress.container.stored import parse_stored
 from ardm_compress.container.wrappers import read_image_wrapper, write_image_wrapper
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError

@@ -1,0 +1,149 @@
+"""Pictures <-> compressed files: one loop over tiles. Imports the model only for what it codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from ardm_compress.ardm.tiles import box_shape, check_level, paste, region_box, scaled, shared, tile_box, tile_side
+from ardm_compress.codec.tiles import (
+    ModelTiles,
+    StreamTiles,
+    checksum_of,
+    encode_tile,
+    encode_tile_by_model,
+    model_jobs,
+)
+from ardm_compress.container.image import ParsedImage, write_wrapped
+from ardm_compress.container.picture import MODEL, ParsedPicture, PictureHeader, write_file
+from ardm_compress.container.streams import START, check_tile
+from ardm_compress.container.wrappers import write_image_wrapper
+from ardm_compress.formats import png
+from ardm_compress.formats.catalogue import part_wrapper
+from ardm_compress.formats.contents import ImageWrapper, Picture, sample_type
+from ardm_compress.methods.choice import CLEAR, encode_tiles, model_share
+from ardm_compress.methods.registry import decode_tiles
+from ardm_compress.options import DEFAULT_ENCODING, DecodeOptions, EncodeOptions
+from ardm_compress.tasks.processes import ordered
+from ardm_compress.tasks.progress import Counter, Progress
+from ardm_compress.tasks.runner import in_order
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CodedImage: TypeAlias = ParsedImage | ParsedPicture
+
+
+def encode_picture(
+    picture: Picture, options: EncodeOptions = DEFAULT_ENCODING, *, progress: Progress | None = None, **changes: Any
+) -> bytes:
+    """Compress a picture, as ``encode_image``; photographs are left to the model, which codes previews first."""
+    options = replace(options, **changes)
+    samples, wrapper = picture.samples, picture.wrapper
+    header = _new_header(picture, options)
+    parts = [samples[header.tile_box(index)] for index in range(prod(header.grid))]
+    jobs = options.limits.jobs(options.jobs, samples.nbytes, len(parts))
+    shares = list(ordered(model_share, ((part, wrapper.depth, options) for part in parts), jobs))
+    if all(share < CLEAR for share in shares):
+        return _wrapped(wrapper, encode_by_model(samples, options, progress))
+    tasks = ((part, wrapper.depth, options, share) for part, share in zip(parts, shares, strict=True))
+    return _file_of(picture, header, parts, list(in_order(encode_tile, tasks, jobs, Counter(progress, len(parts)))))
+
+
+def _new_header(picture: Picture, options: EncodeOptions) -> PictureHeader:
+    """Make the header of a picture whose tiles have not been looked at yet."""
+    shape = picture.samples.shape[0], picture.samples.shape[1]
+    options.limits.check_image(*shape, _pixel_bytes(picture.wrapper))
+    tile = tile_side(shape[0], options.tile), tile_side(shape[1], options.tile)
+    return PictureHeader(shape=shape, tile=tile, wrapper=write_image_wrapper(picture.wrapper), checksums=(), lengths=())
+
+
+def _file_of(picture: Picture, header: PictureHeader, parts: Sequence[NDArray[Any]], streams: Sequence[bytes]) -> bytes:
+    """Write the file of a picture's tiles and streams, or the model's own if it has coded the only tile."""
+    if len(streams) == 1 and streams[0][0] == MODEL:
+        return _wrapped(picture.wrapper, START + streams[0][1:])
+    return write_file(replace(header, checksums=tuple(map(checksum_of, parts))), list(streams))
+
+
+def _wrapped(wrapper: ImageWrapper, file: bytes) -> bytes:
+    """Put the wrapper before a file of the model, unless a PNG file had nothing but gray or RGB samples."""
+    return file if wrapper == png.plain(wrapper.channels) else write_wrapped(write_image_wrapper(wrapper), file)
+
+
+def encode_by_model(samples: NDArray[np.uint8], options: EncodeOptions, progress: Progress | None) -> bytes:
+    """Let the model code all samples as one file."""
+    from ardm_compress.methods import model
+
+    header = model.new_header(samples, options)
+    style, planner, tiles = model.choose_style(header, samples, options), model.Planner(header), prod(header.grid)
+    jobs = model_jobs(options, header.tile, samples.nbytes, tiles)
+    tasks = (
+        (planner.plan(index), samples[header.tile_box(index)], style, options.conditioning) for index in range(tiles)
+    )
+    encoded = in_order(encode_tile_by_model, tasks, jobs, Counter(progress, tiles, planner.calls))
+    return model.write_tiles(header, style, list(encoded))
+
+
+def encode_together(options: EncodeOptions, pictures: Sequence[Picture]) -> list[bytes]:
+    """Pictures of one shape and depth that are one tile each."""
+    headers, parts = [_new_header(own, options) for own in pictures], [own.samples for own in pictures]
+    streams = encode_tiles(parts, pictures[0].wrapper.depth, options, None)
+    return [
+        _file_of(own, header, [part], [stream])
+        for own, header, part, stream in zip(pictures, headers, parts, streams, strict=True)
+    ]
+
+
+def decode_picture(
+    file: CodedImage, options: DecodeOptions, progress: Progress | None, inexact: list[int] | None
+) -> Picture:
+    """Decode a picture as far as wanted; ``inexact`` takes the numbers of damaged tiles, else they are an error."""
+    check_level(options.preview)
+    header, salvage = file.header, inexact is not None
+    wrapper = file.wrapper if options.region is None and options.preview == 0 else part_wrapper(file.wrapper)
+    shape, tile = scaled(header.shape, header.tile, options.preview)
+    wanted = region_box(options.region, shape)
+    options.limits.check_memory(prod(box_shape(wanted)) * _pixel_bytes(wrapper))
+    touched = [index for index in range(prod(header.grid)) if shared(tile_box(shape, tile, index), wanted)]
+    by_model = isinstance(file, ParsedImage)
+    if not salvage and not (by_model and options.preview):  # of previews of the model the beginning is enough
+        file.payloads.check_whole()
+        if options.region is None:
+            file.payloads.check()
+    tiles = ModelTiles(file, options, salvage) if isinstance(file, ParsedImage) else StreamTiles(file, options, salvage)
+    samples = np.empty((*box_shape(wanted), wrapper.channels), sample_type(wrapper.depth))
+    jobs, counter = tiles.jobs(samples.nbytes, touched), Counter(progress, len(touched), tiles.calls)
+    decoded = in_order(tiles.work, map(tiles.task, touched), jobs, counter)
+    for index, (part, checksum) in zip(touched, decoded, strict=True):
+        if checksum not in (None, header.checksums[index]) and inexact is not None:
+            inexact.append(index)
+        elif checksum is not None and inexact is None:
+            check_tile(checksum, header.checksums[index], index)
+        paste(part, tile_box(shape, tile, index), samples, wanted)
+    return Picture(samples, wrapper)
+
+
+def decode_together(options: DecodeOptions, files: Sequence[CodedImage]) -> list[Picture]:
+    """Pictures of one kind, shape and depth that are one tile each."""
+    shape, depth = (*files[0].shape, files[0].wrapper.channels), files[0].wrapper.depth
+    options.limits.check_memory(prod(files[0].shape) * _pixel_bytes(files[0].wrapper))
+    for file in files:
+        file.payloads.check_whole()
+    by_model = [(file.header, file.payloads) for file in files if isinstance(file, ParsedImage)]
+    if by_model:
+        from ardm_compress.methods.model import decode_images
+
+        parts = decode_images(by_model)
+    else:
+        parts = decode_tiles([file.payloads[0] for file in files], shape, depth)
+    for file, part in zip(files, parts, strict=True):
+        check_tile(checksum_of(part), file.header.checksums[0], 0)
+    return [Picture(part, file.wrapper) for file, part in zip(files, parts, strict=True)]
+
+
+def _pixel_bytes(wrapper: ImageWrapper) -> int:
+    return wrapper.channels * -(-wrapper.depth // 8)
