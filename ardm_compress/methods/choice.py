@@ -10,7 +10,7 @@ import numpy as np
 
 from ardm_compress.container.picture import APART, CONTEXTS, JPEG_XL, MODEL, RAW, WEBP
 from ardm_compress.formats import webp
-from ardm_compress.methods import apart, contexts, jpegxl, raw
+from ardm_compress.methods import jpegxl
 from ardm_compress.options import EncodeOptions
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def encode_tiles(
     """
     if shares is None:
         shares = [model_share(samples, depth, options) for samples in tiles]
+    from ardm_compress.methods import contexts, raw  # photographs that the model codes as a whole need neither
+
     by_model = _by_model(tiles, depth, options, shares)
     found = []
     for samples, share, stream in zip(tiles, shares, by_model, strict=True):
@@ -83,7 +85,7 @@ def encode_tiles(
             mixed = contexts.encode(samples, depth)
             streams += [] if mixed is None else [bytes([CONTEXTS]) + mixed]
         found.append(min(streams, key=len))
-    if tiles[0].shape[2] in apart.CHANNELS:
+    if tiles[0].shape[2] % 2 == 0:  # the last channel is transparency
         parted = encode_apart(tiles, depth, options)
         found = [min(streams, key=len) for streams in zip(found, parted, strict=True)]
     return found
@@ -91,6 +93,8 @@ def encode_tiles(
 
 def encode_apart(tiles: Sequence[NDArray[Any]], depth: int, options: EncodeOptions) -> list[bytes]:
     """Encode tiles of one shape as two streams each, of colour and of transparency."""
+    from ardm_compress.methods import apart
+
     parts = [encode_tiles([samples[..., channels] for samples in tiles], depth, options) for channels in apart.PARTS]
     return [bytes([APART]) + apart.join(*streams) for streams in zip(*parts, strict=True)]
 

@@ -24,7 +24,7 @@ from ardm_compress.container.streams import START, Payloads, check_tile, sample_
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.inference.loading import model_of
 from ardm_compress.inference.registry import AUTO, ModelFile, candidates, find_model, model_of_file
-from ardm_compress.methods.base import Method, Shape, check_shape
+from ardm_compress.methods.registry import Method, Shape, check_shape
 from ardm_compress.options import EncodeOptions
 from ardm_compress.tasks.progress import Tick, ignored
 

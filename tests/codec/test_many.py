@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -14,12 +13,11 @@ from pictures import Samples
 from PIL import Image
 
 from ardm_compress.codec import images
-from ardm_compress.errors import ArdmError, FormatError
+from ardm_compress.errors import ArdmError
 from ardm_compress.formats.catalogue import same_image
 from ardm_compress.inference import loading
 from ardm_compress.inference.model import Model
 from ardm_compress.methods import model
-from ardm_compress.tasks.runner import together
 
 CALLS = 6  # few, so that the tests are fast
 
@@ -100,26 +98,3 @@ def test_a_damaged_file_does_not_harm_those_beside_it(photo: Samples) -> None:
             picture = results[number]
             assert not isinstance(picture, ArdmError)
             assert same_image(picture, files[number], strip=False, force_pixels=False)
-
-
-def test_batches_are_bounded_and_results_in_order() -> None:
-    tasks = [1 << 11] * 70 + [1 << 14] * 5 + [1] + [1 << 11] * 2
-    batches: list[int] = []
-
-    def work(batch: Sequence[int]) -> list[int]:
-        assert len(set(batch)) == 1
-        batches.append(len(batch))
-        return [-task for task in batch]
-
-    assert together(work, tasks, lambda task: task, lambda task: task) == [-task for task in tasks]
-    assert batches == [32, 32, 8, 4, 1, 1]
-
-
-def test_an_error_is_of_its_own_task() -> None:
-    def work(batch: Sequence[int]) -> list[int]:
-        if 3 in batch:
-            raise FormatError("three")
-        return list(batch)
-
-    found = together(work, range(6), lambda _: None, lambda _: 1)
-    assert [str(each) for each in found] == ["0", "1", "2", "three", "4", "5"]
