@@ -21,7 +21,7 @@ from pictures import TEXT, png_file
 
 from ardm_compress.codec import images, sounds
 from ardm_compress.codec.pictures import encode_picture
-from ardm_compress.container.image import ParsedImage, is_wrapped, read_wrapped, write_wrapped
+from ardm_compress.container.image import WRAPPED, ParsedImage, read_wrapped, write_wrapped
 from ardm_compress.container.parse import parse
 from ardm_compress.container.picture import ParsedPicture
 from ardm_compress.container.stored import ParsedStored
@@ -91,7 +91,7 @@ def cuts(data: bytes) -> Iterator[bytes]:
 
 def spans(data: bytes) -> list[tuple[bytes, int, int]]:
     """What each checksum is of: bytes before, start and end; the checksum follows."""
-    if is_wrapped(data):
+    if data[5] == WRAPPED:
         start = len(data) - len(read_wrapped(data)[1]) + len(START)
         inner = spans(START + data[start:])
         shifted = [(START if a == 0 else b"", max(start, a + start - len(START)), b + start - len(START))

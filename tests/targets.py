@@ -51,8 +51,8 @@ def header(data: bytes) -> None:
     for read in (
         lambda file: parse(file).facts,
         image_container.read_wrapped,
-        sound_container.read_file,
-        picture_container.read_file,
+        sound_container.read_header,
+        picture_container.read_header,
     ):
         with suppress(ArdmError):
             read(b"ARDM\1" + data)

@@ -92,12 +92,8 @@ def with_outputs(jobs: list[Job], given: dict[str, Any]) -> list[Job]:
     return jobs
 
 
-def _is_terminal() -> bool:
-    return sys.stdout is not None and sys.stdout.isatty()
-
-
 def _check_pipe(given: dict[str, Any]) -> None:
-    if _is_terminal():
+    if sys.stdout is not None and sys.stdout.isatty():
         raise click.UsageError("the output is not written to a terminal: name a file with -o, or send it to a pipe")
     if given["remove"]:
         raise click.UsageError("--rm is not for what is written to standard output")
@@ -198,7 +194,8 @@ def run(
     if how.scheduler is None and not how.dry:
         _check_device()
     one = len(jobs) == 1
-    report = Report(talk, several=not one, lines=talk.verbose or (one and each is None), summary=not (one or how.dry))
+    lines = not how.dry and (talk.verbose or (one and each is None))
+    report = Report(talk, several=not one, lines=lines, summary=not (one or how.dry))
     together = together and not how.dry and not one
     with nullcontext() if one or talk.quiet else progress_bar(label) as files:
         for done, outcome in enumerate(_outcomes(work, how, jobs, together, _bar(one and not talk.quiet)), 1):

@@ -206,11 +206,6 @@ def read_file(data: Data, limits: Limits = DEFAULT_LIMITS, *, whole: bool = True
     return header, Payloads(data, offset, header.lengths, whole=whole)
 
 
-def is_wrapped(data: Data) -> bool:
-    """Whether a file, if it is one of this program's, begins with the wrapper of an image file."""
-    return data[: len(START)] == START and data[5:6] == bytes([WRAPPED])
-
-
 def write_wrapped(wrapper: bytes, file: bytes) -> bytes:
     """Write a file of the model, with the wrapper of the picture whose samples it holds."""
     head = START + bytes([WRAPPED]) + write_varint(len(wrapper)) + wrapper

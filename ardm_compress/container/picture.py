@@ -52,11 +52,6 @@ class PictureHeader:
         return tile_box(self.shape, self.tile, index)
 
 
-def is_picture(data: Data) -> bool:
-    """Whether a file, if it is one of this program's, is of a picture."""
-    return data[: len(MAGIC)] == MAGIC and len(data) > 5 and data[5:6][0] & ~TILED == PICTURE
-
-
 def method_name(first: bytes) -> str:
     """Name the method of a stream by its first byte, as ``info`` does."""
     return METHODS[first[0]] if first and first[0] < len(METHODS) else "unknown"
@@ -104,12 +99,6 @@ def read_header(data: Data, limits: Limits = DEFAULT_LIMITS) -> tuple[PictureHea
     end = reader.offset
     reader.finish(tiles, _write_header(header))
     return (header if lengths else replace(header, lengths=(len(data) - end,))), reader.offset
-
-
-def read_file(data: Data, limits: Limits = DEFAULT_LIMITS, *, whole: bool = True) -> tuple[PictureHeader, Payloads]:
-    """Parse a header, and find the streams behind it, of which the last may be missing unless the file is ``whole``."""
-    header, offset = read_header(data, limits)
-    return header, Payloads(data, offset, header.lengths, whole=whole)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,16 +126,6 @@ def read_header(data: Data, limits: Limits = DEFAULT_LIMITS) -> tuple[SoundHeade
     return (replace(header, lengths=(len(data) - end,)) if tiles * pairs == 1 else header), reader.offset
 
 
-def read_file(data: Data, limits: Limits = DEFAULT_LIMITS, *, whole: bool = True) -> tuple[SoundHeader, Payloads]:
-    """Parse a header, and find the streams behind it, of which the last may be missing unless the file is ``whole``.
-
-    Raises:
-        As ``read_header``; asking for a payload, ChecksumError if it is damaged.
-    """
-    header, offset = read_header(data, limits)
-    return header, Payloads(data, offset, header.lengths, whole=whole)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedSound:
     """Sound that a model has coded."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +17,6 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from sounds import LIST, noisy, wave
 
-from ardm_compress.codec import images
 from ardm_compress.formats.catalogue import read_sound
 
 
@@ -246,13 +247,15 @@ def test_unknown_models_exit_4(photo: Path, command: str) -> None:
     assert "nonesuch" in failed(run(command, *arguments, "--model", "nonesuch"), 4)
 
 
-def test_interruption_exits_130_and_leaves_nothing(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_data: object, **_options: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(images, "read_media", interrupted)
-    failed(run("encode", photo), 130)
-    assert names(photo.parent) == [photo.name]
+def test_interruption_exits_130_and_leaves_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    line = [sys.executable, "-m", "ardm_compress", "encode", str(tmp_path / "pipe.png")]
+    with subprocess.Popen(line, stderr=subprocess.PIPE) as process, (tmp_path / "pipe.png").open("wb"):
+        process.send_signal(signal.SIGINT)  # it reads now
+        assert process.stderr is not None
+        assert process.stderr.read() == b"ardm-compress: interrupted\n"
+    assert process.returncode == 130
+    assert names(tmp_path) == ["pipe.png"]
 
 
 def test_failed_verification_exits_3_and_leaves_nothing(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:

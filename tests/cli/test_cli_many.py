@@ -213,13 +213,17 @@ def test_pipes(tree: Path) -> None:
     assert names(tree) == ["a.png", "notes.txt", "sub", "x"]
 
 
-def test_nothing_is_written_to_a_terminal(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ardm_compress.cli.batch._is_terminal", lambda: True)
-    for arguments in (["encode", tree / "a.png", "-c"], ["decode", "-"]):
-        result = run(*arguments)
-        assert result.exit_code == 2
-        assert "terminal" in result.stderr
-        assert not result.stdout_bytes
+def test_nothing_is_written_to_a_terminal(tree: Path) -> None:
+    master, terminal = os.openpty()
+    for arguments in (["encode", str(tree / "a.png"), "-c"], ["decode", "-"]):
+        line = [sys.executable, "-m", "ardm_compress", *arguments]
+        done = subprocess.run(line, stdout=terminal, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+        assert done.returncode == 2
+        assert b"terminal" in done.stderr
+    os.close(terminal)
+    with pytest.raises(OSError):  # nothing is there to be read  # noqa: PT011
+        os.read(master, 1)
+    os.close(master)
 
 
 def test_outputs_that_do_not_fit_are_wrong_usage(tree: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pictures import PALETTE, TEXT, noise, png_file
 from ardm_compress.codec import images
 from ardm_compress.codec.images import decode_image
 from ardm_compress.codec.pictures import encode_picture
+from ardm_compress.container.parse import parse
 from ardm_compress.container.picture import (
     JPEG_XL,
     MODEL,
@@ -22,7 +23,6 @@ from ardm_compress.container.picture import (
     WEBP,
     PictureHeader,
     method_name,
-    read_file,
     read_header,
     write_file,
 )
@@ -108,7 +108,8 @@ def test_regions_of_what_the_model_alone_coded(photo: NDArray[np.uint8]) -> None
 def test_large_pictures_are_cut_into_tiles() -> None:
     picture = Picture(noise(40, 33, 1, 4), ImageWrapper(0, 4, 1))
     data = encode_picture(picture, QUICK, tile=16)
-    header, payloads = read_file(data)
+    file = parse(data)
+    header, payloads = file.header, file.payloads
     assert header.grid == (3, 3)
     assert len(payloads) == 9
     assert same_picture(decode_image(data), picture)

@@ -30,10 +30,10 @@ from ardm_compress.coding.sound.tile import SoundTile
 from ardm_compress.coding.sound.wave import Analysis, link_mask, no_links
 from ardm_compress.coding.symbols import Collected, Popped
 from ardm_compress.container.parse import parse
-from ardm_compress.container.sound import SoundHeader, add_payload, read_file, read_header, write_file
+from ardm_compress.container.sound import SoundHeader, add_payload, read_header, write_file
 from ardm_compress.container.stored import parse_stored, write_stored
-from ardm_compress.container.streams import SOUND, STORED
-from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
+from ardm_compress.container.streams import SOUND, STORED, Payloads
+from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, OptionError, UnsupportedError
 from ardm_compress.files.data import spool
 from ardm_compress.files.fields import write_varint
 from ardm_compress.formats.catalogue import read_sound
@@ -153,14 +153,16 @@ def test_more_calls_make_smaller_files() -> None:
 def test_tiles_are_independent_and_regions_decode() -> None:
     samples = tune(1000, 2)
     data = sounds.encode_sound(packed(samples), budget=16, sound_tile=400)
-    header, payloads = read_file(data)
+    file = parse(data)
+    header, payloads = file.header, file.payloads
     assert header.tile == 400
     assert len(payloads) == 3
     assert sounds.decode_sound(data) == packed(samples)
     for start, stop in ((0, 10), (399, 401), (450, 800), (990, 1000), (700, 5000)):
         part = sounds.decode_sound(data, start=start / RATE, duration=(stop - start) / RATE)
         assert part == packed(samples[start:stop])
-    assert read_sound(sounds.decode_sound(data, start=2)).samples.shape[0] == 0
+    with pytest.raises(OptionError, match="no sound is between start and end"):
+        sounds.decode_sound(data, start=2)
     damaged = bytearray(data)
     damaged[-20] ^= 1  # in the last tile
     with pytest.raises(ChecksumError):
@@ -212,7 +214,8 @@ def test_every_truncation_and_trailing_byte_is_found(small: bytes) -> None:
 def test_damage_with_repaired_checksums_ends_in_a_named_error(sound_model: Model) -> None:
     """Streams that say anything at all: an error or other samples, but no crash; the tile's checksum tells."""
     data = encoded(sound(tune(80, 2)), sound_model, budget=8)
-    header, payloads = read_file(data)
+    file = parse(data)
+    header, payloads = file.header, file.payloads
     payload = payloads[0]
     rng = random.Random(5)
     for _ in range(60):
@@ -235,8 +238,9 @@ def test_headers_are_read_back(data: st.DataObject) -> None:
         checksums=(7,) * -(-frames // tile), lengths=(),
     )  # fmt: skip
     payloads = [bytes([i % 255 + 1]) * (i % 5) for i in range(header.tiles * len(header.pairs))]
-    read, found = read_file(file_of(header, payloads))
-    assert [found[number] for number in range(len(found))] == payloads
+    whole = file_of(header, payloads)
+    read, offset = read_header(whole)
+    assert list(Payloads(whole, offset, read.lengths)) == payloads
     assert read.lengths == tuple(len(payload) + 4 for payload in payloads)
     assert (read.frames, read.tile, read.wrapper, read.period_bits) == (
         frames,
@@ -348,8 +352,9 @@ def test_parts_that_are_no_span_are_refused(small: bytes, part: dict[str, float]
         sounds.decode_sound(small, **part)
 
 
-def test_parts_far_beyond_the_end_are_empty(small: bytes) -> None:
-    assert read_sound(sounds.decode_sound(small, start=1e308)).samples.shape[0] == 0
+def test_a_part_far_beyond_the_end_is_refused_and_a_long_one_ends_with_it(small: bytes) -> None:
+    with pytest.raises(OptionError, match="no sound is between start and end"):
+        sounds.decode_sound(small, start=1e308)
     assert read_sound(sounds.decode_sound(small, duration=1e306)).samples.shape[0] == 60
 
 

@@ -27,10 +27,10 @@ from ardm_compress.container import image as container
 from ardm_compress.container import picture as image_container
 from ardm_compress.container import sound as sound_container
 from ardm_compress.container.image import Header, write_file, write_wrapped
-from ardm_compress.container.picture import RAW, PictureHeader
+from ardm_compress.container.picture import RAW, PictureHeader, parse_picture
 from ardm_compress.container.sound import SoundHeader
 from ardm_compress.container.stored import parse_stored, stored
-from ardm_compress.container.streams import crc, sample_checksum
+from ardm_compress.container.streams import Payloads, crc, sample_checksum
 from ardm_compress.container.wrappers import write_image_wrapper, write_sound_wrapper
 from ardm_compress.errors import ArdmError, FormatError, LimitError
 from ardm_compress.files.data import spool
@@ -41,6 +41,7 @@ from ardm_compress.inference import mixture, tables
 from ardm_compress.inference.config import NetworkConfig
 from ardm_compress.inference.model import Model, load_model, save_model
 from ardm_compress.inference.registry import ModelFile, find_model
+from ardm_compress.options import DEFAULT_LIMITS
 from ardm_compress.training.defaults import sound_network
 
 ROOT = Path(__file__).parents[2]
@@ -145,7 +146,8 @@ def test_the_second_reader_reads_files_of_every_kind_as_the_package_does() -> No
         if data[5] >= 192:
             assert reader.read_stored(data) == b"".join(parse_stored(data).parts())
         elif data[5] >= 128:
-            header, payloads = sound_container.read_file(data)
+            header, offset = sound_container.read_header(data)
+            payloads = Payloads(data, offset, header.lengths)
             assert reader.read_sound(data) == {
                 "length": header.frames, "channels": header.channels, "model": header.model_id, "tile": header.tile,
                 "order": header.period_bits, "wrapper": header.wrapper, "checksums": list(header.checksums),
@@ -156,10 +158,11 @@ def test_the_second_reader_reads_files_of_every_kind_as_the_package_does() -> No
             assert reader.read_wrapped(data) == (wrapper, file[:])
             assert both_read(file[:])
         elif data[5] & 3 == 1:
-            shown, payloads = image_container.read_file(data)
+            picture = parse_picture(data, DEFAULT_LIMITS)
+            shown = picture.header
             assert reader.read_picture(data) == {
                 "height": shown.shape[0], "width": shown.shape[1], "tile": shown.tile, "wrapper": shown.wrapper,
-                "checksums": list(shown.checksums), "payloads": list(payloads),
+                "checksums": list(shown.checksums), "payloads": list(picture.payloads),
             }  # fmt: skip
         else:
             assert both_read(data)

@@ -11,7 +11,8 @@ from golden import FOLDER, GOLDEN, GOLDEN_PICTURES, GOLDEN_SOUND, LATER, NEWEST,
 
 from ardm_compress.codec import images, sounds
 from ardm_compress.container.parse import parse
-from ardm_compress.container.picture import APART, JPEG_XL, METHODS, is_picture, read_file
+from ardm_compress.container.picture import APART, JPEG_XL, METHODS
+from ardm_compress.container.streams import Kind
 from ardm_compress.errors import FormatError
 from ardm_compress.formats.catalogue import file_bytes, same_image
 from ardm_compress.formats.contents import RASTER
@@ -94,10 +95,10 @@ def pin_libraries(golden: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def streams(data: bytes) -> list[bytes]:
     """All streams of a picture's tiles, and those of colour and transparency in them."""
-    if not is_picture(data):
+    file = parse(data)
+    if file.kind is not Kind.PICTURE:
         return []
-    header, payloads = read_file(data)
-    found = [payloads[index] for index in range(len(header.lengths))]
+    found = list(file.payloads)
     for stream in found:  # which grows
         found += apart.split(stream[1:]) if stream[0] == APART else []
     return found
