@@ -27,7 +27,7 @@ from ardm_compress.files.data import Joined, OnDisk, Stream
 from ardm_compress.formats import png
 from ardm_compress.formats.catalogue import file_bytes
 from ardm_compress.formats.chunks import read_chunks
-from ardm_compress.formats.contents import PNG, WEBP, ImageWrapper
+from ardm_compress.formats.contents import WEBP, ImageWrapper
 from ardm_compress.formats.pixels import plugins
 from ardm_compress.options import DEFAULT_LIMITS, MAX_SIDE, EncodeOptions, Limits
 
@@ -120,7 +120,7 @@ class _ZerosBefore:
 
 def _without_pixels(wrapper: ImageWrapper, rows: int, columns: int) -> IO[bytes]:
     """Restore the file that was compressed, as far as Pillow looks before it loads pixels."""
-    if wrapper.kind == PNG:
+    if wrapper.file_kind.plug == "png":
         header = struct.pack(png.HEADER, columns, rows, wrapper.depth, wrapper.form, 0, 0, 0)
         chunks = [*read_chunks(wrapper.head), *read_chunks(wrapper.tail)]
         return io.BytesIO(png.file_of([(b"IHDR", header), *chunks, (b"IDAT", b"")]))
@@ -129,7 +129,7 @@ def _without_pixels(wrapper: ImageWrapper, rows: int, columns: int) -> IO[bytes]
 
 
 def _plugin(wrapper: ImageWrapper) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
-    if wrapper.kind == PNG:
+    if wrapper.file_kind.plug == "png":
         return PngImageFile
     if wrapper.kind == WEBP:
         return WebPImageFile

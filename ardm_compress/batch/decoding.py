@@ -126,17 +126,22 @@ def _then_name(parts: Iterable[bytes], damaged: list[int], inexact: list[str]) -
         inexact.append(f"tiles {', '.join(map(str, sorted(set(damaged))))}")
 
 
-def image_target(job: Job, wrapper: ImageWrapper, how: Decoding) -> tuple[str, str]:
+def image_target(job: Job, wrapper: ImageWrapper, how: Decoding) -> tuple[str, str | None]:
     """Where an image goes, and the suffix of the kind of file to write, once it is known that it can be.
+
+    The suffix is None for a whole image under its own name: it is of its own kind, whatever the name says.
 
     Raises:
         As ``check_suffix`` and ``storage.check_output``.
     """
     from ardm_compress.formats.catalogue import check_suffix, part_wrapper
+    from ardm_compress.formats.contents import FORCED
 
-    target = _checked(job, job.target or _decoded_name(job.place, wrapper), how)
-    suffix = _suffix(target)
-    suffix = wrapper.file_kind.suffix if suffix is None else suffix
+    name = _original_name(job.place)
+    if wrapper.kind == FORCED and _suffix(name) not in wrapper.file_kind.suffixes:
+        name += wrapper.file_kind.suffix  # for it is not the file of that name
+    target = _checked(job, job.target or name, how)
+    suffix = _suffix(target) if job.target or how.is_part_of_image else None
     check_suffix(part_wrapper(wrapper) if how.is_part_of_image else wrapper, suffix)
     return target, suffix
 
@@ -177,26 +182,6 @@ def _without_suffix(place: str) -> str:
     return f"./{name}" if name == storage.STDIO else name
 
 
-def check_names(jobs: Iterable[Job]) -> None:
-    """Raise OptionError if two files may be restored under one name: an image's suffix is added where it is missing."""
-    bases = {_without_suffix(job.place): job.source for job in jobs if not job.target}
-    for base, source in bases.items():
-        stem = str(PurePosixPath(base).with_suffix("")) if PurePosixPath(base).suffix else base
-        if stem != base and stem in bases:
-            raise OptionError(f"{bases[stem]} and {source} may be restored under one name; decode them one by one")
-
-
 def _original_name(place: str) -> str:
     """Without .ardm, or another name than it has."""
     return _without_suffix(place) if place.endswith(SUFFIX) else f"{place}.out"
-
-
-def _decoded_name(place: str, wrapper: ImageWrapper) -> str:
-    """Without .ardm, with a suffix that is right."""
-    from ardm_compress.formats.pixels import WRITERS
-    from ardm_compress.formats.png import plain as plain_wrapper
-
-    name, own = _without_suffix(place), wrapper.file_kind.suffixes
-    anything = wrapper == plain_wrapper(wrapper.channels) and wrapper.channels in (1, 3)
-    known = PurePosixPath(name).suffix.lower() in (WRITERS if anything else own)
-    return name if known else name + own[0]

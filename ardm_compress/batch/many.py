@@ -39,7 +39,7 @@ class Read(NamedTuple):
     job: Job
     data: bytes
     target: str
-    suffix: str  # of the kind of file to write
+    suffix: str | None  # of the kind of file to write, if it is not its own
 
 
 def grouped(jobs: Sequence[Job], processes: int, *, together: bool = True) -> Iterator[list[Job]]:
@@ -96,7 +96,7 @@ def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
     from ardm_compress.container.parse import parse
     from ardm_compress.formats.catalogue import written_as
 
-    def target(job: Job, data: bytes) -> tuple[str, str] | None:
+    def target(job: Job, data: bytes) -> tuple[str, str | None] | None:
         file = parse(data, how.limits)
         if file.kind is Kind.MODEL or file.kind is Kind.PICTURE:
             return image_target(job, file.wrapper, how)
@@ -114,7 +114,7 @@ def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
 
 
 def _read(
-    jobs: Sequence[Job], target: Callable[[Job, bytes], tuple[str, str] | None]
+    jobs: Sequence[Job], target: Callable[[Job, bytes], tuple[str, str | None] | None]
 ) -> tuple[list[Read], dict[Job, Outcome]]:
     """Read the images among files; return them, and a failure for each that cannot be read or written.
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ardm_compress.ardm.tiles import COARSEST
-from ardm_compress.batch.decoding import check_names
 from ardm_compress.batch.settings import SUFFIX, Decoding
 from ardm_compress.cli.batch import chosen, output_folder, output_settings, run, talk_settings, told_dry, with_outputs
 from ardm_compress.cli.group import shown
@@ -85,7 +84,6 @@ def decode(files: tuple[str, ...], **given: Any) -> None:
 
 def _check(how: Decoding, jobs: list[Job]) -> None:
     """Raise UsageError or OptionError for options, or files, that do not go together."""
-    check_names(jobs)
     if how.remove and not (how.is_all and all(job.target is None for job in jobs)):
         raise click.UsageError("--rm is only for what is decoded as a whole, to its own kind of file: without -o")
     if how.is_part_of_image or how.is_part_of_sound:

@@ -21,7 +21,7 @@ from ardm_compress.container.streams import check_tile, sample_checksum
 from ardm_compress.container.wrappers import write_sound_wrapper
 from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.files.data import spool
-from ardm_compress.formats.catalogue import converted, file_parts, read_sound, stored_as
+from ardm_compress.formats.catalogue import converted, file_parts, is_foreign, read_sound, stored_as
 from ardm_compress.formats.contents import Sound
 from ardm_compress.inference.loading import model_of
 from ardm_compress.inference.registry import AUTO, candidates, find_model
@@ -170,8 +170,9 @@ def decoded_sound(
         raise FormatError("the file holds no sound", section="header")
     sound = decode_samples(parsed, options, damaged=damaged, progress=progress)
     kind = sound.wrapper.file_kind
-    if options.is_part_of_sound or (suffix and suffix not in kind.suffixes):
-        sound = converted(sound, suffix or (".flac" if kind.plug == "flac" else ".wav"))
+    if options.is_part_of_sound or is_foreign(suffix, kind):
+        own = ".flac" if kind.plug == "flac" else ".wav"
+        sound = converted(sound, suffix if suffix and is_foreign(suffix, kind) else own)
     return file_parts(sound)
 
 

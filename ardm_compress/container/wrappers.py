@@ -17,14 +17,13 @@ from ardm_compress.formats.contents import (
     FLAC,
     FLAC_RATE,
     MOST_SURROUNDINGS,
-    RASTER,
     VERBATIM,
     ImageWrapper,
     SoundWrapper,
 )
 
 MAX_WRAPPER: Final = 1 << 28  # bytes
-IMAGE_KINDS: Final = ("png", "webp", "raster")  # what ``info`` calls the kinds of image wrappers
+IMAGE_KINDS: Final = ("png", "webp", "raster", "pixels as png")  # what ``info`` calls the kinds of image wrappers
 PLAIN, DEFLATED, MIXED = range(3)  # how head and tail are packed; MIXED and more: for STRIDES
 STRIDES: Final = (0, 1, 3)  # each byte less the one so many places before; 0: as it is. Palettes are often ramps
 MOST_MIXED_BYTES: Final = 1 << 12  # of head and tail that are packed by mixing contexts
@@ -56,8 +55,8 @@ def read_image_wrapper(data: bytes) -> ImageWrapper:
     Raises:
         FormatError: no such wrapper; LimitError: it unpacks to too much.
     """
-    kind, depth = (data[0] & 3, data[0] >> 2 & 7) if len(data) > 1 else (RASTER + 1, 0)
-    if kind > RASTER or depth >= len(DEPTHS) or data[0] >> 7 or (len(data) > 2 and data[2] >= MIXED + len(STRIDES)):
+    kind, depth = (data[0] & 3, data[0] >> 2 & 7) if len(data) > 1 else (0, len(DEPTHS))
+    if depth >= len(DEPTHS) or data[0] >> 7 or (len(data) > 2 and data[2] >= MIXED + len(STRIDES)):
         raise FormatError("the wrapper is not one that version 1 defines", section="header")
     head, tail = _image_surroundings(data[2], data[3:]) if len(data) > 2 else (b"", b"")
     return ImageWrapper(kind, DEPTHS[depth], (data[0] >> 5 & 3) + 1, data[1], head, tail)

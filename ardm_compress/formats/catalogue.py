@@ -19,6 +19,7 @@ from ardm_compress.files.data import Data, OnDisk, blocks, spool
 from ardm_compress.formats.contents import (
     FLAC,
     FLAC_RATE,
+    FORCED,
     LOSSY,
     LOSSY_SOUND,
     MOST_SOUND_CHANNELS,
@@ -160,6 +161,8 @@ def same_image(
         return False
     del expected  # of large images two at a time are enough
     again = read_media(file_bytes(picture), limits=limits)
+    if picture.wrapper.kind == FORCED:
+        picture = replace(picture, wrapper=replace(picture.wrapper, kind=PNG))
     return isinstance(again, Picture) and same_picture(picture, again)
 
 
@@ -185,32 +188,36 @@ def stored_as(parts: Iterator[bytes], suffix: str | None) -> Iterator[bytes]:
     """
     start = next(parts, b"")
     kind = kind_of(start)
-    if suffix and kind != UNKNOWN and (others := kinds_with(suffix)) and kind not in others:
+    if kind != UNKNOWN and is_foreign(suffix, kind):
         raise UnsupportedError(f"this {kind.name} file is stored as it was, so it can only be decoded as what it was")
     return chain((start,), parts)
 
 
-def check_suffix(wrapper: ImageWrapper, suffix: str) -> None:
-    """Raise UnsupportedError unless there is a kind of file of that suffix that can hold such samples."""
-    from ardm_compress.formats.pixels import WRITERS
-
-    own = wrapper.file_kind.suffixes
-    simple = suffix in WRITERS and wrapper.depth == 8 and wrapper.channels in (1, 3)
-    if suffix not in own and not (shows_samples(wrapper) and (suffix == ".png" or simple)):
-        raise UnsupportedError(
-            f"cannot write this image as {suffix or 'a file without a suffix'}; choose {' or '.join(own)}"
-        )
+def is_foreign(suffix: str | None, kind: Kind) -> bool:
+    """Whether a suffix is that of files of other kinds, and not of this one or of none that is known."""
+    return bool(suffix) and suffix not in kind.suffixes and bool(kinds_with(suffix or ""))
 
 
-def written_as(picture: Picture, suffix: str) -> bytes:
-    """Make a file of the kind of a suffix; of another kind than its own it has no metadata.
+def check_suffix(wrapper: ImageWrapper, suffix: str | None) -> None:
+    """Raise UnsupportedError if a suffix is that of files of another kind, which cannot hold such samples."""
+    if is_foreign(suffix, wrapper.file_kind):
+        from ardm_compress.formats.pixels import WRITERS
+
+        simple = suffix in WRITERS and wrapper.depth == 8 and wrapper.channels in (1, 3)
+        if not (shows_samples(wrapper) and (suffix == ".png" or simple)):
+            own = " or ".join(wrapper.file_kind.suffixes)
+            raise UnsupportedError(f"cannot write this image as {suffix}; choose {own}")
+
+
+def written_as(picture: Picture, suffix: str | None) -> bytes:
+    """Make a file of its own kind, or of that of a suffix, without metadata then.
 
     Raises:
-        UnsupportedError: there is no such kind, or it cannot hold these samples.
+        UnsupportedError: files of that kind cannot hold these samples.
     """
     wrapper, samples = picture.wrapper, picture.samples
     check_suffix(wrapper, suffix)
-    if suffix in wrapper.file_kind.suffixes:
+    if suffix is None or not is_foreign(suffix, wrapper.file_kind):
         return file_bytes(picture)
     if suffix == ".png":
         return file_bytes(Picture(samples, plain_wrapper(wrapper.channels, wrapper.depth)))
@@ -227,7 +234,7 @@ def converted(sound: Sound, suffix: str) -> Sound:
     """
     plugs = {kind.plug for kind in kinds_with(suffix)}
     if not plugs & {"wav", "flac"}:
-        raise UnsupportedError(f"cannot write {suffix or 'a file without a suffix'}: choose .wav or .flac")
+        raise UnsupportedError(f"cannot write sound as {suffix}: choose .wav or .flac")
     if "flac" in plugs:
         _check_flac(sound)
     kind = FLAC if "flac" in plugs else UNSIGNED if sound.wrapper.width == 1 else 0
@@ -252,7 +259,7 @@ def part_wrapper(wrapper: ImageWrapper) -> ImageWrapper:
     Raises:
         UnsupportedError: its samples would not look the same without the file that they are from.
     """
-    if wrapper.kind == PNG:
+    if wrapper.file_kind.plug == "png":
         return _image_plug(wrapper).stripped(wrapper)
     if not shows_samples(wrapper):
         raise UnsupportedError("parts of this kind of file cannot be decoded; decode all of it")

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from ardm_compress.files.data import Data
 
-PNG, WEBP, RASTER = range(3)  # kinds of image files, as wrappers number them
+PNG, WEBP, RASTER, FORCED = range(4)  # kinds of image files, as wrappers number them
+# FORCED: a PNG file of the pixels of another file, which does not come back
 DEPTHS: Final = (1, 2, 4, 8, 16)  # bits of a sample of an image
 MOST_CHANNELS: Final = 4  # of an image
 MOST_SOUND_CHANNELS: Final = 64
@@ -35,7 +36,7 @@ LOSSY_SOUND: Final = "this {} file is already lossily compressed and is best kep
 class ImageWrapper:
     """Everything in an image file but the samples and the sides of the image."""
 
-    kind: int  # PNG, WEBP or RASTER
+    kind: int  # PNG, WEBP, RASTER or FORCED
     depth: int  # bits of a sample
     channels: int  # 1..MOST_CHANNELS
     form: int = 0  # 0..255, what it means depends on the kind
@@ -46,7 +47,7 @@ class ImageWrapper:
     def file_kind(self) -> Kind:
         """Of file that it belongs to."""
         if self.kind != RASTER:
-            return BY_NAME["PNG" if self.kind == PNG else "WebP"]
+            return BY_NAME["WebP" if self.kind == WEBP else "PNG"]
         kind = kind_of(self.head)
         return kind if kind.plug in ("bmp", "netpbm", "tiff") else RAW
 

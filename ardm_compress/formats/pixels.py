@@ -18,7 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.formats import png
 from ardm_compress.formats.chunks import Chunk, write_chunks
-from ardm_compress.formats.contents import Picture
+from ardm_compress.formats.contents import FORCED, Picture
 from ardm_compress.formats.kinds import kind_of
 from ardm_compress.formats.tags import ORIENTATION, write_orientation
 from ardm_compress.options import DEFAULT_LIMITS, Limits
@@ -59,7 +59,7 @@ def read_pixels(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
         pixels, chunks = np.array(image.convert(mode)), list(_shown_by(image))
     samples = pixels.reshape(*pixels.shape[:2], -1)
     plain = png.plain(samples.shape[2])
-    return Picture(samples, replace(plain, head=write_chunks(chunks)))
+    return Picture(samples, replace(plain, kind=FORCED, head=write_chunks(chunks)))
 
 
 def _shown_by(image: Image.Image) -> Iterator[Chunk]:

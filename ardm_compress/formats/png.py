@@ -10,6 +10,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -102,7 +103,7 @@ def stripped(wrapper: ImageWrapper) -> ImageWrapper:
     """Leave out what is not needed to show the image: its colours, its orientation, the shape of its pixels."""
     kept = [shown for chunk in read_chunks(wrapper.head) if (shown := _needed(*chunk))]
     kept += [shown for chunk in read_chunks(wrapper.tail) if chunk[0] == b"eXIf" and (shown := _needed(*chunk))]
-    return ImageWrapper(PNG, wrapper.depth, wrapper.channels, wrapper.form, write_chunks(kept))
+    return replace(wrapper, head=write_chunks(kept), tail=b"")
 
 
 def shows_samples(wrapper: ImageWrapper) -> bool:

@@ -436,17 +436,6 @@ def test_a_process_that_dies_fails_its_files_only() -> None:
     assert "memory" in found["dies"].error
 
 
-def test_files_that_may_be_restored_under_one_name_are_refused(tree: Path) -> None:
-    """With -f --rm one overwrote the other, and both compressed files were gone."""
-    succeeded(run("encode", tree / "a.png", *FAST))
-    other = tree / "a.ardm"
-    other.write_bytes((tree / "a.png.ardm").read_bytes())
-    for sources in ([tree / "a.png.ardm", other], ["-r", tree]):
-        assert "one name" in failed(run("decode", "-f", "--rm", *sources), 2)
-    assert other.exists()
-    assert (tree / "a.png.ardm").exists()
-
-
 def test_a_compressed_file_called_dash_is_no_pipe(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tree)
     succeeded(run("encode", "sub/c.wav", "-o", "./-.ardm", *FAST))

@@ -172,7 +172,7 @@ def test_an_input_that_is_its_own_output_is_not_removed(tmp_path: Path) -> None:
     write_image(source, smooth(3))
     succeeded(run("encode", source, "-o", source, "-f", "--rm", "--budget", "4"))
     assert source.read_bytes()[:4] == b"ARDM"
-    succeeded(run("decode", source, "-f", "--rm"))
+    succeeded(run("decode", source, "-o", source, "-f"))
     np.testing.assert_array_equal(read_image(source), smooth(3))
     succeeded(run("encode", source, "-o", "/dev/null", "-f", "--rm", "--budget", "4"))
     assert names(tmp_path) == ["a.png"]
