@@ -224,9 +224,11 @@ class DecodedSamples:
         return np.concatenate(parts)
 
     def _tile(self, index: int) -> NDArray[np.int32]:
-        if self._decoded[0] != index:
-            self._decoded = index, self._decode(index) if self._damaged is None else self._salvage(index, self._damaged)
-        return self._decoded[1]
+        number, samples = self._decoded  # at once: another thread may replace it
+        if number != index:
+            samples = self._decode(index) if self._damaged is None else self._salvage(index, self._damaged)
+            self._decoded = index, samples
+        return samples
 
     def _salvage(self, index: int, damaged: list[int]) -> NDArray[np.int32]:
         try:

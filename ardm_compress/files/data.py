@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,18 +28,19 @@ class Data(Protocol):
 
 
 class OnDisk:
-    """A file that is open for reading; slices read it."""
+    """A file that is open for reading; slices read it, in several threads as well."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file, self._size = file, file.seek(0, os.SEEK_END)
+        self._file, self._size, self._lock = file, file.seek(0, os.SEEK_END), threading.Lock()
 
     def __len__(self) -> int:
         return self._size
 
     def __getitem__(self, part: slice, /) -> bytes:
         start, stop, _ = part.indices(self._size)
-        self._file.seek(start)
-        data = self._file.read(max(0, stop - start))
+        with self._lock:
+            self._file.seek(start)
+            data = self._file.read(max(0, stop - start))
         if len(data) != max(0, stop - start):
             raise OSError(errno.EIO, "the file became shorter while it was read")
         return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -123,7 +124,7 @@ class StoredSound(SoundFile):
         import soundfile
 
         super().__init__(source)
-        self.suffix, self._unpacked = suffix, unpacked
+        self.suffix, self._unpacked, self._lock = suffix, unpacked, threading.Lock()
         try:
             self._file = soundfile.SoundFile(Stream(unpacked))
         except soundfile.LibsndfileError as error:
@@ -140,9 +141,10 @@ class StoredSound(SoundFile):
 
     def _read(self, start: int, stop: int) -> NDArray[Any]:
         narrow = self.dtype.itemsize == 1  # libsndfile reads those as 16 bits
-        self._file.seek(start)
         dtype = "int16" if narrow else self.dtype.name
-        samples: NDArray[Any] = self._file.read(stop - start, dtype=dtype, always_2d=True)
+        with self._lock:
+            self._file.seek(start)
+            samples: NDArray[Any] = self._file.read(stop - start, dtype=dtype, always_2d=True)
         return self._of_dtype(samples >> 8) if narrow else samples
 
 
