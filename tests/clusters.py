@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 LOAD = model.load
 
 
-async def fit(_expected: object) -> str:
-    """Instead of the self-test, where it is not what is tested."""
-    return ""
-
-
 def slow(task: int) -> tuple[int, str]:
     """The task, and where it was done."""
     time.sleep(0.1)

@@ -14,7 +14,7 @@ from ardm_compress.inference.registry import find_model
 if TYPE_CHECKING:
     from ardm_compress.inference.model import Model
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: two threads on a busy machine take minutes
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads that spin take minutes where others work
 
 # The same examples whenever and wherever the tests run, however slow the machine is; `make fuzz` looks for others.
 settings.register_profile(
@@ -34,14 +34,14 @@ def photo() -> Samples:
 @pytest.fixture(scope="session")
 def model() -> Model:
     """The model that files are made with by default."""
-    from ardm_compress.inference.model import load_model  # here, so that tests without the model start fast
+    from ardm_compress.inference.loading import loaded  # here, so that tests without the model start fast
 
-    return load_model(find_model("photo"))
+    return loaded(find_model("photo"))
 
 
 @pytest.fixture(scope="session")
 def sound_model() -> Model:
     """The model that files of sound are made with by default."""
-    from ardm_compress.inference.model import load_model
+    from ardm_compress.inference.loading import loaded
 
-    return load_model(find_model("sound"))
+    return loaded(find_model("sound"))

@@ -30,12 +30,6 @@ from ardm_compress.training import styles
 PERIOD = 8
 
 
-@pytest.fixture(autouse=True)
-def loaded(monkeypatch: pytest.MonkeyPatch, model: Model) -> None:
-    """All of this module's files share one loaded model."""
-    monkeypatch.setattr(loading, "loaded", lambda _: model)
-
-
 def constant(shape: Sequence[int]) -> Samples:
     return np.full(shape, 200, np.uint8)
 
@@ -219,10 +213,10 @@ def test_unknown_models_are_named() -> None:
 
 
 @pytest.mark.parametrize("mirror", range(4))
-def test_the_style_that_suits_an_image_is_chosen(monkeypatch: pytest.MonkeyPatch, mirror: int) -> None:
-    monkeypatch.setattr(styles, "SHARES", np.eye(styles.STYLES)[styles.COSITED])
+def test_the_style_that_suits_an_image_is_chosen(mirror: int) -> None:
     whole = Image.fromarray(read_image(PHOTO)[100:200, 200:280])
-    samples, style = styles.developed(whole, np.random.default_rng(2))
+    tried = (styles.developed(whole, np.random.default_rng(seed)) for seed in range(100))
+    samples, style = next(found for found in tried if found[1] == styles.COSITED)
     samples = turned(samples[:-1, :-1], mirror)  # of even sides, so that colour lies on odd positions as well
     data = images.encode_samples(samples, budget=16)
     assert (header_of(data).style, header_of(data).mirror) == (style, mirror)

@@ -14,7 +14,6 @@ from ardm_compress.codec import images
 from ardm_compress.container.image import read_file, write_file
 from ardm_compress.container.streams import sample_checksum
 from ardm_compress.errors import ChecksumError, FormatError, UnsupportedError
-from ardm_compress.inference import loading
 from ardm_compress.inference.model import Model
 from ardm_compress.inference.registry import find_model
 
@@ -27,13 +26,13 @@ def rewritten(data: bytes, payloads: dict[int, bytes] | None = None, **changes: 
 
 
 @pytest.fixture(scope="module")
-def small_files(model: Model, photo: Samples) -> dict[str, bytes]:
+def small_files(photo: Samples) -> dict[str, bytes]:
     """Files of 14x18 pixels: one section, and tiles and sections."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loading, "loaded", lambda _: model)
-        files = {"whole": images.encode_samples(photo[:14, :18], budget=3)}
-        files["cut"] = images.encode_samples(photo[:14, :18], budget=3, tile=16, sections_from=1)
-    return files
+    small = photo[:14, :18]
+    return {
+        "whole": images.encode_samples(small, budget=3),
+        "cut": images.encode_samples(small, budget=3, tile=16, sections_from=1),
+    }
 
 
 def refused(data: bytes) -> None:

@@ -15,17 +15,9 @@ from PIL import Image
 from ardm_compress.codec import images
 from ardm_compress.errors import ArdmError
 from ardm_compress.formats.catalogue import same_image
-from ardm_compress.inference import loading
-from ardm_compress.inference.model import Model
 from ardm_compress.methods import model
 
 CALLS = 6  # few, so that the tests are fast
-
-
-@pytest.fixture(autouse=True)
-def loaded(monkeypatch: pytest.MonkeyPatch, model: Model) -> None:
-    """All of this module's files share one loaded model."""
-    monkeypatch.setattr(loading, "loaded", lambda _: model)
 
 
 def png(samples: NDArray[np.uint8]) -> bytes:

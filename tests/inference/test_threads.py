@@ -21,8 +21,7 @@ def doubled(x: int) -> int:
 
 @pytest.fixture
 def three(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "_used", 3)
-    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
 
 
 @pytest.mark.usefixtures("three")

@@ -50,17 +50,6 @@ def cluster() -> Iterator[LocalCluster]:
 @pytest.fixture
 def workers(cluster: LocalCluster) -> Iterator[Workers]:
     """Both of them, tested."""
-    yield from both(cluster)
-
-
-@pytest.fixture
-def any_workers(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workers]:
-    """Both of them, without their models."""
-    monkeypatch.setattr(workers_module, "unfit", clusters.fit)
-    yield from both(cluster)
-
-
-def both(cluster: LocalCluster) -> Iterator[Workers]:
     with connected(cluster.scheduler_address, pytest.fail) as workers:
         deadline = time.monotonic() + PATIENCE
         while workers.threads < 2:  # one of an earlier test may still be on its way
@@ -120,9 +109,9 @@ def test_what_a_lost_worker_had_written_is_no_error_and_what_others_had_is_left(
         assert (images.decode_image((tmp_path / "in" / f"{name}.ardm").read_bytes()).samples == crops[name]).all()
 
 
-def test_tasks_go_on_though_all_workers_are_killed(any_workers: Workers) -> None:
-    before, moved = processes(any_workers), set()
-    results = completed(any_workers, clusters.slow, range(12))
+def test_tasks_go_on_though_all_workers_are_killed(workers: Workers) -> None:
+    before, moved = processes(workers), set()
+    results = completed(workers, clusters.slow, range(12))
     done = [next(results)]
     for process in before.values():
         os.kill(process, signal.SIGKILL)
@@ -134,29 +123,29 @@ def test_tasks_go_on_though_all_workers_are_killed(any_workers: Workers) -> None
     assert moved - set(before)
 
 
-def test_a_task_that_kills_workers_is_one_failure(any_workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_that_kills_workers_is_one_failure(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "LOSSES", 1)
-    results = {done.task: done.result for done in completed(any_workers, clusters.deadly, [1, -1, 2])}
+    results = {done.task: done.result for done in completed(workers, clusters.deadly, [1, -1, 2])}
     assert results[1] == 1
     assert results[2] == 2
     assert isinstance(results[-1], LimitError)
 
 
-def test_few_tasks_are_taken_and_none_goes_on_for_nobody(any_workers: Workers) -> None:
+def test_few_tasks_are_taken_and_none_goes_on_for_nobody(workers: Workers) -> None:
     taken: list[int] = []
-    results = completed(any_workers, clusters.slow, (taken.append(n) or n for n in range(1000)))
+    results = completed(workers, clusters.slow, (taken.append(n) or n for n in range(1000)))
     next(results)
     assert len(taken) == tasks.AHEAD * 2
     results.close()
     deadline = time.monotonic() + PATIENCE
-    while any_workers.client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)):
+    while workers.client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)):
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
 
-def test_errors_of_the_program_arrive(any_workers: Workers) -> None:
+def test_errors_of_the_program_arrive(workers: Workers) -> None:
     with pytest.raises(ZeroDivisionError):
-        list(completed(any_workers, partial(divmod, 1), [0]))
+        list(completed(workers, partial(divmod, 1), [0]))
 
 
 def test_workers_that_compute_other_integers_are_refused(workers: Workers, cluster: LocalCluster) -> None:
@@ -179,11 +168,10 @@ def test_workers_that_compute_other_integers_are_refused(workers: Workers, clust
         workers.client.run(clusters.set_broken, False)
 
 
-@pytest.mark.usefixtures("any_workers")
+@pytest.mark.usefixtures("workers")
 def test_workers_that_are_not_like_this_process_are_refused(
     cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers_module, "unfit", unfit)
     mine, told = installed(), []
     for other, why in (
         (mine._replace(version="9.9"), "not 9.9"),
@@ -204,14 +192,14 @@ def test_the_command_line(cluster: LocalCluster, tmp_path: Path, photo: Samples)
     (tmp_path / "in" / "no.png").write_bytes(b"no image")
     scheduler = ("--scheduler", cluster.scheduler_address)
     result = run("encode", "-r", tmp_path / "in", "--output-dir", tmp_path / "packed", *scheduler, "--budget", "8")
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert f"{tmp_path / 'in' / 'no.png'}: " in result.stderr
     assert "3 files: " in result.stderr
     assert names(tmp_path / "packed") == [f"{name}.ardm" for name in crops]
     assert run("test", "-r", tmp_path / "packed", *scheduler).exit_code == 0
     (tmp_path / "packed" / "00.png.ardm").write_bytes(b"damaged")
     result = run("decode", "-r", tmp_path / "packed", "--output-dir", tmp_path / "out", *scheduler)
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "00.png.ardm: " in result.stderr
     assert names(tmp_path / "out") == list(crops)[1:]
     for name in list(crops)[1:]:

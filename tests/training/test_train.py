@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from sounds import wave
 
 from ardm_compress.ardm.order import level_shape, make_order
+from ardm_compress.coding.conditioning import COSITED, REPEATED
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.inference.config import NetworkConfig
 from ardm_compress.training import styles
@@ -61,9 +62,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return files
 
 
-def test_a_few_steps_reduce_the_loss(images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(styles, "NOISY", 0)
-    monkeypatch.setattr(styles, "JPEG", 0)
+def test_a_few_steps_reduce_the_loss(images: list[Path], tmp_path: Path) -> None:
     trainer = Trainer(CONFIG, images, tmp_path)
     losses = [trainer.train_step() for _ in range(CONFIG.steps)]
     first, last = np.mean(losses[:5]), np.mean(losses[-5:])
@@ -318,12 +317,11 @@ def test_transposes_swap_rows_and_columns(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("style", range(1, styles.STYLES))
-def test_styles_have_coarse_colour(monkeypatch: pytest.MonkeyPatch, style: int) -> None:
-    monkeypatch.setattr(styles, "SHARES", np.eye(styles.STYLES)[style])
+def test_styles_have_coarse_colour(style: int) -> None:
     colours = Image.fromarray(np.random.default_rng(0).integers(60, 196, (63, 64, 3), dtype=np.uint8))
-    pixels, given = styles.developed(colours, np.random.default_rng(1))
-    assert given == style
-    assert all(side % 2 == (style == styles.COSITED) for side in pixels.shape[:2])
+    tried = (styles.developed(colours, np.random.default_rng(seed)) for seed in range(100))
+    pixels = next(pixels for pixels, given in tried if given == style)
+    assert all(side % 2 == (style == COSITED) for side in pixels.shape[:2])
     (luma, *chroma), (luma_after, *chroma_after) = (
         [np.asarray(band).std() for band in image.convert("YCbCr").split()]
         for image in (colours, Image.fromarray(pixels))
@@ -334,9 +332,9 @@ def test_styles_have_coarse_colour(monkeypatch: pytest.MonkeyPatch, style: int) 
     for band in mirrored.split()[1:]:  # so that a mirror image is of the same style
         samples = np.asarray(band).astype(float)
         inner = samples[2:-2, 2:-2]
-        if style == styles.REPEATED:
+        if style == REPEATED:
             assert np.abs(samples[::2] - samples[1::2]).mean() < 1
-        if style == styles.COSITED:
+        if style == COSITED:
             assert np.abs(inner[1::2] - (inner[:-1:2] + inner[2::2]) / 2).mean() < 1
 
 
