@@ -40,5 +40,9 @@ class ModelError(ArdmError):
     """A model file is missing, damaged, or computes other integers on this machine."""
 
 
+class SourceChangedError(ArdmError):
+    """An input has changed while it was read: its output is not to be relied on."""
+
+
 class OutputExistsError(ArdmError):
     """The output file is already there and overwriting was not asked for."""

@@ -40,7 +40,7 @@ def decode_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
         ArdmError, OSError: as the functions of ``ardm_compress.codec``; then nothing was written, but by
         ``salvage``, whose output may not be exact.
     """
-    start = time.perf_counter()
+    start, state = time.perf_counter(), storage.state(job.source)
     if how.remove:
         storage.check_removable(job.source)
     with storage.opened(job.source) as data, bar("salvage" if how.salvage else "decode") as progress:
@@ -51,7 +51,7 @@ def decode_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
     if restored.inexact:
         what = ", ".join(restored.inexact)
         raise ChecksumError(f"{job.source} is damaged or cut short: {what} of {restored.target} are not exact")
-    return cleared(replace(outcome, seconds=time.perf_counter() - start), how)
+    return cleared(replace(outcome, seconds=time.perf_counter() - start, state=state), how)
 
 
 def write_decoded(job: Job, how: Decoding, target: str, parts: Iterable[bytes], before: int) -> Outcome:

@@ -57,7 +57,7 @@ def encode_file(job: Job, how: Encoding, bar: Bar = no_bar) -> Outcome:
     Raises:
         ArdmError, OSError: as the functions of ``ardm_compress.codec``; then nothing was written.
     """
-    target, start = check_target(job, how), time.perf_counter()
+    target, start, state = check_target(job, how), time.perf_counter(), storage.state(job.source)
     with storage.opened(job.source) as original, ExitStack() as stack:
         if how.dry:
             _check(original, how)
@@ -69,7 +69,7 @@ def encode_file(job: Job, how: Encoding, bar: Bar = no_bar) -> Outcome:
             with bar("verify") as progress:
                 _verify(coded, original, how, progress)
         outcome = write_encoded(job, how, target, len(original), coded)
-    return cleared(replace(outcome, seconds=seconds), how)
+    return cleared(replace(outcome, seconds=seconds, state=state), how)
 
 
 def _check(data: Data, how: Encoding) -> None:

@@ -38,6 +38,7 @@ class Read(NamedTuple):
 
     job: Job
     data: bytes
+    state: storage.State | None  # of the file, when it was read
     target: str
     suffix: str | None  # of the kind of file to write, if it is not its own
 
@@ -84,7 +85,7 @@ def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
 
     def write(image: Read, data: bytes) -> Outcome:
         outcome = write_encoded(image.job, how, image.target, len(image.data), data)
-        return cleared(replace(outcome, seconds=seconds), how)
+        return cleared(replace(outcome, seconds=seconds, state=image.state), how)
 
     outcomes |= _written(images, coded, write)
     return [outcomes.get(job) or failing.attempted(job, partial(encode_file, job, how)) for job in jobs]
@@ -107,7 +108,8 @@ def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
 
     def write(image: Read, picture: Picture) -> Outcome:
         parts = [written_as(picture, image.suffix)]
-        return cleared(write_decoded(image.job, how, image.target, parts, len(image.data)), how)
+        outcome = write_decoded(image.job, how, image.target, parts, len(image.data))
+        return cleared(replace(outcome, state=image.state), how)
 
     outcomes |= _written(images, pictures, write)
     return [outcomes.get(job) or failing.attempted(job, partial(decode_file, job, how)) for job in jobs]
@@ -126,10 +128,11 @@ def _read(
     outcomes: dict[Job, Outcome] = {}
 
     def read(job: Job) -> None:
+        state = storage.state(job.source)
         with storage.opened(job.source) as data:
             content = data[:]
         if found := target(job, content):
-            images.append(Read(job, content, *found))
+            images.append(Read(job, content, state, *found))
 
     for job in jobs:
         if failure := failing.failure(job.source, partial(read, job)):

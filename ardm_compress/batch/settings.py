@@ -96,6 +96,7 @@ class Outcome:
     seconds: float = 0.0
     note: str = ""  # how it was coded
     error: str = ""  # why it failed
+    state: locations.State | None = None  # of the source, when it was read
     done_before: bool = False  # the output was there already
     code: int = 0  # exit code of a command for this file alone; 0 if it did not fail
 
@@ -129,7 +130,12 @@ def check_output(source: str, target: str, how: Writing, is_complete: Callable[[
 
 
 def cleared(outcome: Outcome, how: Writing) -> Outcome:
-    """Remove the source of an outcome if that was asked for; return the outcome."""
+    """Return the outcome, once the source is known to be as it was read, and removed if that was asked for.
+
+    Raises:
+        SourceChangedError: it is not; then it is kept.
+    """
+    locations.check_unchanged(outcome.source, outcome.target, outcome.state)
     if how.remove:
         locations.remove_source(outcome.source, outcome.target)
     return outcome

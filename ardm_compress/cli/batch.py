@@ -135,7 +135,7 @@ class Report:
         if self._all:
             click.echo(self._summary(), err=True)
         if self._talk.as_json:
-            print_json([asdict(outcome) for outcome in self._done], several=self._several)
+            print_json([_public(outcome) for outcome in self._done], several=self._several)
         return exit_code(self._done)
 
     def _summary(self) -> str:
@@ -163,6 +163,10 @@ def print_json(facts: list[dict[str, Any]], *, several: bool) -> None:
     """Print an object, or of several a list of them."""
     if several or facts:
         click.echo(json.dumps(facts if several else facts[0], indent=2))
+
+
+def _public(outcome: Outcome) -> dict[str, Any]:
+    return {name: value for name, value in asdict(outcome).items() if name != "state"}
 
 
 def _line(outcome: Outcome) -> str:

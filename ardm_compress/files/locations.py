@@ -9,9 +9,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 
-from ardm_compress.errors import ArdmError, OptionError, OutputExistsError, UnsupportedError
+from ardm_compress.errors import ArdmError, OptionError, OutputExistsError, SourceChangedError, UnsupportedError
 from ardm_compress.files import data
 from ardm_compress.files.atomic import refuse_existing, write_atomically
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ardm_compress.files.data import Data
 
 STDIO: Final = "-"  # standard input as a source, standard output as a target
+State: TypeAlias = tuple[int, int, int, int]  # device, inode, size, time of change in nanoseconds
 LOCAL: Final = "file://"
 
 
@@ -213,6 +214,22 @@ def check_removable(location: str) -> None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     if path is None or path.is_symlink() or not path.is_file():
         raise OptionError(f"--rm removes ordinary local files only, and {location} is none")
+
+
+def state(location: str) -> State | None:
+    """Return what changes with a local file's content: device, inode, size, time; None of what is no such file."""
+    path = local(location)
+    if path is None or not path.is_file():
+        return None
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def check_unchanged(source: str, target: str, before: State | None) -> None:
+    """Raise SourceChangedError if a file has another state than when its output was begun, and is not that output."""
+    now = state(source)
+    if before is not None and now != before and (now is None or now != state(target)):
+        raise SourceChangedError(f"{source} has changed while it was read; {target} holds what it was, or a mixture")
 
 
 def remove_source(source: str, target: str) -> None:
