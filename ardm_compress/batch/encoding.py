@@ -68,7 +68,7 @@ def encode_file(job: Job, how: Encoding, bar: Bar = no_bar) -> Outcome:
         if how.verify:
             with bar("verify") as progress:
                 _verify(coded, original, how, progress)
-        outcome = write_encoded(job, how, target, len(original), coded)
+        outcome = write_encoded(job, how, target, original, coded)
     return cleared(replace(outcome, seconds=seconds, state=state), how)
 
 
@@ -132,19 +132,21 @@ def is_same_image(picture: Picture, original: bytes, how: Encoding) -> bool:
     return same_image(picture, original, strip=how.strip, force_pixels=how.force_pixels, limits=how.limits)
 
 
-def write_encoded(job: Job, how: Encoding, target: str, before: int, data: Data) -> Outcome:
-    """Write a compressed file, which was made of so many bytes."""
+def write_encoded(job: Job, how: Encoding, target: str, original: Data, data: Data) -> Outcome:
+    """Write the compressed file of an original."""
     from ardm_compress.container.parse import UNLIMITED, parse
 
-    note = _note(parse(data, UNLIMITED).facts)
+    before, note = len(original), _note(parse(data, UNLIMITED).facts, original, how)
     after = storage.write(target, blocks(data), force=how.force, again=how.again, like=job.source, parents=how.parents)
     return Outcome(source=job.source, target=target, before=before, after=after, note=note)
 
 
-def _note(facts: dict[str, object]) -> str:
+def _note(facts: dict[str, object], original: Data, how: Encoding) -> str:
     """Say how a file is coded."""
     if facts["kind"] == "stored file":
-        return "stored as it is"
+        from ardm_compress.formats.catalogue import why_stored
+
+        return f"stored as it is: {why_stored(original, how.limits)}"
     unit = "subpixel" if facts["kind"] == "image" else "sample"
-    how = f"{facts['calls']} calls" if "calls" in facts else facts["methods"]
-    return f"{facts['bits_per_sample']:.3f} bits per {unit}, {how}"
+    coder = f"{facts['calls']} calls" if "calls" in facts else facts["methods"]
+    return f"{facts['bits_per_sample']:.3f} bits per {unit}, {coder}"

@@ -84,7 +84,7 @@ def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
         coded = _verified(images, coded, how)
 
     def write(image: Read, data: bytes) -> Outcome:
-        outcome = write_encoded(image.job, how, image.target, len(image.data), data)
+        outcome = write_encoded(image.job, how, image.target, image.data, data)
         return cleared(replace(outcome, seconds=seconds, state=image.state), how)
 
     outcomes |= _written(images, coded, write)

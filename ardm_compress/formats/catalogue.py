@@ -103,6 +103,12 @@ def read_media(
     return stripped(media) if strip else media
 
 
+def why_stored(data: Data, limits: Limits = DEFAULT_LIMITS) -> str:
+    """Say why a file is stored as it is."""
+    media = read_media(data, limits=limits)
+    return media.reason if isinstance(media, Stored) else "nothing makes it smaller"
+
+
 def read_picture(data: Data, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """Take an image file apart.
 

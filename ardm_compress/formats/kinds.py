@@ -108,7 +108,7 @@ KINDS: Final = (
 )
 OURS: Final = Kind("compressed", OTHER, rb"ARDM", (".ardm",))
 UNKNOWN: Final = Kind("", OTHER, rb"", is_checked=True)
-TAGGED: Final = Kind("tagged", SOUND, rb"ID3")  # sound of a kind that is not coded behind a tag
+TAGGED: Final = Kind("tagged sound", SOUND, rb"ID3")  # sound of a kind that is not coded behind a tag
 BY_NAME: Final = {kind.name: kind for kind in KINDS}
 # Of files that are taken from folders; those named by themselves may have any.
 FOLDER_SUFFIXES: Final = frozenset(suffix for kind in KINDS if kind.plug or kind.is_checked for suffix in kind.suffixes)
