@@ -99,6 +99,7 @@ man: $(STAMP)
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict ardm_compress
+	$(BIN)/lint-imports --no-logo
 
 $(PROGRAM): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

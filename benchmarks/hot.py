@@ -18,10 +18,10 @@ from corpus import corpus, integers, voice, wav
 
 from ardm_compress.codec import images, sounds
 from ardm_compress.coding.ans import SymbolDecoder, SymbolEncoder
+from ardm_compress.coding.loading import load_model
 from ardm_compress.inference.instructions import Kernel, available
 from ardm_compress.inference.layers import Layer
 from ardm_compress.inference.mixture import Children
-from ardm_compress.inference.model import load_model
 from ardm_compress.inference.products import Product
 from ardm_compress.inference.registry import find_model
 from ardm_compress.methods import contexts

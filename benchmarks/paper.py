@@ -25,8 +25,9 @@ from photographs import images, middles
 from ardm_compress.bench.machine import machine
 from ardm_compress.coding.conditioning import PLAIN
 from ardm_compress.coding.image import decode_tiles, encode_tiles
+from ardm_compress.coding.loading import load_model
 from ardm_compress.coding.symbols import Popped
-from ardm_compress.inference.model import Model, load_model
+from ardm_compress.inference.model import Model
 from ardm_compress.inference.registry import find_model
 from ardm_compress.training.data import held_out
 

@@ -34,7 +34,7 @@ def photo() -> Samples:
 @pytest.fixture(scope="session")
 def model() -> Model:
     """The model that files are made with by default."""
-    from ardm_compress.inference.loading import loaded  # here, so that tests without the model start fast
+    from ardm_compress.coding.loading import loaded  # here, so that tests without the model start fast
 
     return loaded(find_model("photo"))
 
@@ -42,6 +42,6 @@ def model() -> Model:
 @pytest.fixture(scope="session")
 def sound_model() -> Model:
     """The model that files of sound are made with by default."""
-    from ardm_compress.inference.loading import loaded
+    from ardm_compress.coding.loading import loaded
 
     return loaded(find_model("sound"))

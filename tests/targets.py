@@ -33,11 +33,10 @@ from ardm_compress.errors import ArdmError
 from ardm_compress.formats.catalogue import file_bytes, read_media, read_sound
 from ardm_compress.formats.contents import Picture, same_picture, sample_type
 from ardm_compress.inference.config import NetworkConfig
-from ardm_compress.inference.model import save_model
 from ardm_compress.inference.registry import MANIFEST
 from ardm_compress.methods import choice, contexts, raw, registry
 from ardm_compress.options import EncodeOptions, Limits
-from ardm_compress.training.export import export
+from ardm_compress.training.export import export, save_model
 from ardm_compress.training.model import Network
 
 SMALL = Limits(pixels=1 << 10)

@@ -47,7 +47,7 @@ class Ours:
 
     def measure(self, source: Input) -> Measured:
         """See ``Coder.measure``."""
-        from ardm_compress.inference.loading import loaded
+        from ardm_compress.coding.loading import loaded
 
         loaded(find_model(MODELS[self.kind]))
         data = source.path.read_bytes()

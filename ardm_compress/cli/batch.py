@@ -214,7 +214,7 @@ def run(
 def _check_device() -> None:
     """If there is no GPU where one must be used, say that once and not of every file."""
     if os.environ.get(DEVICE, "cpu") not in ("", "cpu", "auto"):
-        from ardm_compress.inference.loading import loaded
+        from ardm_compress.coding.loading import loaded
 
         loaded(find_model("photo"))
 

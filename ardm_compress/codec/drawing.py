@@ -16,9 +16,9 @@ from ardm_compress.codec.images import check_for_model
 from ardm_compress.coding import loop
 from ardm_compress.coding.conditioning import PLAIN
 from ardm_compress.coding.image import ImageTiles, decode_tiles
+from ardm_compress.coding.loading import model_of
 from ardm_compress.coding.symbols import draw
 from ardm_compress.errors import LimitError, UnsupportedError
-from ardm_compress.inference.loading import model_of
 from ardm_compress.inference.registry import find_model
 from ardm_compress.methods.model import given_budget, planned_steps
 from ardm_compress.options import DEFAULT_ENCODING, DEFAULT_LIMITS

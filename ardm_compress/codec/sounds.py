@@ -13,6 +13,7 @@ from ardm_compress.analysis.sound import analyse_tile
 from ardm_compress.ardm.order import make_sound_order
 from ardm_compress.ardm.plans import Steps, tile_steps
 from ardm_compress.coding import loop
+from ardm_compress.coding.loading import model_of
 from ardm_compress.coding.sound.tile import decode_tile
 from ardm_compress.container.parse import parse
 from ardm_compress.container.sound import MAX_PERIOD_BITS, PAIR, ParsedSound, SoundHeader, add_payload, write_file
@@ -23,7 +24,6 @@ from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.files.data import spool
 from ardm_compress.formats.catalogue import converted, file_parts, is_foreign, read_sound, stored_as
 from ardm_compress.formats.contents import Sound
-from ardm_compress.inference.loading import model_of
 from ardm_compress.inference.registry import AUTO, candidates, find_model
 from ardm_compress.options import DEFAULT_DECODING, DEFAULT_ENCODING, DecodeOptions, EncodeOptions
 from ardm_compress.tasks.progress import Counter, Progress, Tick

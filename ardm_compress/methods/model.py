@@ -18,11 +18,11 @@ from ardm_compress.ardm.plans import Steps, budget_runs, call_count, planned_run
 from ardm_compress.ardm.tiles import SECTIONS, box_shape, tile_side
 from ardm_compress.coding import image as coding
 from ardm_compress.coding.conditioning import PLAIN, Conditioning
+from ardm_compress.coding.loading import model_of
 from ardm_compress.coding.symbols import Arrived, Expected, Popped, Symbols
 from ardm_compress.container.image import Header, read_file, write_file
 from ardm_compress.container.streams import START, Payloads, check_tile, sample_checksum
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
-from ardm_compress.inference.loading import model_of
 from ardm_compress.inference.registry import AUTO, ModelFile, candidates, find_model, model_of_file
 from ardm_compress.methods.registry import Method, Shape, check_shape
 from ardm_compress.options import EncodeOptions

@@ -5,17 +5,30 @@ Each output's weights share one float32 step; biases and embeddings are in units
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors.numpy import save
 from torch import Tensor, nn
 
+from ardm_compress.coding.loading import self_test
+from ardm_compress.files.atomic import write_atomically
 from ardm_compress.inference import tables as grid
 from ardm_compress.inference.config import INPUT_STEP, STREAM_BITS
+from ardm_compress.inference.features import FeatureMaker
+from ardm_compress.inference.fused import exact_network
+from ardm_compress.inference.instructions import Kernel
 from ardm_compress.training.model import Block, GridLinear, Head, Network
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
+
+    from ardm_compress.inference.config import NetworkConfig
 
 STREAM = float(1 << STREAM_BITS)
 
@@ -60,3 +73,23 @@ def export(network: Network) -> dict[str, NDArray[Any]]:
     arrays["tables.mixture_weights"] = grid.mixture_weights()
     arrays["tables.inverse_scales"] = grid.inverse_scales()
     return arrays
+
+
+def save_model(file: Path, config: NetworkConfig, tensors: dict[str, NDArray[Any]], training: str = "") -> str:
+    """Write a model file with its known answer.
+
+    Args:
+        file: to write.
+        config: of the network.
+        tensors: from ``export`` and, named ``costs.*``, the cost table.
+        training: how the network was trained, JSON; kept for the reader.
+
+    Returns:
+        The file's SHA-256.
+    """
+    network = exact_network(config, tensors, Kernel.REFERENCE)
+    answer = self_test(network, FeatureMaker(config))
+    meta = {"config": json.dumps(asdict(config)), "known_answer": str(answer), "training": training}
+    data = save(tensors, meta)
+    write_atomically(file, data, force=True)
+    return hashlib.sha256(data).hexdigest()

@@ -173,7 +173,7 @@ def test_messages_name_options_of_the_command_line_only(tree: Path) -> None:
 
 
 def test_what_no_file_can_have_is_said_once(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ardm_compress.inference.loading import loaded
+    from ardm_compress.coding.loading import loaded
 
     monkeypatch.setenv("ARDM_COMPRESS_DEVICE", "")
     loaded.cache_clear()
@@ -372,7 +372,7 @@ def test_presets_are_budgets(tree: Path) -> None:
 
 def test_devices(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bytes do not depend on it; a device that is not there is an error."""
-    from ardm_compress.inference.loading import loaded
+    from ardm_compress.coding.loading import loaded
 
     monkeypatch.setenv("ARDM_COMPRESS_DEVICE", "cpu")
     loaded.cache_clear()

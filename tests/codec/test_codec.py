@@ -18,11 +18,11 @@ from PIL import Image
 from ardm_compress.ardm.order import COARSER, make_order
 from ardm_compress.ardm.tiles import SECTIONS
 from ardm_compress.codec import drawing, images
+from ardm_compress.coding import loading
 from ardm_compress.coding.image import turned
 from ardm_compress.container.image import read_file
 from ardm_compress.container.parse import parse
 from ardm_compress.errors import LimitError, UnsupportedError
-from ardm_compress.inference import loading
 from ardm_compress.inference.model import Model
 from ardm_compress.options import MAX_SIDE
 from ardm_compress.training import styles

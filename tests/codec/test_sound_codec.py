@@ -22,6 +22,7 @@ from ardm_compress.ardm.plans import tile_steps
 from ardm_compress.codec import images, sounds
 from ardm_compress.coding import loop
 from ardm_compress.coding.ans import SymbolEncoders
+from ardm_compress.coding.loading import load_model
 from ardm_compress.coding.sound.prediction import solve
 from ardm_compress.coding.sound.side import PITCH_BITS, SHORTEST_PITCH, code_analysis
 from ardm_compress.coding.sound.spectrum import GAINS, SINE_LIMIT, Spectrum, covariances
@@ -39,7 +40,7 @@ from ardm_compress.files.fields import write_varint
 from ardm_compress.formats.catalogue import read_sound
 from ardm_compress.formats.contents import FLAC, VERBATIM, Sound, SoundWrapper
 from ardm_compress.inference.instructions import available
-from ardm_compress.inference.model import Model, load_model
+from ardm_compress.inference.model import Model
 from ardm_compress.inference.registry import find_model
 from ardm_compress.options import EncodeOptions
 

@@ -36,6 +36,7 @@ from safetensors.numpy import load, save
 
 from ardm_compress.ardm.order import COARSER, make_order
 from ardm_compress.ardm.upscaling import Upscaling
+from ardm_compress.coding.loading import load_model
 from ardm_compress.errors import ModelError
 from ardm_compress.inference import fused
 from ardm_compress.inference import tables as grid
@@ -45,13 +46,13 @@ from ardm_compress.inference.fused import FusedNetwork, exact_features, exact_ne
 from ardm_compress.inference.instructions import Kernel, available
 from ardm_compress.inference.layers import Layer
 from ardm_compress.inference.mixture import FREQUENCY_BITS, Parameters, boundaries, cumulative, frequencies
-from ardm_compress.inference.model import known_answer, load_model, save_model
+from ardm_compress.inference.model import known_answer
 from ardm_compress.inference.network import ExactNetwork
 from ardm_compress.inference.products import Product
 from ardm_compress.inference.registry import ModelFile, find_model
 from ardm_compress.training import features as floats
 from ardm_compress.training.data import Sampling
-from ardm_compress.training.export import export
+from ardm_compress.training.export import export, save_model
 from ardm_compress.training.model import mixture_bits
 from ardm_compress.training.train import TrainConfig, Trainer
 

@@ -22,6 +22,7 @@ from ardm_compress.ardm.plans import planned_runs, tile_steps
 from ardm_compress.codec.images import decode_samples, encode_samples
 from ardm_compress.coding.ans import SymbolEncoder
 from ardm_compress.coding.image import encode_tiles
+from ardm_compress.coding.loading import load_model
 from ardm_compress.coding.sound import side, spectrum
 from ardm_compress.container import image as container
 from ardm_compress.container import picture as image_container
@@ -39,10 +40,11 @@ from ardm_compress.formats.contents import PNG, ImageWrapper, SoundWrapper
 from ardm_compress.inference import config as grids
 from ardm_compress.inference import mixture, tables
 from ardm_compress.inference.config import NetworkConfig
-from ardm_compress.inference.model import Model, load_model, save_model
+from ardm_compress.inference.model import Model
 from ardm_compress.inference.registry import ModelFile, find_model
 from ardm_compress.options import DEFAULT_LIMITS
 from ardm_compress.training.defaults import sound_network
+from ardm_compress.training.export import save_model
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "format.md").read_text("utf-8")

@@ -20,13 +20,13 @@ from ardm_compress.analysis.sound import choose, derive_wave
 from ardm_compress.ardm.order import make_sound_order
 from ardm_compress.ardm.plans import tile_steps
 from ardm_compress.codec import images, sounds
+from ardm_compress.coding.loading import load_model
 from ardm_compress.coding.sound import wave as waves
 from ardm_compress.coding.sound.prediction import Predictor
 from ardm_compress.coding.sound.transform import apply_transform
 from ardm_compress.coding.tile import BATCH_POSITIONS
 from ardm_compress.errors import ModelError
 from ardm_compress.inference.instructions import Kernel, available
-from ardm_compress.inference.model import load_model
 from ardm_compress.inference.registry import find_model
 
 CHILD = """
@@ -40,8 +40,8 @@ tile.BATCH_POSITIONS = batch or tile.BATCH_POSITIONS  # before others import it
 from ardm_compress.ardm.order import make_sound_order
 from ardm_compress.ardm.plans import tile_steps
 from ardm_compress.codec import images, sounds
-from ardm_compress.inference import loading
-from ardm_compress.inference.model import load_model
+from ardm_compress.coding import loading
+from ardm_compress.coding.loading import load_model
 from ardm_compress.inference.fused import FusedNetwork
 from ardm_compress.inference.network import ExactNetwork
 from ardm_compress.inference.instructions import Kernel

@@ -47,7 +47,7 @@ def _unfit(expected: Installed) -> str:
     try:
         if difference := _difference(installed(), expected):
             return difference
-        from ardm_compress.inference.loading import loaded
+        from ardm_compress.coding.loading import loaded
 
         for name in MODELS:
             loaded(find_model(name))

@@ -1,0 +1,99 @@
+"""A model file, read and checked before use, once for a process."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from safetensors.numpy import load
+
+from ardm_compress.ardm.order import make_order
+from ardm_compress.errors import ModelError, UnsupportedError
+from ardm_compress.inference.config import NetworkConfig
+from ardm_compress.inference.fused import exact_features, exact_network
+from ardm_compress.inference.instructions import Kernel, available
+from ardm_compress.inference.model import Model, known_answer
+from ardm_compress.inference.registry import DEVICE, DEVICES, metadata
+
+if TYPE_CHECKING:
+    from ardm_compress.inference.features import FeatureMaker
+    from ardm_compress.inference.network import ExactNetwork
+    from ardm_compress.inference.registry import ModelFile
+
+
+def load_model(entry: ModelFile, *, kernel: Kernel | None = None) -> Model:
+    """Read, check and prepare a model.
+
+    Args:
+        entry: from the manifest.
+        kernel: how to compute products; the fastest on this machine by default. The results do not depend on it.
+
+    Raises:
+        ModelError: the file is missing, is not the one the manifest names, or this machine fails its self-test.
+    """
+    try:
+        data = entry.file.read_bytes()
+    except OSError as error:
+        raise ModelError(f"model {entry.name} cannot be read: {error}") from error
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise ModelError(f"{entry.file} is not the model that the manifest names; reinstall ardm-compress")
+    tensors = load(data)
+    meta = metadata(data)
+    config = NetworkConfig(**json.loads(meta["config"]))
+    if (config.order, config.period) != (entry.order, entry.period):
+        raise ModelError(f"the manifest gives {entry.file} another generation order than the file itself")
+    tensors.setdefault("style", np.zeros((1, config.hidden), np.int32))  # models before there were styles
+    tensors.setdefault("latent", np.zeros((0, config.hidden), np.int32))
+    kernel = kernel or available()[-1]
+    network = exact_network(config, tensors, kernel)
+    features = exact_features(config, kernel)
+    if self_test(network, features) != int(meta["known_answer"]):
+        raise ModelError(
+            f"this machine computes other integers than the model {entry.name} was made with ({kernel.value} "
+            "products); nothing is coded, because files would not be portable. Please report the processor."
+        )
+    order = make_order(config.order, axes=config.axes, period=config.period)
+    costs = {k[6:]: v for k, v in tensors.items() if k.startswith("costs.")}
+    return Model(entry.model_id, config, network, features, order, costs, tensors)
+
+
+def self_test(network: ExactNetwork, features: FeatureMaker) -> int:
+    """Compute the known answer of a model, of images or of sound."""
+    if network.config.axes == 1:
+        from ardm_compress.coding.sound.answer import known_answer as known_answer_of_sound
+
+        return known_answer_of_sound(network)
+    return known_answer(network, features)
+
+
+@cache
+def loaded(entry: ModelFile) -> Model:
+    """Load the model of a line of the manifest.
+
+    Raises:
+        UnsupportedError: the environment asks for a GPU; ModelError: the model is missing, damaged, or not exact here.
+    """
+    device = os.environ.get(DEVICE) or "cpu"
+    if device not in DEVICES:
+        raise UnsupportedError(f"{DEVICE} is {device!r}; choose {', '.join(DEVICES)}")
+    if device == "cuda":
+        raise UnsupportedError(
+            f"this version codes on CPUs, not on CUDA devices: leave out --device cuda ({DEVICE}=cuda)"
+        )
+    return load_model(entry)
+
+
+def model_of(entry: ModelFile, axes: int) -> Model:
+    """Load a model that must be of images (2 axes) or of sound (1).
+
+    Raises:
+        UnsupportedError: it is of the other kind; ModelError: it is missing or damaged.
+    """
+    model = loaded(entry)
+    if model.config.axes != axes:
+        raise UnsupportedError(f"{entry.name} is not a model of {'sound' if axes == 1 else 'images'}")
+    return model
