@@ -34,7 +34,6 @@ from ardm_compress.formats.contents import (
     same_picture,
 )
 from ardm_compress.formats.kinds import OTHER, OURS, SOUND, UNKNOWN, Kind, kind_of, kinds_with
-from ardm_compress.formats.pcm import spans
 from ardm_compress.options import DEFAULT_LIMITS, MAX_SIDE, Limits
 
 DAMAGE: Final = (FormatError, struct.error, ValueError, OSError, RuntimeError, SyntaxError,
@@ -359,4 +358,6 @@ def _same_bytes(parts: Iterable[bytes], original: Data) -> bool:
 def _same_sound(one: Sound, other: Sound) -> bool:
     if one.wrapper != other.wrapper or one.samples.shape != other.samples.shape:
         return False
+    from ardm_compress.formats.pcm import spans
+
     return all(np.array_equal(one.samples[span], other.samples[span]) for span in spans(one.samples.shape[0]))

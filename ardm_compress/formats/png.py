@@ -21,7 +21,6 @@ from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.files.data import BLOCK
 from ardm_compress.formats.chunks import Chunk, read_chunks, write_chunks
 from ardm_compress.formats.contents import DEPTHS, PNG, ImageWrapper, Picture
-from ardm_compress.formats.tags import read_orientation, write_orientation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -138,6 +137,8 @@ def plain(channels: int, depth: int = 8) -> ImageWrapper:
 def _needed(name: bytes, body: bytes) -> Chunk | None:
     """Strip a chunk of what is not needed to show the image; None if nothing is left."""
     if name == b"eXIf":
+        from ardm_compress.formats.tags import read_orientation, write_orientation
+
         orientation = read_orientation(body)
         return (name, write_orientation(orientation)) if orientation != 1 else None
     if name == b"pHYs":

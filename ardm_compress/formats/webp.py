@@ -14,7 +14,6 @@ from PIL.WebPImagePlugin import WebPImageFile
 from ardm_compress.errors import AlreadyCompressedError, FormatError, UnsupportedError
 from ardm_compress.formats.chunks import Chunk, read_chunks, write_chunks
 from ardm_compress.formats.contents import LOSSY, WEBP, ImageWrapper, Picture
-from ardm_compress.formats.tags import read_orientation, write_orientation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,6 +71,8 @@ def parts(media: Picture) -> Iterator[bytes]:
 
 def stripped(wrapper: ImageWrapper) -> ImageWrapper:
     """Leave out what is not needed to show the image: its colours and its orientation."""
+    from ardm_compress.formats.tags import read_orientation, write_orientation
+
     chunks = dict([*read_chunks(wrapper.head), *read_chunks(wrapper.tail)])
     orientation = read_orientation(chunks.get(b"EXIF", b"").removeprefix(b"Exif\0\0"))
     profile, turned = b"ICCP" in chunks, orientation != 1

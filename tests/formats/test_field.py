@@ -145,6 +145,16 @@ def test_directories_in_a_circle_end() -> None:
     assert len(list(read_directories(bytes(data)))) == 1
 
 
+def test_directories_that_overlap_take_no_longer_than_others() -> None:
+    """Every two bytes are a directory of 65,535 entries."""
+    entry = struct.pack("<HHII", 330, 3, 1 << 18, 8)
+    data = b"II*\0" + struct.pack("<I", 8) + b"\xff\xff" + entry * 65535 + bytes(4)
+    media, again = back(data)
+    assert isinstance(media, Stored)
+    assert "too much" in media.reason
+    assert again == data
+
+
 @pytest.mark.parametrize(("before", "after"), [(b"behind", b""), (b"", b"the end"), (b"both", bytes(300))])
 def test_what_is_behind_the_pixels_or_the_end_of_a_png_file_is_kept(before: bytes, after: bytes) -> None:
     data = png_file(RGB, 8, 2, TEXT, after=png_chunk(b"tIME", bytes(7)))
