@@ -79,6 +79,7 @@ class FusedNetwork(ExactNetwork):
         self.contract = stacked([pack(contract, kernel) for _, contract in self.blocks])
         self.packed_heads = [(pack(inner, kernel), pack(outer, kernel, vectors=1)) for inner, outer in self.heads]
         self.activation = SMOOTH_RELU if config.smooth else RELU
+        self.cdf = self.nodes.astype(np.uint32), np.append(np.diff(self.nodes), 0).astype(np.uint32)
         self.number = KERNELS.index(kernel)
         self.norm = float(config.hidden * NORM_FLOOR), float(config.hidden * INPUT_STEP**2) * config.normalise
 
@@ -117,8 +118,8 @@ class FusedNetwork(ExactNetwork):
         rows = np.empty((len(means), number), np.float32)
 
         def part(at: slice) -> None:
-            kernels.share(
-                weights[at], means[at], inverse[at], self.nodes, first[at] if len(first) > 1 else first,
+            kernels.frequencies(
+                weights[at], means[at], inverse[at], *self.cdf, first[at] if len(first) > 1 else first,
                 widths[at] if len(widths) > 1 else widths, step, cells, origin, rows[at],
             )  # fmt: skip
 

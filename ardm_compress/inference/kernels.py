@@ -28,6 +28,8 @@ MEAN_UNIT = float(1 << SAMPLE_BITS + grid.OFFSET_BITS - grid.VALUE_BITS)
 VALUE, CENTRE = float(1 << grid.VALUE_BITS), float(1 << grid.VALUE_BITS - SAMPLE_BITS)
 COUPLING_UNIT = float(1 << grid.COUPLING_BITS)
 HIGHEST_T, MASK = f32(grid.T_LIMIT), (1 << grid.STEP_BITS) - 1
+STEP_BITS, FRACTION, SPARE = np.uint32(grid.STEP_BITS), np.uint32(MASK), np.uint32(SPARE_BITS)
+GROUP = 64  # positions whose frequencies are computed together
 ROWS = 48  # positions that go through the layers together: a multiple of the rows of every tile
 TILE_ROWS = 8  # more than any tile's: rows behind the last one, which tiles may compute
 
@@ -57,39 +59,45 @@ def gather(
         scale: (n, 1) float32, written to.
     """
     window, channels = len(offsets), samples.shape[1]
+    many = window * channels
+    flat, weights = samples.reshape(-1), nearness.astype(np.int32)
+    place, near = np.empty(window, np.uint64), np.empty(window, np.int32)
+    value, weight, centre = np.empty(many, np.int32), np.empty(many, np.int32), np.empty(many, np.int32)
     sums = np.empty(channels, np.int64)
     for i in range(len(at)):
-        sums[:] = 0
-        total = 0
+        own, base, total = inputs[i], at[i], 0
         for j in range(window):
-            place = at[i] + offsets[j]
-            known = ranks[place] < first
-            inputs[i, window * channels + j] = KNOWN if known else 0
-            if known:
-                total += nearness[j]
-                for c in range(channels):
-                    sums[c] += nearness[j] * samples[place, c]
-        spread = 0.0
+            place[j] = np.uint64(base + offsets[j])
+        for j in range(window):
+            near[j] = np.int32(weights[j] * np.int32(ranks[place[j]] < first))
+            own[np.uint64(many + j)] = np.int8(np.int32(KNOWN) * np.int32(near[j] > np.int32(0)))
+            total += near[j]
+        for c in range(channels):
+            summed, to = 0, np.uint64(c)
+            for j in range(window):
+                sample = np.int32(flat[place[j] * np.uint64(channels) + np.uint64(c)])
+                summed += np.int32(near[j] * sample)
+                value[to] = sample
+                weight[to] = near[j]
+                to += np.uint64(channels)
+            sums[c] = summed
         for c in range(channels):
             twice = np.float64(2 * max(total, 1))
             found = math.floor(np.float64(2 * ONE * sums[c] + total) / twice) if total else middle
             reference[i, c] = found
             level = np.rint(f32(found) / f32(unit)) - f32(128)
-            inputs[i, window * (channels + 1) + c] = min(max(level, -LARGEST), LARGEST)
-        for j in range(window):
-            place = at[i] + offsets[j]
-            if ranks[place] < first:
-                for c in range(channels):
-                    spread += nearness[j] * abs(np.float64(samples[place, c]) * ONE - np.float64(reference[i, c]))
-        scale[i, 0] = math.floor(spread / np.float64(channels * total)) + ONE if total else least
+            own[many + window + c] = min(max(level, -LARGEST), LARGEST)
+            for j in range(c, many, channels):
+                centre[j] = np.int32(found)
+        spread = 0
+        for j in range(many):
+            value[j] = np.int32(np.int32(value[j] * np.int32(ONE)) - centre[j])
+            spread += np.int32(weight[j] * np.int32(abs(value[j])))
+        scale[i, 0] = math.floor(np.float64(spread) / np.float64(channels * total)) + ONE if total else least
         factor = f32(gain) / scale[i, 0]
-        for j in range(window):
-            place = at[i] + offsets[j]
-            known = ranks[place] < first
-            for c in range(channels):
-                deviation = f32(samples[place, c]) * f32(ONE) - reference[i, c]
-                rounded = min(max(np.rint(deviation * factor), -LARGEST), LARGEST)
-                inputs[i, j * channels + c] = rounded if known else f32(0)
+        for j in range(many):
+            rounded = min(max(np.rint(f32(value[j]) * factor), -LARGEST), LARGEST)
+            own[j] = np.int8(np.int32(rounded)) if weight[j] else np.int8(0)
         row = 0
         while row < len(thresholds) and thresholds[row] <= scale[i, 0]:
             row += 1
@@ -100,8 +108,9 @@ def gather(
 def load(inputs: Any, stride: int, x: Any) -> None:
     """Write integers (n, inputs) as bytes into the rows of ``x``, flat."""
     for i in range(inputs.shape[0]):
-        for j in range(inputs.shape[1]):
-            x[i * stride + j] = np.int16(inputs[i, j]) + ZERO
+        row, own = inputs[i], x[i * stride : (i + 1) * stride]
+        for j in range(len(row)):
+            own[j] = np.uint8(np.uint8(row[j]) ^ np.uint8(ZERO))
 
 
 @compiled
@@ -310,32 +319,101 @@ def cumulate(weights: Any, means: Any, inverse: Any, boundary: Any, nodes: Any, 
             cdf[i, j] = total[j] >> SPARE_BITS
 
 
+# Frequencies of GROUP positions at once: loops over them are short and simple, so that they become vectors.
+
+
 @compiled
-def share(
-    weights: Any, means: Any, inverse: Any, nodes: Any, first: Any, width: Any, step: int, cells: int, origin: int,
-    rows: Any,
+def _boundaries(edge: Any, width: Any, origin: float, cells: float, boundary: Any) -> None:
+    """Write where intervals begin, as ``mixture.boundaries``, by edges and widths that are integers in float64."""
+    for i in range(len(boundary)):
+        below = (edge[i] - origin) * width[i] * VALUE - VALUE / 2
+        below = -np.inf if edge[i] == 0 else below
+        boundary[i] = np.inf if edge[i] == cells else below
+
+
+@compiled
+def _places(boundary: Any, mean: Any, inverse: Any, place: Any) -> None:
+    """Write where boundaries are in the table of the CDF, in its fixed point, from its beginning."""
+    for i in range(len(place)):
+        t = np.rint((boundary[i] - mean[i]) * inverse[i])
+        place[i] = min(max(t, -HIGHEST_T), HIGHEST_T - f32(1)) + HIGHEST_T
+
+
+@compiled
+def _weigh(place: Any, weight: Any, nodes: Any, rises: Any, total: Any) -> None:
+    """Add the CDF at places, times weights."""
+    for i in range(len(total)):
+        fixed = np.uint32(np.int32(place[i]))
+        node = fixed >> STEP_BITS
+        rise = np.uint32(np.uint32(rises[node] * np.uint32(fixed & FRACTION)) >> STEP_BITS)
+        total[i] += np.uint32(np.uint32(nodes[node] + rise) * weight[i])
+
+
+@compiled
+def _drop(total: Any, cdf: Any) -> None:
+    """Write totals without their spare bits as float64."""
+    for i in range(len(cdf)):
+        cdf[i] = np.float64(np.int32(total[i] >> SPARE))
+
+
+@compiled
+def _reach(cdf: Any, low: Any, mass: Any, number: float, children: float, reached: Any) -> None:
+    """Write the sums of the frequencies of the first ``number`` children."""
+    whole = np.float64(1 << FREQUENCY_BITS) - children
+    for i in range(len(reached)):
+        above = cdf[i] - low[i] if mass[i] > 0 else number
+        reached[i] = np.floor(above * whole / (mass[i] if mass[i] > 0 else children))
+
+
+@compiled
+def frequencies(
+    weights: Any, means: Any, inverse: Any, nodes: Any, rises: Any, first: Any, width: Any, step: int, cells: int,
+    origin: int, rows: Any,
 ) -> None:  # fmt: skip
-    """Compute frequencies (n, children) float32 of mixtures; intervals as of ``mixture.Children``, width (n or 1,)."""
+    """Compute frequencies of mixtures; intervals as of ``mixture.Children``.
+
+    Args:
+        weights: (n, components) int32.
+        means: the same, float32.
+        inverse: the same, float32.
+        nodes: uint32, table of the CDF.
+        rises: uint32, from each node to the next.
+        first: (n or 1,) int64.
+        width: (n or 1,) int64.
+        step: of the intervals.
+        cells: of the intervals.
+        origin: of the intervals.
+        rows: (n, children) float32, written to.
+    """
     n, m = rows.shape
-    whole = np.float64((1 << FREQUENCY_BITS) - m)
-    boundary, total = np.empty(m + 1, np.float32), np.empty(m + 1, np.int64)
-    for i in range(n):
-        start, wide = first[i if len(first) > 1 else 0], width[i if len(width) > 1 else 0]
+    k = weights.shape[1]
+    mean, inverses, weight = np.zeros((k, GROUP), f32), np.zeros((k, GROUP), f32), np.zeros((k, GROUP), np.uint32)
+    edge, wide, boundary, place = np.zeros(GROUP), np.zeros(GROUP), np.empty(GROUP, f32), np.empty(GROUP, f32)
+    total, mass = np.empty(GROUP, np.uint32), np.empty(GROUP)
+    cdf, reached = np.empty((m + 1, GROUP)), np.zeros((m + 1, GROUP))
+    for start in range(0, n, GROUP):
+        count = min(GROUP, n - start)
+        for i in range(count):
+            edge[i] = first[start + i if len(first) > 1 else 0]
+            wide[i] = width[start + i if len(width) > 1 else 0]
+            for c in range(k):
+                mean[c, i], inverses[c, i] = means[start + i, c], inverse[start + i, c]
+                weight[c, i] = weights[start + i, c]
         for j in range(m + 1):
-            edge = start + j * step
-            boundary[j] = ((edge - origin) * wide << grid.VALUE_BITS) - (1 << grid.VALUE_BITS - 1)
-            if edge in (0, cells):
-                boundary[j] = np.inf if edge else -np.inf
-        total[:] = 0
-        for k in range(weights.shape[1]):
-            _add(weights[i, k], means[i, k], inverse[i, k], boundary, nodes, total)
-        least = total[0] >> SPARE_BITS
-        mass, left = np.float64((total[m] >> SPARE_BITS) - least), 0.0
+            _boundaries(edge, wide, np.float64(origin), np.float64(cells), boundary)
+            total[:] = 0
+            for c in range(k):
+                _places(boundary, mean[c], inverses[c], place)
+                _weigh(place, weight[c], nodes, rises, total)
+            _drop(total, cdf[j])
+            for i in range(GROUP):
+                edge[i] += step
+        for i in range(GROUP):
+            mass[i] = cdf[m, i] - cdf[0, i]
         for j in range(1, m + 1):
-            above = np.float64((total[j] >> SPARE_BITS) - least) if mass > 0 else np.float64(j)
-            reached = math.floor(above * whole / (mass if mass > 0 else np.float64(m)))
-            rows[i, j - 1] = f32(reached - left)
-            left = reached
+            _reach(cdf[j], cdf[0], mass, np.float64(j), np.float64(m), reached[j])
+            for i in range(count):
+                rows[start + i, j - 1] = reached[j, i] - reached[j - 1, i]
 
 
 @compiled
