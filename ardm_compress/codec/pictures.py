@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -11,11 +11,12 @@ import numpy as np
 
 from ardm_compress.ardm.tiles import box_shape, check_level, paste, region_box, scaled, shared, tile_box, tile_side
 from ardm_compress.codec.tiles import (
+    DecodedTile,
+    ModelTile,
     ModelTiles,
+    PictureTile,
     StreamTiles,
     checksum_of,
-    encode_tile,
-    encode_tile_by_model,
     model_jobs,
 )
 from ardm_compress.container.image import ParsedImage, write_wrapped
@@ -30,7 +31,7 @@ from ardm_compress.methods.registry import decode_tiles
 from ardm_compress.options import DEFAULT_ENCODING, DecodeOptions, EncodeOptions
 from ardm_compress.tasks.processes import ordered
 from ardm_compress.tasks.progress import Counter, Progress
-from ardm_compress.tasks.runner import in_order
+from ardm_compress.tasks.runner import TileTask, in_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,8 +51,8 @@ def encode_picture(
     shares = list(ordered(model_share, ((part, wrapper.depth, options) for part in parts), jobs))
     if all(share < CLEAR for share in shares):
         return _wrapped(wrapper, encode_by_model(samples, options, progress))
-    tasks = ((part, wrapper.depth, options, share) for part, share in zip(parts, shares, strict=True))
-    return _file_of(picture, header, parts, list(in_order(encode_tile, tasks, jobs, Counter(progress, len(parts)))))
+    tasks = (PictureTile(part, wrapper.depth, options, share) for part, share in zip(parts, shares, strict=True))
+    return _file_of(picture, header, parts, list(in_order(tasks, jobs, Counter(progress, len(parts)))))
 
 
 def _new_header(picture: Picture, options: EncodeOptions) -> PictureHeader:
@@ -82,9 +83,10 @@ def encode_by_model(samples: NDArray[np.uint8], options: EncodeOptions, progress
     style, planner, tiles = model.choose_style(header, samples, options), model.Planner(header), prod(header.grid)
     jobs = model_jobs(options, header.tile, samples.nbytes, tiles)
     tasks = (
-        (planner.plan(index), samples[header.tile_box(index)], style, options.conditioning) for index in range(tiles)
+        ModelTile(planner.plan(index), samples[header.tile_box(index)], style, options.conditioning)
+        for index in range(tiles)
     )
-    encoded = in_order(encode_tile_by_model, tasks, jobs, Counter(progress, tiles, planner.calls))
+    encoded = in_order(tasks, jobs, Counter(progress, tiles, planner.calls))
     return model.write_tiles(header, style, list(encoded))
 
 
@@ -117,8 +119,8 @@ def decode_picture(
     tiles = ModelTiles(file, options, salvage) if isinstance(file, ParsedImage) else StreamTiles(file, options, salvage)
     samples = np.empty((*box_shape(wanted), wrapper.channels), sample_type(wrapper.depth))
     jobs, counter = tiles.jobs(samples.nbytes, touched), Counter(progress, len(touched), tiles.calls)
-    decoded = in_order(tiles.work, map(tiles.task, touched), jobs, counter)
-    for index, (part, checksum) in zip(touched, decoded, strict=True):
+    tasks: Iterator[TileTask[DecodedTile]] = (tiles.task(index) for index in touched)
+    for index, (part, checksum) in zip(touched, in_order(tasks, jobs, counter), strict=True):
         if checksum not in (None, header.checksums[index]) and inexact is not None:
             inexact.append(index)
         elif checksum is not None and inexact is None:

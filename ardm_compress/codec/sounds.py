@@ -51,6 +51,21 @@ class TilePlan(NamedTuple):
     pairs: list[slice]  # channels of every stream
 
 
+class SoundTile(NamedTuple):
+    """The task of encoding a tile."""
+
+    plan: TilePlan
+    samples: NDArray[np.int32]  # (frames, channels)
+
+    def run(self, tick: Tick) -> tuple[int, list[bytes]]:
+        """Return the checksum of the samples and the payloads of the pairs of channels; see ``TileTask``."""
+        (model, order, steps, pairs), part = self.plan, self.samples.astype(np.int64)
+        payloads: list[bytes] = []
+        for pair in pairs:
+            payloads += loop.encode(analyse_tile(model, part[:, pair], order, steps), steps, 1, tick)[0]
+        return sample_checksum(_serialised(part)), payloads
+
+
 def encode_sound(
     data: Data, options: EncodeOptions = DEFAULT_ENCODING, *, progress: Progress | None = None, **changes: Any
 ) -> bytes:
@@ -118,9 +133,9 @@ def encode_samples(
         period_bits=plan_period(options.budget, frames) if period_bits is None else period_bits,
         wrapper=write_sound_wrapper(sound.wrapper), checksums=(), lengths=(),
     )  # fmt: skip
-    tasks = ((_plan(header, model, index), sound.samples[header.span(index)]) for index in range(header.tiles))
+    tasks = (SoundTile(_plan(header, model, index), sound.samples[header.span(index)]) for index in range(header.tiles))
     lengths, checksums = list[int](), list[int]()
-    for checksum, payloads in in_order(_encode_tile, tasks, 1, _counter(header, header.tiles, progress)):
+    for checksum, payloads in in_order(tasks, 1, _counter(header, header.tiles, progress)):
         checksums.append(checksum)
         lengths += [add_payload(payload, collected) for payload in payloads]
     return write_file(replace(header, checksums=tuple(checksums), lengths=tuple(lengths)), collected)
@@ -259,16 +274,6 @@ def _plan(header: SoundHeader, model: Model, index: int) -> TilePlan:
     order, span = make_sound_order(header.period_bits), header.span(index)
     steps = tile_steps(None, order, (header.tile,), (span.stop - span.start,))
     return TilePlan(model, order, steps, header.pairs)
-
-
-def _encode_tile(task: tuple[TilePlan, NDArray[np.int32]], tick: Tick) -> tuple[int, list[bytes]]:
-    """Checksum of a tile's samples and the payloads of its pairs of channels."""
-    (model, order, steps, pairs), samples = task
-    part = samples.astype(np.int64)
-    payloads: list[bytes] = []
-    for pair in pairs:
-        payloads += loop.encode(analyse_tile(model, part[:, pair], order, steps), steps, 1, tick)[0]
-    return sample_checksum(_serialised(part)), payloads
 
 
 def _smallest_model(sound: Sound | None, options: EncodeOptions) -> str:

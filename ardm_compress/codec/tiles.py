@@ -1,11 +1,10 @@
-"""What it takes to work on a tile, in any process: tasks, and the functions that do them. NumPy; the model if asked."""
+"""The tasks of encoding and decoding a tile, which any process can do. NumPy; the model if it codes the tile."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -13,10 +12,9 @@ from ardm_compress.ardm.tiles import box_shape
 from ardm_compress.container.picture import APART, MODEL
 from ardm_compress.container.streams import sample_checksum
 from ardm_compress.formats import png
-from ardm_compress.formats.contents import PNG, ImageWrapper, sample_type
+from ardm_compress.formats.contents import PNG, sample_type
 from ardm_compress.methods.choice import encode_tiles
 from ardm_compress.methods.registry import decode_tiles, salvage_tile
-from ardm_compress.tasks.progress import Tick
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from ardm_compress.container.picture import ParsedPicture
     from ardm_compress.methods.model import CodedTile, EncodedTile, TilePlan
     from ardm_compress.options import DecodeOptions, EncodeOptions
+    from ardm_compress.tasks.progress import Tick
 
 LOST: Final = -1  # no checksum: nothing of the tile was decoded
 
@@ -36,40 +35,86 @@ class DecodedTile(NamedTuple):
     checksum: int | None  # of all samples of the tile, or LOST; None if only those of a preview were decoded
 
 
-def encode_tile(task: tuple[NDArray[Any], int, EncodeOptions, float], _tick: Tick) -> bytes:
-    """Encode a tile as the shortest stream; the task is samples, bits, options and the model's share."""
-    samples, depth, options, share = task
-    return encode_tiles([samples], depth, options, [share])[0]
+class PictureTile(NamedTuple):
+    """The task of encoding a tile as the shortest stream."""
+
+    samples: NDArray[Any]  # (rows, columns, channels)
+    depth: int  # bits of a sample
+    options: EncodeOptions
+    share: float  # see ``methods.choice.model_share``
+
+    def run(self, _tick: Tick) -> bytes:
+        """See ``TileTask``."""
+        return encode_tiles([self.samples], self.depth, self.options, [self.share])[0]
 
 
-def encode_tile_by_model(task: tuple[TilePlan, NDArray[np.uint8], tuple[int, int], bool], tick: Tick) -> EncodedTile:
-    """Let the model encode a tile; the task is its plan, samples, style and mirror, and whether to fit latents."""
-    from ardm_compress.methods.model import encode_tiles
+class ModelTile(NamedTuple):
+    """The task of encoding a tile of an image that the model codes as a whole."""
 
-    plan, samples, style, conditioning = task
-    return encode_tiles(plan, [samples], [style], conditioning, tick)[0]
+    plan: TilePlan
+    samples: NDArray[np.uint8]  # (rows, columns, channels)
+    style: tuple[int, int]  # and mirror
+    conditioning: bool  # whether to fit latents
+
+    def run(self, tick: Tick) -> EncodedTile:
+        """See ``TileTask``."""
+        from ardm_compress.methods.model import encode_tiles
+
+        return encode_tiles(self.plan, [self.samples], [self.style], self.conditioning, tick)[0]
 
 
-Work: TypeAlias = Callable[[Any, Tick], DecodedTile]  # decodes the tile of a task
+class CodedModelTile(NamedTuple):
+    """The task of decoding a tile of an image that the model has coded as a whole."""
+
+    tile: CodedTile
+    preview: int
+    salvage: bool  # whether it may be damaged
+
+    def run(self, tick: Tick) -> DecodedTile:
+        """See ``TileTask``."""
+        from ardm_compress.methods.model import decode_tiles, salvage_tile
+
+        samples = salvage_tile(self.tile, tick) if self.salvage else decode_tiles([self.tile], self.preview, tick)[0]
+        return DecodedTile(samples, None if self.preview else checksum_of(samples))
+
+
+class StreamTile(NamedTuple):
+    """The task of decoding a tile of a picture."""
+
+    stream: bytes
+    shape: tuple[int, int, int]  # rows, columns, channels
+    depth: int  # bits of a sample
+    preview: int
+    lost: int | None  # value of the samples of a tile of which nothing is left; None: damage is an error
+
+    def run(self, _tick: Tick) -> DecodedTile:
+        """See ``TileTask``."""
+        if self.lost is None:
+            (samples,) = decode_tiles([self.stream], self.shape, self.depth)
+        elif (left := salvage_tile(self.stream, self.shape, self.depth)) is not None:
+            samples = left
+        else:
+            return DecodedTile(np.full(self.shape, self.lost, sample_type(self.depth)), LOST)
+        return DecodedTile(samples[:: 1 << self.preview, :: 1 << self.preview], checksum_of(samples))
 
 
 class ModelTiles:
-    """The tiles of a file that the model has coded as a whole: how many calls each takes, and who codes them."""
+    """The tiles of a file that the model has coded as a whole."""
 
     def __init__(self, file: ParsedImage, options: DecodeOptions, salvage: bool) -> None:
         from ardm_compress.methods.model import Planner
 
-        self._file, self._options, self._planner = file, options, Planner(file.header)
+        self._file, self._options, self._salvage = file, options, salvage
+        self._planner = Planner(file.header)
         self._planner.check(file.header)
-        self.calls, self._salvage = self._planner.calls, salvage
-        self.work: Work = _salvage_coded if salvage else _decode_coded
+        self.calls = self._planner.calls  # of each
 
-    def task(self, index: int) -> tuple[Any, ...]:
-        """Return the arguments to decode a tile with, in any process."""
+    def task(self, index: int) -> CodedModelTile:
+        """Take what it needs to decode a tile, in any process, from the file."""
         header, payloads, preview = self._file.header, self._file.payloads, self._options.preview
         if self._salvage:
-            return self._planner.arrived(header, index, payloads), 0
-        return self._planner.coded(header, index, payloads, preview), preview
+            return CodedModelTile(self._planner.arrived(header, index, payloads), 0, True)
+        return CodedModelTile(self._planner.coded(header, index, payloads, preview), preview, False)
 
     def jobs(self, nbytes: int, touched: Sequence[int]) -> int:
         """How many processes decode tiles of samples that take so many bytes."""
@@ -83,49 +128,21 @@ class StreamTiles:
 
     def __init__(self, file: ParsedPicture, options: DecodeOptions, salvage: bool) -> None:
         self._file, self._options, self._salvage = file, options, salvage
-        self.work: Work = _salvage_stream if salvage else _decode_stream
+        wrapper = file.wrapper
+        is_palette = wrapper.kind == PNG and wrapper.form == png.PALETTE
+        self._lost = (0 if is_palette else 1 << wrapper.depth - 1) if salvage else None
 
-    def task(self, index: int) -> tuple[Any, ...]:
-        """Return the arguments to decode a tile with, in any process."""
+    def task(self, index: int) -> StreamTile:
+        """See ``ModelTiles``."""
         file, payloads = self._file, self._file.payloads
         stream = payloads.raw(index) if self._salvage else payloads[index]
         shape = (*box_shape(file.header.tile_box(index)), file.wrapper.channels)
-        return stream, replace(file.wrapper, head=b"", tail=b""), shape, self._options.preview
+        return StreamTile(stream, shape, file.wrapper.depth, self._options.preview, self._lost)
 
     def jobs(self, nbytes: int, touched: Sequence[int]) -> int:
         """How many processes decode tiles of samples that take so many bytes: only the model is worth any."""
         slow = sum(self._file.payloads.first(index) in (bytes([MODEL]), bytes([APART])) for index in touched)
         return 1 if self._salvage else self._options.limits.jobs(self._options.jobs, nbytes, slow)
-
-
-def _decode_coded(task: tuple[CodedTile, int], tick: Tick) -> DecodedTile:
-    from ardm_compress.methods.model import decode_tiles
-
-    tile, preview = task
-    (samples,) = decode_tiles([tile], preview, tick)
-    return DecodedTile(samples, None if preview else checksum_of(samples))
-
-
-def _salvage_coded(task: tuple[CodedTile, int], tick: Tick) -> DecodedTile:
-    from ardm_compress.methods.model import salvage_tile
-
-    samples = salvage_tile(task[0], tick)
-    return DecodedTile(samples, checksum_of(samples))
-
-
-def _decode_stream(task: tuple[bytes, ImageWrapper, tuple[int, int, int], int], _tick: Tick) -> DecodedTile:
-    stream, wrapper, shape, preview = task
-    (samples,) = decode_tiles([stream], shape, wrapper.depth)
-    return DecodedTile(samples[:: 1 << preview, :: 1 << preview], checksum_of(samples))
-
-
-def _salvage_stream(task: tuple[bytes, ImageWrapper, tuple[int, int, int], int], _tick: Tick) -> DecodedTile:
-    stream, wrapper, shape, _ = task
-    samples = salvage_tile(stream, shape, wrapper.depth)
-    if samples is not None:
-        return DecodedTile(samples, checksum_of(samples))
-    unknown = 0 if wrapper.kind == PNG and wrapper.form == png.PALETTE else 1 << wrapper.depth - 1
-    return DecodedTile(np.full(shape, unknown, sample_type(wrapper.depth)), LOST)
 
 
 def model_jobs(options: EncodeOptions | DecodeOptions, tile: tuple[int, int], nbytes: int, tiles: int) -> int:

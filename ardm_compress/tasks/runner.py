@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from ardm_compress.errors import ArdmError
 from ardm_compress.tasks.processes import ordered
@@ -11,22 +11,31 @@ from ardm_compress.tasks.progress import Counter, Tick, ignored
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+Outcome = TypeVar("Outcome", covariant=True)
 
 POSITIONS: Final = 1 << 16  # of all tiles that are coded together, about
 
 
-def in_order(
-    work: Callable[[Task, Tick], Result], tasks: Iterable[Task], jobs: int, counter: Counter
-) -> Iterator[Result]:
-    """Yield what ``work`` makes of each tile's task, in order; by ``jobs`` processes if that is more than one.
+class TileTask(Protocol[Outcome]):
+    """Work on one tile, which can be pickled for another process."""
 
-    ``work`` is given what to call after each network call, of which those that other processes make are counted once
-    their tile is done.
+    def run(self, tick: Tick, /) -> Outcome:
+        """Do the work; ``tick`` is called after each network call, if there are any."""
+
+
+def in_order(tasks: Iterable[TileTask[Result]], jobs: int, counter: Counter) -> Iterator[Result]:
+    """Yield the results of tasks in order; ``jobs`` processes do them if that is more than one.
+
+    Network calls that other processes make are counted once their tile is done.
     """
     here = jobs <= 1
-    for result in ordered(work, ((task, counter.one if here else ignored) for task in tasks), jobs):
+    for result in ordered(_run, ((task, counter.one if here else ignored) for task in tasks), jobs):
         yield result
         counter.tile()
+
+
+def _run(task: TileTask[Result], tick: Tick) -> Result:
+    return task.run(tick)
 
 
 def together(
