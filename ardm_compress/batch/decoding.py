@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from ardm_compress.batch.settings import SUFFIX, Bar, Decoding, Outcome, check_output, cleared, no_bar
+from ardm_compress.batch.settings import SUFFIX, Bar, Decoding, Outcome, check_output, finish, no_bar
 from ardm_compress.container.streams import Kind
 from ardm_compress.errors import ChecksumError, OptionError
 from ardm_compress.files import locations as storage
@@ -44,14 +44,14 @@ def decode_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
     if how.remove:
         storage.check_removable(job.source)
     with storage.opened(job.source) as data, bar("salvage" if how.salvage else "decode") as progress:
-        restored = _restored(job, data, how, progress)
+        restored = _restore(job, data, how, progress)
         if how.dry:
             return Outcome(source=job.source, target=restored.target, before=len(data))
         outcome = write_decoded(job, how, restored.target, restored.parts, len(data))
     if restored.inexact:
         what = ", ".join(restored.inexact)
         raise ChecksumError(f"{job.source} is damaged or cut short: {what} of {restored.target} are not exact")
-    return cleared(replace(outcome, seconds=time.perf_counter() - start, state=state), how)
+    return finish(replace(outcome, seconds=time.perf_counter() - start, state=state), how)
 
 
 def write_decoded(job: Job, how: Decoding, target: str, parts: Iterable[bytes], before: int) -> Outcome:
@@ -82,7 +82,7 @@ def check_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
     return Outcome(source=job.source, before=size, after=size, seconds=time.perf_counter() - start)
 
 
-def _restored(job: Job, data: Data, how: Decoding, progress: Progress | None) -> Restored:
+def _restore(job: Job, data: Data, how: Decoding, progress: Progress | None) -> Restored:
     from ardm_compress.container.parse import parse
 
     file = parse(data, how.limits)
@@ -101,13 +101,13 @@ def _stored(job: Job, file: ParsedStored, how: Decoding) -> Restored:
     from ardm_compress.formats.catalogue import stored_as
 
     parts = stored_as(file.parts(), _suffix(job.target))
-    return Restored(_checked(job, job.target or _original_name(job.place), how), parts, [])
+    return Restored(_check_target(job, job.target or _original_name(job.place), how), parts, [])
 
 
 def _sound(job: Job, file: ParsedSound, how: Decoding, progress: Progress | None) -> Restored:
     if not how.salvage:
         file.payloads.check_whole()  # what is refused is so before anything large is imported
-    target = _checked(job, job.target or _original_name(job.place), how)
+    target = _check_target(job, job.target or _original_name(job.place), how)
     if how.dry:
         return Restored(target, (), [])
     from ardm_compress.codec.sounds import decoded_sound
@@ -140,7 +140,7 @@ def image_target(job: Job, wrapper: ImageWrapper, how: Decoding) -> tuple[str, s
     name = _original_name(job.place)
     if wrapper.kind == FORCED and _suffix(name) not in wrapper.file_kind.suffixes:
         name += wrapper.file_kind.suffix  # for it is not the file of that name
-    target = _checked(job, job.target or name, how)
+    target = _check_target(job, job.target or name, how)
     suffix = _suffix(target) if job.target or how.is_part_of_image else None
     check_suffix(part_wrapper(wrapper) if how.is_part_of_image else wrapper, suffix)
     return target, suffix
@@ -166,7 +166,7 @@ def _decode_image(file: ParsedImage | ParsedPicture, how: Decoding, progress: Pr
     return decode_image(file, how, progress=progress)
 
 
-def _checked(job: Job, target: str, how: Decoding) -> str:
+def _check_target(job: Job, target: str, how: Decoding) -> str:
     """Return an output, once it is known that it can be written."""
     check_output(job.source, target, how)
     return target

@@ -7,7 +7,7 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ardm_compress.batch.settings import SUFFIX, Bar, Encoding, Outcome, check_output, cleared, no_bar
+from ardm_compress.batch.settings import SUFFIX, Bar, Encoding, Outcome, check_output, finish, no_bar
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, OptionError, UnsupportedError
 from ardm_compress.files import locations as storage
 from ardm_compress.files.data import blocks
@@ -69,7 +69,7 @@ def encode_file(job: Job, how: Encoding, bar: Bar = no_bar) -> Outcome:
             with bar("verify") as progress:
                 _verify(coded, original, how, progress)
         outcome = write_encoded(job, how, target, original, coded)
-    return cleared(replace(outcome, seconds=seconds, state=state), how)
+    return finish(replace(outcome, seconds=seconds, state=state), how)
 
 
 def _check(data: Data, how: Encoding) -> None:

@@ -23,7 +23,7 @@ WORST_FIRST: Final = (CORRUPT, UNSUPPORTED, GENERAL, USAGE)  # of several files,
 EXPECTED: Final = (ArdmError, OSError, MemoryError)  # whatever a user or a file can cause
 
 
-def explained(error: BaseException) -> tuple[str, int]:
+def explain(error: BaseException) -> tuple[str, int]:
     """Return the line to show for an expected error, and the exit code that goes with it."""
     message, code = _explained(error)
     return IN_PYTHON.sub("", message), code
@@ -41,15 +41,15 @@ def _explained(error: BaseException) -> tuple[str, int]:
     return message, UNSUPPORTED if isinstance(error, (UnsupportedError, LimitError)) else GENERAL
 
 
-def failed(source: str, error: BaseException) -> Outcome:
+def failed_outcome(source: str, error: BaseException) -> Outcome:
     """Make the outcome of a file that could not be worked on."""
-    message, code = explained(error)
+    message, code = explain(error)
     if isinstance(error, IsADirectoryError) and str(error.filename) == source:
         message += "; -r takes the files below it"
     return Outcome(source=source, error=message if source in message else f"{source}: {message}", code=code)
 
 
-def attempted(job: Job, work: Callable[[], Outcome]) -> Outcome:
+def attempt(job: Job, work: Callable[[], Outcome]) -> Outcome:
     """Return what ``work`` makes of a file, or how it failed."""
     done: list[Outcome] = []
     return failure(job.source, lambda: done.append(work())) or done[0]
@@ -64,5 +64,5 @@ def failure(source: str, work: Callable[[], None]) -> Outcome | None:
     except BrokenPipeError:
         raise  # the reader of standard output has gone: there is nobody to tell
     except EXPECTED as error:
-        return failed(source, error)
+        return failed_outcome(source, error)
     return None

@@ -21,7 +21,7 @@ class Job(NamedTuple):
     target: str | None = None  # the output's name, if it was given
 
 
-def jobs_of(
+def find_jobs(
     sources: Iterable[str], *, suffixes: Collection[str], recursive: bool = False, folder: str | None = None
 ) -> list[Job]:
     """List the files that sources name, which may be folders.
@@ -55,21 +55,21 @@ def _jobs(source: str, suffixes: Collection[str], recursive: bool, folder: str |
     if recursive and (found := _below(source, unread)) is not None:
         for name, relative in found:
             if os.path.splitext(name)[1].lower() in suffixes:
-                yield Job(name, _joined(folder, relative) if folder else name)
+                yield Job(name, _join(folder, relative) if folder else name)
         yield from (Job(name, name) for name in unread)  # which fail, and so are not passed over in silence
     elif source == storage.STDIO:
         if folder:
             raise OptionError("standard input has no name: give one with -o, not --output-dir")
         yield Job(source, source, storage.STDIO)
     else:
-        yield Job(source, _joined(folder, storage.name(source)) if folder else source)
+        yield Job(source, _join(folder, storage.name(source)) if folder else source)
 
 
 def _below(source: str, unread: list[str]) -> Iterator[tuple[str, str]] | None:
     """List the files below a folder, in order, with their names relative to it; None if it is no folder."""
     path = storage.local(source)
     if path:
-        return _walked(path, unread) if path.is_dir() else None
+        return _walk(path, unread) if path.is_dir() else None
     if not storage.is_url(source):
         return None
     try:
@@ -78,10 +78,10 @@ def _below(source: str, unread: list[str]) -> Iterator[tuple[str, str]] | None:
             is_folder = system.isdir(source)
     except (OSError, UnsupportedError):
         return None  # it will fail for the same reason as a job
-    return _found(source.rstrip("/"), system, unread) if is_folder else None
+    return _find(source.rstrip("/"), system, unread) if is_folder else None
 
 
-def _walked(top: Path, unread: list[str]) -> Iterator[tuple[str, str]]:
+def _walk(top: Path, unread: list[str]) -> Iterator[tuple[str, str]]:
     """Regular files, and links to them; ``unread`` takes the folders that cannot be looked into."""
     for folder, folders, names in os.walk(top, onerror=lambda error: unread.append(str(error.filename))):
         folders.sort()
@@ -91,7 +91,7 @@ def _walked(top: Path, unread: list[str]) -> Iterator[tuple[str, str]]:
                 yield str(path), path.relative_to(top).as_posix()
 
 
-def _found(top: str, system: Any, unread: list[str]) -> Iterator[tuple[str, str]]:
+def _find(top: str, system: Any, unread: list[str]) -> Iterator[tuple[str, str]]:
     inside = system._strip_protocol(top).rstrip("/")
     try:
         with storage.translated(top):
@@ -104,11 +104,11 @@ def _found(top: str, system: Any, unread: list[str]) -> Iterator[tuple[str, str]
         yield f"{top}/{relative}", relative
 
 
-def _joined(folder: str, relative: str) -> str:
+def _join(folder: str, relative: str) -> str:
     return f"{folder.rstrip('/')}/{relative}" if storage.is_url(folder) else str(Path(folder, relative))
 
 
-def listed(source: str) -> list[str]:
+def read_list(source: str) -> list[str]:
     """Read the names in a list of files, one a line; ``-`` is standard input."""
     with storage.opened(source) as data:
         lines = os.fsdecode(data[:].removeprefix(BOM_UTF8)).split("\n")

@@ -17,7 +17,7 @@ from ardm_compress.batch.encoding import (
     is_same_image,
     write_encoded,
 )
-from ardm_compress.batch.settings import Decoding, Encoding, Outcome, cleared
+from ardm_compress.batch.settings import Decoding, Encoding, Outcome, finish
 from ardm_compress.container.streams import Kind
 from ardm_compress.errors import ArdmError, ChecksumError
 from ardm_compress.files import locations as storage
@@ -43,7 +43,7 @@ class Read(NamedTuple):
     suffix: str | None  # of the kind of file to write, if it is not its own
 
 
-def grouped(jobs: Sequence[Job], processes: int, *, together: bool = True) -> Iterator[list[Job]]:
+def group_jobs(jobs: Sequence[Job], processes: int, *, together: bool = True) -> Iterator[list[Job]]:
     """Jobs, in order, in groups to be worked on by one process: small files together, larger ones alone.
 
     Args:
@@ -81,14 +81,14 @@ def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
     coded = list(encode_images((image.data for image in images), how.of_medium("image")))
     seconds = (time.perf_counter() - start) / max(1, len(images))
     if how.verify:
-        coded = _verified(images, coded, how)
+        coded = _verify(images, coded, how)
 
     def write(image: Read, data: bytes) -> Outcome:
         outcome = write_encoded(image.job, how, image.target, image.data, data)
-        return cleared(replace(outcome, seconds=seconds, state=image.state), how)
+        return finish(replace(outcome, seconds=seconds, state=image.state), how)
 
-    outcomes |= _written(images, coded, write)
-    return [outcomes.get(job) or failing.attempted(job, partial(encode_file, job, how)) for job in jobs]
+    outcomes |= _write_all(images, coded, write)
+    return [outcomes.get(job) or failing.attempt(job, partial(encode_file, job, how)) for job in jobs]
 
 
 def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
@@ -109,10 +109,10 @@ def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
     def write(image: Read, picture: Picture) -> Outcome:
         parts = [written_as(picture, image.suffix)]
         outcome = write_decoded(image.job, how, image.target, parts, len(image.data))
-        return cleared(replace(outcome, state=image.state), how)
+        return finish(replace(outcome, state=image.state), how)
 
-    outcomes |= _written(images, pictures, write)
-    return [outcomes.get(job) or failing.attempted(job, partial(decode_file, job, how)) for job in jobs]
+    outcomes |= _write_all(images, pictures, write)
+    return [outcomes.get(job) or failing.attempt(job, partial(decode_file, job, how)) for job in jobs]
 
 
 def _read(
@@ -140,7 +140,7 @@ def _read(
     return images, outcomes
 
 
-def _verified(images: Sequence[Read], coded: Sequence[bytes | ArdmError], how: Encoding) -> list[bytes | ArdmError]:
+def _verify(images: Sequence[Read], coded: Sequence[bytes | ArdmError], how: Encoding) -> list[bytes | ArdmError]:
     """Return the compressed files, or an error instead of those that do not restore what they were made from."""
     from ardm_compress.codec.images import decode_images
     from ardm_compress.codec.pictures import CodedImage
@@ -165,13 +165,13 @@ def _is_image(picture: Picture | ArdmError, image: Read, how: Encoding) -> bool:
         return False
 
 
-def _written(
+def _write_all(
     images: Sequence[Read], contents: Iterable[Content | ArdmError], write: Callable[[Read, Content], Outcome]
 ) -> dict[Job, Outcome]:
     outcomes = {}
     for image, content in zip(images, contents, strict=True):
         if isinstance(content, ArdmError):
-            outcomes[image.job] = failing.failed(image.job.source, content)
+            outcomes[image.job] = failing.failed_outcome(image.job.source, content)
         else:
-            outcomes[image.job] = failing.attempted(image.job, partial(write, image, content))
+            outcomes[image.job] = failing.attempt(image.job, partial(write, image, content))
     return outcomes

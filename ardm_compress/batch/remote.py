@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from ardm_compress.batch.run import removable, removed
+from ardm_compress.batch.run import drop_unremovable, remove_sources
 from ardm_compress.batch.settings import Outcome, Writing
 from ardm_compress.errors import LimitError, OptionError
 from ardm_compress.files import locations as storage
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 How = TypeVar("How", bound=Writing)
 
 
-def shared(jobs: Iterable[Job]) -> list[Job]:
+def absolute_jobs(jobs: Iterable[Job]) -> list[Job]:
     """Give jobs names that mean the same on every machine that has the same folders.
 
     Raises:
@@ -48,7 +48,7 @@ def outcomes(
         workers: of the cluster.
         work: one of the functions of ``batch.run``.
         how: its settings; sources are removed from here, once it is known that their outputs are there.
-        groups: of jobs from ``shared``.
+        groups: of jobs from ``absolute_jobs``.
 
     Yields:
         Every file once. Those of a group that was too large for a worker, and those that failed after a worker that had
@@ -57,16 +57,16 @@ def outcomes(
     Raises:
         As ``cluster.tasks.completed``.
     """
-    groups, failures = removable(groups, how)
+    groups, failures = drop_unremovable(groups, how)
     yield from failures
     each = replace(how, jobs=1, remove=False)
     failed: list[Group] = []
     for group, result, again in completed(workers, partial(work, each), groups):
         retried = len(group) > 1 if isinstance(result, LimitError) else again
-        for job, outcome in zip(group, removed(group, result, how), strict=True):
+        for job, outcome in zip(group, remove_sources(group, result, how), strict=True):
             if outcome.code and retried:
                 failed.append([job])
             else:
                 yield outcome
     for group, result, _ in completed(workers, partial(work, replace(each, again=True)), failed):
-        yield from removed(group, result, how)
+        yield from remove_sources(group, result, how)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from ardm_compress.batch import failing
 from ardm_compress.batch.decoding import check_file, decode_file
 from ardm_compress.batch.encoding import encode_file
-from ardm_compress.batch.settings import Bar, Decoding, Encoding, Outcome, Writing, cleared, no_bar
+from ardm_compress.batch.settings import Bar, Decoding, Encoding, Outcome, Writing, finish, no_bar
 from ardm_compress.errors import LimitError
 from ardm_compress.files import locations as storage
 from ardm_compress.tasks.processes import completed
@@ -25,7 +25,7 @@ Group: TypeAlias = "list[Job]"
 def encode_group(how: Encoding, jobs: Group, bar: Bar = no_bar) -> list[Outcome]:
     """Encode a file, or small ones together."""
     if len(jobs) == 1:
-        return [failing.attempted(jobs[0], partial(encode_file, jobs[0], how, bar))]
+        return [failing.attempt(jobs[0], partial(encode_file, jobs[0], how, bar))]
     from ardm_compress.batch.many import encode_files
 
     return encode_files(jobs, how)
@@ -34,7 +34,7 @@ def encode_group(how: Encoding, jobs: Group, bar: Bar = no_bar) -> list[Outcome]
 def decode_group(how: Decoding, jobs: Group, bar: Bar = no_bar) -> list[Outcome]:
     """Decode a file, or small ones together."""
     if len(jobs) == 1:
-        return [failing.attempted(jobs[0], partial(decode_file, jobs[0], how, bar))]
+        return [failing.attempt(jobs[0], partial(decode_file, jobs[0], how, bar))]
     from ardm_compress.batch.many import decode_files
 
     return decode_files(jobs, how)
@@ -42,7 +42,7 @@ def decode_group(how: Decoding, jobs: Group, bar: Bar = no_bar) -> list[Outcome]
 
 def check_group(how: Decoding, jobs: Group, bar: Bar = no_bar) -> list[Outcome]:
     """Test files."""
-    return [failing.attempted(job, partial(check_file, job, how, bar)) for job in jobs]
+    return [failing.attempt(job, partial(check_file, job, how, bar)) for job in jobs]
 
 
 def outcomes(
@@ -61,7 +61,7 @@ def outcomes(
         for group in groups:
             yield from work(how, group, bar)
         return
-    groups, failures = removable(groups, how)
+    groups, failures = drop_unremovable(groups, how)
     yield from failures
     each = replace(how, jobs=max(1, how.jobs // processes), remove=False)
     alone: list[Group] = []
@@ -69,17 +69,17 @@ def outcomes(
         if isinstance(result, LimitError):
             alone += [[job] for job in group]
         else:
-            yield from removed(group, result, how)
+            yield from remove_sources(group, result, how)
     for group in alone:
         for _, result in completed(partial(_quietly, work, replace(each, again=True)), [group], 1):
-            yield from removed(group, result, how)
+            yield from remove_sources(group, result, how)
 
 
 def _quietly(work: Callable[[How, Group, Bar], list[Outcome]], how: How, group: Group) -> list[Outcome]:
     return work(how, group, no_bar)
 
 
-def removable(groups: list[Group], how: Writing) -> tuple[list[Group], list[Outcome]]:
+def drop_unremovable(groups: list[Group], how: Writing) -> tuple[list[Group], list[Outcome]]:
     """Drop jobs whose source cannot be deleted; return the remaining groups and one failure for each dropped job."""
     if not how.remove:
         return groups, []
@@ -89,9 +89,9 @@ def removable(groups: list[Group], how: Writing) -> tuple[list[Group], list[Outc
     return [group for group in left if group], [failure for failure in failures.values() if failure]
 
 
-def removed(group: Group, result: list[Outcome] | LimitError, how: Writing) -> list[Outcome]:
+def remove_sources(group: Group, result: list[Outcome] | LimitError, how: Writing) -> list[Outcome]:
     """Remove the sources of a group whose outputs other processes have written; return the outcomes."""
     if isinstance(result, LimitError):
-        return [failing.failed(job.source, result) for job in group]
-    return [outcome if outcome.code or outcome.done_before else failing.attempted(job, partial(cleared, outcome, how))
+        return [failing.failed_outcome(job.source, result) for job in group]
+    return [outcome if outcome.code or outcome.done_before else failing.attempt(job, partial(finish, outcome, how))
             for job, outcome in zip(group, result, strict=True)]  # fmt: skip

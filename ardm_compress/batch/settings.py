@@ -129,7 +129,7 @@ def check_output(source: str, target: str, how: Writing, is_complete: Callable[[
     locations.check_output(target, force=replaced, parents=how.parents)
 
 
-def cleared(outcome: Outcome, how: Writing) -> Outcome:
+def finish(outcome: Outcome, how: Writing) -> Outcome:
     """Return the outcome, once the source is known to be as it was read, and removed if that was asked for.
 
     Raises:

@@ -15,7 +15,7 @@ import click
 
 from ardm_compress.batch.failing import WORST_FIRST
 from ardm_compress.batch.settings import SUFFIX, no_bar
-from ardm_compress.cli.group import complain, progress_bar, shown
+from ardm_compress.cli.group import complain, printable, progress_bar
 from ardm_compress.errors import OptionError
 from ardm_compress.files import locations as storage
 from ardm_compress.inference.registry import DEVICE, find_model
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from ardm_compress.batch.settings import Bar, Outcome, Writing
 
 
-def chosen(files: Iterable[str], given: dict[str, Any], suffixes: Collection[str], folder: str | None) -> list[Job]:
+def select_jobs(
+    files: Iterable[str], given: dict[str, Any], suffixes: Collection[str], folder: str | None
+) -> list[Job]:
     """Return the files of a command, and take the options of ``SELECTION`` out of what was given.
 
     What is left says with ``resume`` whether they are several, or from folders: then outputs may be there already.
@@ -33,13 +35,13 @@ def chosen(files: Iterable[str], given: dict[str, Any], suffixes: Collection[str
     Raises:
         UsageError: none are named; OptionError: there are none.
     """
-    from ardm_compress.batch.inputs import jobs_of, listed
+    from ardm_compress.batch.inputs import find_jobs, read_list
 
-    names = [*files, *(listed(given["files_from"]) if given["files_from"] else [])]
+    names = [*files, *(read_list(given["files_from"]) if given["files_from"] else [])]
     recursive, _ = given.pop("recursive"), given.pop("files_from")
     if not names:
         raise click.UsageError("no files are named")
-    jobs = jobs_of(names, suffixes=suffixes, recursive=recursive, folder=folder)
+    jobs = find_jobs(names, suffixes=suffixes, recursive=recursive, folder=folder)
     if len(jobs) > 1 and any(job.source == storage.STDIO for job in jobs):
         raise click.UsageError("standard input is worked on by itself: name no other files with it")
     if not jobs:
@@ -71,7 +73,7 @@ def output_settings(given: dict[str, Any]) -> dict[str, Any]:
     return {name: given.pop(name) for name in ("force", "remove", "dry")} | {"parents": folder}
 
 
-def with_outputs(jobs: list[Job], given: dict[str, Any]) -> list[Job]:
+def name_output(jobs: list[Job], given: dict[str, Any]) -> list[Job]:
     """Give the only job the output that -o or -c names; take these out of ``given``.
 
     Raises:
@@ -170,13 +172,13 @@ def _public(outcome: Outcome) -> dict[str, Any]:
 
 
 def _line(outcome: Outcome) -> str:
-    source, seconds = shown(outcome.source), f"{outcome.seconds:.1f} s"
+    source, seconds = printable(outcome.source), f"{outcome.seconds:.1f} s"
     if outcome.done_before:
-        return f"{source}: done before, {shown(outcome.target)}"
+        return f"{source}: done before, {printable(outcome.target)}"
     if not outcome.target:
         return f"{source}: {outcome.before} bytes, {seconds}"
     share = f" ({100 * outcome.after / max(1, outcome.before):.1f}%)" if outcome.note else ""
-    how = outcome.note or shown(outcome.target)
+    how = outcome.note or printable(outcome.target)
     return f"{source}: {outcome.before} -> {outcome.after} bytes{share}, {how}, {seconds}"
 
 
@@ -222,18 +224,18 @@ def _check_device() -> None:
 def _outcomes(
     work: Callable[..., list[Outcome]], how: Writing, jobs: list[Job], together: bool, bar: Bar
 ) -> Iterator[Outcome]:
-    from ardm_compress.batch.many import grouped
+    from ardm_compress.batch.many import group_jobs
     from ardm_compress.batch.run import outcomes
 
     if how.scheduler is None or how.dry:
-        yield from outcomes(work, how, list(grouped(jobs, how.jobs, together=together)), bar)
+        yield from outcomes(work, how, list(group_jobs(jobs, how.jobs, together=together)), bar)
         return
     from ardm_compress.batch import remote
     from ardm_compress.tasks.cluster.workers import connected
 
-    jobs = remote.shared(jobs)
+    jobs = remote.absolute_jobs(jobs)
     with connected(how.scheduler, complain) as workers:
-        groups = list(grouped(jobs, workers.threads, together=together))
+        groups = list(group_jobs(jobs, workers.threads, together=together))
         yield from remote.outcomes(workers, work, how, groups)
 
 
@@ -241,13 +243,13 @@ def _bar(shown: bool) -> Bar:
     return progress_bar if shown else no_bar
 
 
-def told_dry(how: Writing) -> Callable[[Outcome], None] | None:
+def dry_run_teller(how: Writing) -> Callable[[Outcome], None] | None:
     """Return a function that tells where each file would go, or None if the work is to be done."""
     if not how.dry:
         return None
 
     def tell(outcome: Outcome) -> None:
         done = " (done before)" if outcome.done_before else ""
-        click.echo(f"{shown(outcome.source)} -> {shown(outcome.target)}{done}")
+        click.echo(f"{printable(outcome.source)} -> {printable(outcome.target)}{done}")
 
     return tell

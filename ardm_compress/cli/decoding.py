@@ -9,8 +9,16 @@ import click
 
 from ardm_compress.ardm.tiles import COARSEST
 from ardm_compress.batch.settings import SUFFIX, Decoding
-from ardm_compress.cli.batch import chosen, output_folder, output_settings, run, talk_settings, told_dry, with_outputs
-from ardm_compress.cli.group import shown
+from ardm_compress.cli.batch import (
+    dry_run_teller,
+    name_output,
+    output_folder,
+    output_settings,
+    run,
+    select_jobs,
+    talk_settings,
+)
+from ardm_compress.cli.group import printable
 from ardm_compress.cli.options import FILES, OUTPUTS, SELECTION, TALK, WORK, options, work_settings
 from ardm_compress.options import SampleNumber
 
@@ -75,11 +83,11 @@ def decode(files: tuple[str, ...], **given: Any) -> None:
     from ardm_compress.batch.run import decode_group
 
     talk = talk_settings(given)
-    jobs = with_outputs(chosen(files, given, {SUFFIX}, output_folder(given)), given)
+    jobs = name_output(select_jobs(files, given, {SUFFIX}, output_folder(given)), given)
     how = Decoding(**output_settings(given), **work_settings(given), **given)
     _check(how, jobs)
     together = how.is_all and all(job.target is None for job in jobs)
-    run(decode_group, how, jobs, talk, label="decode", together=together, each=told_dry(how))
+    run(decode_group, how, jobs, talk, label="decode", together=together, each=dry_run_teller(how))
 
 
 def _check(how: Decoding, jobs: list[Job]) -> None:
@@ -100,10 +108,10 @@ def test(files: tuple[str, ...], **given: Any) -> None:
     """Decode each FILE in memory and check every checksum."""
     from ardm_compress.batch.run import check_group
 
-    talk, jobs = talk_settings(given), chosen(files, given, {SUFFIX}, None)
+    talk, jobs = talk_settings(given), select_jobs(files, given, {SUFFIX}, None)
     how = Decoding(**work_settings(given))
 
     def tell(outcome: Outcome) -> None:
-        click.echo(f"{shown(outcome.source)}: ok")
+        click.echo(f"{printable(outcome.source)}: ok")
 
     run(check_group, how, jobs, talk, label="test", together=False, each=None if talk.quiet else tell)

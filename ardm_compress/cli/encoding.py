@@ -7,7 +7,15 @@ from typing import Any
 import click
 
 from ardm_compress.batch.settings import DEFAULT_PRESET, PRESETS, Encoding
-from ardm_compress.cli.batch import chosen, output_folder, output_settings, run, talk_settings, told_dry, with_outputs
+from ardm_compress.cli.batch import (
+    dry_run_teller,
+    name_output,
+    output_folder,
+    output_settings,
+    run,
+    select_jobs,
+    talk_settings,
+)
 from ardm_compress.cli.options import (
     BUDGET,
     FILES,
@@ -57,10 +65,10 @@ def encode(files: tuple[str, ...], **given: Any) -> None:
     from ardm_compress.formats.kinds import FOLDER_SUFFIXES
 
     talk = talk_settings(given)
-    jobs = with_outputs(chosen(files, given, FOLDER_SUFFIXES, output_folder(given)), given)
+    jobs = name_output(select_jobs(files, given, FOLDER_SUFFIXES, output_folder(given)), given)
     how = Encoding(**output_settings(given), **work_settings(given), **given)
     if how.remove and not how.verify:
         raise click.UsageError("--rm is only for what is verified")
     if how.model not in (None, AUTO):
         find_model(how.model)  # if there is none of that name, that is said once, not of every file
-    run(encode_group, how, jobs, talk, label="encode", each=told_dry(how))
+    run(encode_group, how, jobs, talk, label="encode", each=dry_run_teller(how))

@@ -10,8 +10,8 @@ import click
 
 from ardm_compress.batch.failing import failure
 from ardm_compress.batch.settings import SUFFIX
-from ardm_compress.cli.batch import chosen, exit_code, print_json
-from ardm_compress.cli.group import complain, shown
+from ardm_compress.cli.batch import exit_code, print_json, select_jobs
+from ardm_compress.cli.group import complain, printable
 from ardm_compress.cli.options import FILES, JSON, MODEL, SELECTION, options
 from ardm_compress.errors import ModelError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @JSON
 def info(files: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Describe each FILE without decoding it: one in all detail, several as a table."""
-    sources = [job.source for job in chosen(files, given, {SUFFIX}, None)]
+    sources = [job.source for job in select_jobs(files, given, {SUFFIX}, None)]
     told: list[dict[str, object]] = []
     failures = [found for source in sources if (found := failure(source, partial(_describe, source, told)))]
     if as_json:
@@ -65,7 +65,7 @@ def _extent(facts: dict[str, object]) -> str:
 
 
 def _shown(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else shown(str(value))
+    return f"{value:.3f}" if isinstance(value, float) else printable(str(value))
 
 
 def _aligned(rows: Iterable[tuple[str, ...]]) -> str:

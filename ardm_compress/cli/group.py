@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 import click
 
-from ardm_compress.batch.failing import EXPECTED, INTERRUPTED, explained
+from ardm_compress.batch.failing import EXPECTED, INTERRUPTED, explain
 from ardm_compress.tasks.processes import terminable
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Commands(click.Group):
         except BrokenPipeError:
             raise  # click ends quietly when the reader of a pipe has gone
         except EXPECTED as error:
-            _fail(ctx, *explained(error))
+            _fail(ctx, *explain(error))
 
 
 def _fail(ctx: click.Context, message: str, code: int) -> NoReturn:
@@ -70,10 +70,10 @@ def _fail(ctx: click.Context, message: str, code: int) -> NoReturn:
 
 def complain(message: str) -> None:
     """Print a line on standard error."""
-    click.echo(f"ardm-compress: {shown(message)}", err=True)
+    click.echo(f"ardm-compress: {printable(message)}", err=True)
 
 
-def shown(name: str) -> str:
+def printable(name: str) -> str:
     """Escape a name or a message, so that any terminal can show it in one line."""
     return name.translate(ESCAPED)
 
@@ -96,7 +96,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
         for model in manifest():
             click.echo(f"{model.name} {model.model_id.hex()} ({model.file.name})")
     except EXPECTED as error:
-        _fail(ctx, *explained(error))
+        _fail(ctx, *explain(error))
     ctx.exit()
 
 

@@ -11,7 +11,7 @@ import pytest
 from commands import names, run, smooth
 from pictures import write_image
 
-from ardm_compress.batch.settings import Encoding, Outcome, cleared
+from ardm_compress.batch.settings import Encoding, Outcome, finish
 from ardm_compress.errors import SourceChangedError
 from ardm_compress.files import locations
 
@@ -45,7 +45,7 @@ def test_a_source_that_changed_is_kept_and_named(tmp_path: Path, change: object,
     change(source)
     there = source.exists()
     with pytest.raises(SourceChangedError, match=r"a\.png has changed while it was read"):
-        cleared(outcome, Encoding(remove=remove))
+        finish(outcome, Encoding(remove=remove))
     assert source.exists() == there
 
 

@@ -22,9 +22,9 @@ from PIL import Image
 from sounds import noisy, wave
 
 from ardm_compress.batch import run as batch_run
-from ardm_compress.batch.failing import explained
-from ardm_compress.batch.inputs import Job, jobs_of
-from ardm_compress.batch.many import GROUP, SMALL, grouped
+from ardm_compress.batch.failing import explain
+from ardm_compress.batch.inputs import Job, find_jobs
+from ardm_compress.batch.many import GROUP, SMALL, group_jobs
 from ardm_compress.batch.settings import DEFAULT_PRESET, PRESETS, Encoding, Outcome
 from ardm_compress.cli import main
 from ardm_compress.errors import LimitError, OptionError
@@ -168,8 +168,8 @@ def test_messages_name_options_of_the_command_line_only(tree: Path) -> None:
     assert failed(run("encode", tree / "a.png"), 1).endswith("use -f to overwrite it\n")
     assert failed(run("encode", "-f", tree / "a.png", "--max-pixels", "9"), 4).endswith("--max-pixels 72 allows them\n")
     message = "a process has died, probably for lack of memory; --jobs 1 needs the least"
-    assert explained(LimitError(DIED)) == (message, 4)
-    assert explained(LimitError("x (v=2).png")) == ("x (v=2).png", 4)
+    assert explain(LimitError(DIED)) == (message, 4)
+    assert explain(LimitError("x (v=2).png")) == ("x (v=2).png", 4)
 
 
 def test_what_no_file_can_have_is_said_once(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -407,24 +407,24 @@ def test_small_files_are_grouped_and_large_ones_alone(tmp_path: Path) -> None:
         (tmp_path / str(number)).write_bytes(bytes(size))
         jobs.append(Job(str(tmp_path / str(number)), ""))
     jobs.append(Job("-", "-", "-"))
-    assert list(grouped(jobs, 1)) == [[jobs[1]], [jobs[4]], [jobs[0], jobs[2], jobs[3]]]
-    assert list(grouped(jobs, 1, together=False)) == [[job] for job in jobs]
+    assert list(group_jobs(jobs, 1)) == [[jobs[1]], [jobs[4]], [jobs[0], jobs[2], jobs[3]]]
+    assert list(group_jobs(jobs, 1, together=False)) == [[job] for job in jobs]
     small = [jobs[0]] * 40
-    assert [len(group) for group in grouped(small, 2)] == [5] * 8
-    assert [len(group) for group in grouped([jobs[0]] * (GROUP + 1), 1)] == [GROUP, 1]
+    assert [len(group) for group in group_jobs(small, 2)] == [5] * 8
+    assert [len(group) for group in group_jobs([jobs[0]] * (GROUP + 1), 1)] == [GROUP, 1]
     (tmp_path / "full").write_bytes(bytes(SMALL))
     full = Job(str(tmp_path / "full"), "")
-    assert [len(group) for group in grouped([full] * 10, 1)] == [4, 4, 2]  # each is written before the next is begun
+    assert [len(group) for group in group_jobs([full] * 10, 1)] == [4, 4, 2]  # each is written before the next is begun
 
 
 def test_suffixes_choose_files_of_folders_only(tmp_path: Path) -> None:
     for name in ("a.PNG", "b.jpg", "c"):
         (tmp_path / name).write_bytes(b"")
-    assert jobs_of([str(tmp_path)], suffixes=FOLDER_SUFFIXES, recursive=True) == [Job(*[str(tmp_path / "a.PNG")] * 2)]
+    assert find_jobs([str(tmp_path)], suffixes=FOLDER_SUFFIXES, recursive=True) == [Job(*[str(tmp_path / "a.PNG")] * 2)]
     named = str(tmp_path / "b.jpg")
-    assert jobs_of([named, named], suffixes=FOLDER_SUFFIXES, recursive=True) == [Job(named, named)]
+    assert find_jobs([named, named], suffixes=FOLDER_SUFFIXES, recursive=True) == [Job(named, named)]
     with pytest.raises(OptionError, match="standard input"):
-        jobs_of(["-"], suffixes=FOLDER_SUFFIXES, folder=str(tmp_path))
+        find_jobs(["-"], suffixes=FOLDER_SUFFIXES, folder=str(tmp_path))
 
 
 def test_a_process_that_dies_fails_its_files_only() -> None:
