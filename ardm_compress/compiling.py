@@ -37,6 +37,12 @@ def compiled(function: Function) -> Function:
     return made  # type: ignore[no-any-return]
 
 
+def inlined(function: Function) -> Function:
+    """Let compiled functions contain a small function where they call it, instead of a call."""
+    made: Any = numba.njit(inline="always", nogil=True, error_model="numpy")(function)
+    return made  # type: ignore[no-any-return]
+
+
 @cache
 def sources(folder: Path) -> str:
     """Hash the modules of a folder and of the exact network."""

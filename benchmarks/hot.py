@@ -15,9 +15,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from corpus import corpus, integers, voice, wav
+from oa.rows import SymbolDecoder, SymbolEncoder
 
 from ardm_compress.codec import images, sounds
-from ardm_compress.coding.ans import SymbolDecoder, SymbolEncoder
 from ardm_compress.coding.loading import load_model
 from ardm_compress.inference.instructions import Kernel, available
 from ardm_compress.inference.layers import Layer

@@ -1,119 +1,108 @@
-"""Symbols <-> ANS words (docs/format.md section 9). NumPy and constriction only.
+"""The ANS stack: symbols, as intervals of 0 .. 2**24 - 1, <-> 32-bit words. Numba, NumPy.
 
-Frequencies come as float32 integers of sum 2**24 - m over m symbols. constriction's ``perfect=False`` quantiser then
-multiplies by exactly 1.0 and adds 1 to each, so its 24-bit model is the integers it was given.
+docs/format.md section 9 is normative.
+
+Source: Duda 2013 (asymmetric numeral systems, rANS).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import constriction
 import numpy as np
 
+from ardm_compress.compiling import compiled, inlined
 from ardm_compress.errors import FormatError
+from ardm_compress.inference.mixture import FREQUENCY_BITS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SYMBOLS_AT_ONCE: Final = 1 << 12  # of a stack, pushed together
-
-_MODEL: Final[Any] = constriction.stream.model.Categorical(perfect=False)
-_UNIFORM: Final[Any] = constriction.stream.model.Uniform()
-
-
-class SymbolEncoder:
-    """A stack of symbols: push the last one first."""
-
-    def __init__(self) -> None:
-        self._coder = constriction.stream.stack.AnsCoder()
-
-    def push(self, symbols: NDArray[np.int32], frequencies: NDArray[np.float32]) -> None:
-        """Push n symbols so that they pop in their order; frequencies (n, m)."""
-        self._coder.encode_reverse(symbols, _MODEL, frequencies)
-
-    def push_bits(self, values: NDArray[np.int32], bits: NDArray[np.int32]) -> None:
-        """Push values (n,) of 1 to 24 bits (n,) each, all of them equally likely, so that they pop in their order."""
-        self._coder.encode_reverse(values, _UNIFORM, np.int32(1) << bits)
-
-    def to_bytes(self) -> bytes:
-        """Return the stack as little-endian 32-bit words, without the zero bytes at the end of the last one."""
-        return bytes(self._coder.get_compressed().astype("<u4").tobytes()).rstrip(b"\0")
+_BITS: Final = np.uint64(FREQUENCY_BITS)
+_MASK: Final = np.uint64((1 << FREQUENCY_BITS) - 1)
+_WORD_BITS: Final = np.uint64(32)
+_WORD: Final = np.uint64((1 << 32) - 1)
+_TOP: Final = np.uint64(64 - FREQUENCY_BITS)
 
 
-class SymbolEncoders:
-    """Stacks onto which equally many symbols are pushed each, in few calls of the coder: one costs as much as many."""
+class Intervals(NamedTuple):
+    """What symbols are to a stack: where their intervals begin, and how many of 2**24 numbers each has."""
 
-    def __init__(self, count: int) -> None:
-        self._encoders = [SymbolEncoder() for _ in range(count)]
-        self._symbols: list[NDArray[np.int64]] = []  # (count, n), not pushed yet, the last first
-        self._models: list[NDArray[Any]] = []  # (count, n) or (count, n, m), the same
-        self._held = 0  # symbols of a stack among them
-
-    def push(self, symbols: NDArray[np.int64], model: NDArray[Any]) -> None:
-        """Push symbols (count * n,), those of a stack in a row.
-
-        Args:
-            symbols: to push.
-            model: their frequencies (count * n, m), or how many bits each has (count * n,), if all are equally likely.
-        """
-        if self._models and self._models[-1].shape[2:] != model.shape[1:]:
-            self._flush()
-        self._symbols.append(symbols.reshape(len(self._encoders), -1))
-        self._models.append(model.reshape(*self._symbols[-1].shape, *model.shape[1:]))
-        self._held += self._symbols[-1].shape[1]
-        if self._held >= SYMBOLS_AT_ONCE:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._symbols:
-            symbols = np.concatenate(self._symbols[::-1], 1).astype(np.int32)
-            models = np.concatenate(self._models[::-1], 1)
-            for encoder, own, rows in zip(self._encoders, symbols, models, strict=True):
-                if rows.ndim == 1:
-                    encoder.push_bits(own, rows.astype(np.int32))
-                else:
-                    encoder.push(own, rows)
-        self._symbols, self._models, self._held = [], [], 0
-
-    def to_bytes(self) -> list[bytes]:
-        """Return each stack, see ``SymbolEncoder.to_bytes``."""
-        self._flush()
-        return [encoder.to_bytes() for encoder in self._encoders]
+    lefts: NDArray[np.uint32]  # (n,)
+    sizes: NDArray[np.uint32]  # (n,), at least 1
 
 
-class SymbolDecoder:
-    """Pops what a ``SymbolEncoder`` pushed."""
+def bit_intervals(values: NDArray[np.int64], counts: NDArray[np.int64]) -> Intervals:
+    """Return the intervals of numbers (n,) of 1 to 24 bits each (n,), all equally likely."""
+    sizes = np.uint32(1) << (FREQUENCY_BITS - counts).astype(np.uint32)
+    return Intervals(values.astype(np.uint32) * sizes, sizes)
 
-    def __init__(self, payload: bytes) -> None:
-        if payload.endswith(b"\0"):
-            raise FormatError("a payload ends in a zero byte, which no encoder writes", section="payload")
-        padded = payload + bytes(-len(payload) % 4)
-        self._coder = constriction.stream.stack.AnsCoder(np.frombuffer(padded, "<u4").astype(np.uint32))
 
-    @property
-    def words(self) -> int:
-        """Count the 32-bit words that have not been read, the first of the payload."""
-        position: int = self._coder.pos()[0]
-        return position
+class Stack(NamedTuple):
+    """A stack that is popped from: its words, and the number that is worked on with how many words are below it."""
 
-    def pop(self, frequencies: NDArray[np.float32]) -> NDArray[np.int32]:
-        """Pop n symbols; frequencies (n, m)."""
-        symbols: NDArray[np.int32] = self._coder.decode(_MODEL, frequencies)
-        return symbols
+    words: NDArray[np.uint32]  # (n,), or (stacks, n) of several
+    state: NDArray[np.uint64]  # (2,), or (stacks, 2)
 
-    def pop_bits(self, bits: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
-        """Pop what ``push_bits`` pushed."""
-        values: NDArray[np.int32] = self._coder.decode(_UNIFORM, np.int32(1) << bits.astype(np.int32))
-        return values
 
-    @property
-    def finished(self) -> bool:
-        """Tell whether everything was popped."""
-        empty: bool = self._coder.is_empty()
-        return empty
+def check_payload(payload: bytes) -> None:
+    """Raise FormatError if no encoder writes such a payload."""
+    if payload.endswith(b"\0"):
+        raise FormatError("a payload ends in a zero byte, which no encoder writes", section="payload")
 
-    def finish(self) -> None:
-        """Raise FormatError unless everything was popped."""
-        if not self.finished:
-            raise FormatError("a payload holds more than its samples: the file is damaged", section="payload")
+
+def read_stacks(payloads: Sequence[bytes]) -> Stack:
+    """Return stacks of payloads that ``check_payload`` has seen."""
+    words = np.zeros((len(payloads), max(-(-len(payload) // 4) for payload in payloads)), np.uint32)
+    state = np.zeros((len(payloads), 2), np.uint64)
+    for row, payload in enumerate(payloads):
+        own = np.frombuffer(payload + bytes(-len(payload) % 4), "<u4")
+        words[row, : len(own)] = own
+        below = max(0, len(own) - 2)
+        state[row] = int.from_bytes(own[below:].tobytes(), "little"), below
+    return Stack(words, state)
+
+
+@inlined
+def peek(stack: Any) -> Any:
+    """Return the number of 0 .. 2**24 - 1 that the next symbol's interval holds, int64."""
+    return np.int64(stack.state[0] & _MASK)
+
+
+@inlined
+def pop(stack: Any, left: int, size: int) -> None:
+    """Take the symbol off whose interval that is."""
+    state = stack.state
+    number = (state[0] >> _BITS) * np.uint64(size) + ((state[0] & _MASK) - np.uint64(left))
+    if number <= _WORD and state[1] > np.uint64(0):
+        state[1] -= np.uint64(1)
+        number = (number << _WORD_BITS) | np.uint64(stack.words[state[1]])
+    state[0] = number
+
+
+@compiled
+def pop_bits(words: Any, states: Any, counts: Any, values: Any) -> None:
+    """Pop numbers (stacks, n) of 1 to 24 bits each (stacks, n), all equally likely, into ``values``."""
+    for row in range(values.shape[0]):
+        stack = Stack(words[row], states[row])
+        for i in range(values.shape[1]):
+            shift = FREQUENCY_BITS - counts[row, i]
+            values[row, i] = peek(stack) >> shift
+            pop(stack, values[row, i] << shift, 1 << shift)
+
+
+@compiled
+def push(lefts: Any, sizes: Any, states: Any, words: Any, written: Any) -> None:
+    """Push (stacks, n) symbols; words (stacks, n) and how many there are (stacks,) are written to."""
+    for row in range(lefts.shape[0]):
+        number, count = states[row], 0
+        for i in range(lefts.shape[1] - 1, -1, -1):
+            left, size = np.uint64(lefts[row, i]), np.uint64(sizes[row, i])
+            if (number >> _TOP) >= size:
+                words[row, count] = np.uint32(number & _WORD)
+                count += 1
+                number >>= _WORD_BITS
+            quotient = number // size
+            number = (quotient << _BITS) + left + (number - quotient * size)
+        states[row], written[row] = number, count

@@ -14,9 +14,10 @@ import numpy as np
 from ardm_compress.ardm.order import COARSER, level_shape
 from ardm_compress.ardm.upscaling import Upscaling
 from ardm_compress.coding import loop
-from ardm_compress.coding.symbols import Cells
-from ardm_compress.coding.tile import BATCH_POSITIONS, BLOCK_POSITIONS, by_batches
+from ardm_compress.coding.stacks import Cells
+from ardm_compress.coding.tile import BATCH_POSITIONS, BLOCK_POSITIONS
 from ardm_compress.inference.features import Features
+from ardm_compress.inference.threads import by_batches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from ardm_compress.coding.ans import SymbolEncoders
+from ardm_compress.coding.stacks import pushed_stacks
 from ardm_compress.coding.symbols import Collected, Symbols
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def encode(tiles: Tiles[B], steps: Steps, sections: int, progress: Progress) -> 
     Returns:
         The payload of every section, for every tile.
     """
-    stacks = [SymbolEncoders(tiles.count) for _ in range(sections)]
+    stacks = [pushed_stacks(tiles.count) for _ in range(sections)]
 
     def push(code: Callable[[Symbols], None], section: int) -> None:
         symbols = Collected()

@@ -7,36 +7,30 @@ docs/format.md sections 4, 8 and 9 are normative.
 from __future__ import annotations
 
 import hashlib
-from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from ardm_compress.coding.ans import SymbolDecoder
-from ardm_compress.inference.mixture import Children
+from ardm_compress.coding.ans import Intervals, bit_intervals
+from ardm_compress.coding.digits import find_intervals
+from ardm_compress.coding.stacks import Cells, popped_stacks
+from ardm_compress.errors import FormatError
 from ardm_compress.inference.tables import VALUE_BITS
+from ardm_compress.inference.threads import by_batches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.ardm.upscaling import Upscaling
-    from ardm_compress.coding.ans import SymbolEncoders
+    from ardm_compress.coding.stacks import PushedStacks
     from ardm_compress.inference.mixture import Parameters
     from ardm_compress.inference.network import ExactNetwork
 
     Values = NDArray[np.int64]
 
+DIGIT_POSITIONS: Final = 1 << 11  # whose intervals a thread finds at once
 DIGIT_BYTES: Final = 3  # of a stack that a digit takes at most
 STATE_BYTES: Final = 16  # of a stack that no digit takes
-
-
-class Cells(NamedTuple):
-    """Intervals of equal width in a row, which share out a mixture's values; the ends reach to infinity."""
-
-    upscaling: Upscaling  # how many there are, and the digits by which they are coded
-    origin: int = 0  # the cell whose least value is 0
-    width: Values | int = 1  # of a cell, in values; (n,) if it differs
 
 
 class Symbols(Protocol):
@@ -55,77 +49,74 @@ class Symbols(Protocol):
         """Code numbers (n,) of 1 to 24 bits each (n,), all equally likely."""
 
 
-class _Digits(Symbols):
-    """Symbols that are coded one digit after the other."""
+class Collected(Symbols):
+    """Known symbols, collected to be pushed last first."""
+
+    def __init__(self) -> None:
+        self.collected: list[Intervals] = []
 
     def cells(self, network: ExactNetwork, mixtures: Parameters, cells: Cells, known: Values) -> Values:
         """See ``Symbols``."""
-        upscaling, found = cells.upscaling, np.zeros(len(known), np.int64)
-        for width, children in upscaling.splits:
-            first = found * (width * children)
-            intervals = Children(first, width, children, upscaling.values, cells.origin, cells.width)
-            digits = self.digits(network.frequencies(mixtures, intervals), known // width % children)
-            found = found * children + digits
-        return found
+        (weights, means, inverse), (splits, width) = mixtures, cells.arrays()
+        lefts, sizes = np.empty((2, len(splits), len(known)), np.uint32)
+
+        def part(rows: slice) -> None:
+            find_intervals(
+                weights[rows], means[rows], inverse[rows], network.nodes, known[rows], splits, cells.upscaling.values,
+                cells.origin, width[rows] if len(width) > 1 else width, lefts[:, rows], sizes[:, rows],
+            )  # fmt: skip
+
+        by_batches(part, len(known), DIGIT_POSITIONS)
+        self.collected.extend(map(Intervals, lefts, sizes))
+        return known
 
     def uniform(self, bits: int, digit_bits: int, known: Values) -> Values:
         """See ``Symbols``."""
-        found = np.zeros(len(known), np.int64)
-        for shift in reversed(range(0, bits, digit_bits)):
-            size = min(digit_bits, bits - shift)
-            digits = self.bits(np.full(len(known), size), known >> shift & (1 << size) - 1)
-            found = (found << size) + digits
-        return found
-
-    @abstractmethod
-    def digits(self, frequencies: NDArray[np.float32], known: Values) -> Values:
-        """Code digits (n,) with frequencies (n, children)."""
-
-
-class Collected(_Digits):
-    """Known symbols, collected with their frequencies and pushed last first."""
-
-    def __init__(self) -> None:
-        self.collected: list[tuple[Values, NDArray[np.float32] | Values]] = []
-
-    def digits(self, frequencies: NDArray[np.float32], known: Values) -> Values:
-        """See ``_Digits``."""
-        self.collected.append((known, frequencies))
-        return known
+        return _by_digits(self, bits, digit_bits, known)
 
     def bits(self, counts: Values, known: Values) -> Values:
         """See ``Symbols``."""
-        self.collected.append((known, counts))
+        self.collected.append(bit_intervals(known, counts))
         return known
 
-    def push_to(self, stacks: SymbolEncoders) -> None:
+    def push_to(self, stacks: PushedStacks) -> None:
         """Push what was collected, last first."""
-        for symbols, model in reversed(self.collected):
-            stacks.push(symbols, model)
+        for intervals in reversed(self.collected):
+            stacks.push(intervals)
 
 
-class Popped(_Digits):
+class Popped(Symbols):
     """Symbols popped from stacks, of each tile its own."""
 
     def __init__(self, *payloads: bytes) -> None:
-        self.stacks = [SymbolDecoder(payload) for payload in payloads]
+        self.stacks = popped_stacks(payloads)
 
-    def digits(self, frequencies: NDArray[np.float32], known: Values) -> Values:  # noqa: ARG002
-        """See ``_Digits``."""
-        each = frequencies.reshape(len(self.stacks), -1, frequencies.shape[1])
-        return np.concatenate([stack.pop(own) for stack, own in zip(self.stacks, each, strict=True)]).astype(np.int64)
+    def cells(self, network: ExactNetwork, mixtures: Parameters, cells: Cells, known: Values) -> Values:  # noqa: ARG002
+        """See ``Symbols``."""
+        return self.stacks.cells(network, mixtures, cells)
+
+    def uniform(self, bits: int, digit_bits: int, known: Values) -> Values:
+        """See ``Symbols``."""
+        return _by_digits(self, bits, digit_bits, known)
 
     def bits(self, counts: Values, known: Values) -> Values:  # noqa: ARG002
         """See ``Symbols``."""
-        each = counts.reshape(len(self.stacks), -1)
-        return np.concatenate([stack.pop_bits(own) for stack, own in zip(self.stacks, each, strict=True)]).astype(
-            np.int64
-        )
+        return self.stacks.bits(counts)
 
     def finish(self) -> None:
         """Raise FormatError unless every symbol was popped."""
-        for stack in self.stacks:
-            stack.finish()
+        if not all(self.stacks.are_empty()):
+            raise FormatError("a payload holds more than its samples: the file is damaged", section="payload")
+
+
+def _by_digits(symbols: Symbols, bits: int, digit_bits: int, known: Values) -> Values:
+    """Code numbers (n,) of so many bits in digits of at most ``digit_bits``, the first one of what is left over."""
+    found = np.zeros(len(known), np.int64)
+    for shift in reversed(range(0, bits, digit_bits)):
+        size = min(digit_bits, bits - shift)
+        digits = symbols.bits(np.full(len(known), size), known >> shift & (1 << size) - 1)
+        found = (found << size) + digits
+    return found
 
 
 class Expected(Symbols):
@@ -173,7 +164,7 @@ class Arrived(Symbols):
         return found if found is not None and self._is_whole() else code(self._expected)
 
     def _is_whole(self) -> bool:
-        return self._popped.stacks[0].words >= self._fewest_words
+        return self._popped.stacks.words_left()[0] >= self._fewest_words
 
 
 def draw(samples: int, seed: int) -> Popped:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
-
-from ardm_compress.inference.threads import mapped
 
 if TYPE_CHECKING:
     from ardm_compress.coding.symbols import Symbols
 
 BLOCK_POSITIONS: Final = 1 << 14  # whose symbols are interleaved; part of the format
 BATCH_POSITIONS: Final = 1 << 10  # evaluated at once: few for the cache, many for threads; any number gives the same
-
-Result = TypeVar("Result")
 
 
 class Block(Protocol):
@@ -45,8 +41,3 @@ class Tiles(Protocol[B]):
 
     def code(self, block: B, symbols: Symbols) -> None:
         """Code a block of all tiles, of which those before it are known."""
-
-
-def by_batches(part: Callable[[slice], Result], positions: int, batch: int) -> list[Result]:
-    """Return what ``part`` makes of each batch of so many positions, computed by all threads that there are."""
-    return mapped(part, [slice(start, start + batch) for start in range(0, positions, batch)])

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ardm_compress.compiling import compiled
+from ardm_compress.compiling import compiled, inlined
 from ardm_compress.inference import tables as grid
 from ardm_compress.inference.config import CLIP, INPUT_STEP, SAMPLE_BITS, STREAM_BITS
 from ardm_compress.inference.mixture import FREQUENCY_BITS, SPARE_BITS
@@ -414,6 +414,40 @@ def frequencies(
             _reach(cdf[j], cdf[0], mass, np.float64(j), np.float64(m), reached[j])
             for i in range(count):
                 rows[start + i, j - 1] = reached[j, i] - reached[j - 1, i]
+
+
+@inlined
+def cdf_at(
+    weights: Any, means: Any, inverse: Any, i: int, nodes: Any, edge: int, cells: int, origin: int, width: int
+) -> int:  # fmt: skip
+    """Compute the CDF of the ``i``-th of mixtures where a cell begins or the last one ends: ``mixture.Children``."""
+    boundary = f32(((edge - origin) * width << grid.VALUE_BITS) - (1 << grid.VALUE_BITS - 1))
+    if edge == 0:
+        boundary = f32(-np.inf)
+    elif edge == cells:
+        boundary = f32(np.inf)
+    total = 0
+    for k in range(weights.shape[1]):
+        t = np.rint((boundary - means[i, k]) * inverse[i, k])
+        fixed = int(min(max(t, -HIGHEST_T), HIGHEST_T - f32(1))) + grid.T_LIMIT
+        node = fixed >> grid.STEP_BITS
+        rise = (nodes[node + 1] - nodes[node]) * (fixed & MASK) >> grid.STEP_BITS
+        total += (nodes[node] + rise) * weights[i, k]
+    return total >> SPARE_BITS
+
+
+@inlined
+def share_left(low: int, there: int, high: int, child: int, children: int) -> int:
+    """Return where the interval of a child begins, given the CDF at the first, at this child and behind the last.
+
+    Children share 2**24 numbers as their masses, evenly if there is no mass, and each has one more.
+    """
+    whole = np.float64((1 << FREQUENCY_BITS) - children)
+    share, all_shares = np.float64(child), np.float64(children)
+    if high > low:
+        share, all_shares = np.float64(there - low), np.float64(high - low)
+    left: int = math.floor(share * whole / all_shares) + child
+    return left
 
 
 @compiled

@@ -50,3 +50,8 @@ def mapped(work: Callable[..., Result], first: Sequence[Any], *others: Sequence[
     if count == 1 or len(first) == 1:
         return list(map(work, first, *others))
     return list(_pool(count, os.getpid()).map(work, first, *others))
+
+
+def by_batches(part: Callable[[slice], Result], positions: int, batch: int) -> list[Result]:
+    """Return what ``part`` makes of each batch of so many positions, computed by all threads that there are."""
+    return mapped(part, [slice(start, start + batch) for start in range(0, positions, batch)])

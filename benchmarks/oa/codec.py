@@ -14,10 +14,10 @@ from torch import Tensor
 
 from ardm_compress.ardm.order import make_order
 from ardm_compress.ardm.schedule import Schedule
-from ardm_compress.coding.ans import SymbolDecoder, SymbolEncoder
 from ardm_compress.training.model import Mixture
 from oa.data import SIDE
 from oa.network import CHANNELS, DIMENSIONS, DimensionNetwork
+from oa.rows import SymbolDecoder, SymbolEncoder
 
 VALUES = 256
 TOTAL = float((1 << 24) - VALUES)  # of the frequencies; the coder adds one to each

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from oa import codec, data, losses, training
 from oa.network import CONFIG, DIMENSIONS, DimensionNetwork
+from oa.rows import SymbolEncoder
 from oa.schedules import even_schedule
 from order_costs import Measured, even_positions, order_of
 from page import replaced
@@ -21,7 +22,6 @@ from upscaling import Net
 from upscaling_images import Middles, nearness
 
 from ardm_compress.ardm.upscaling import Upscaling
-from ardm_compress.coding.ans import SymbolEncoder
 from ardm_compress.coding.conditioning import PLAIN
 from ardm_compress.coding.image import encode_tiles
 from ardm_compress.errors import FormatError

@@ -279,7 +279,7 @@ def imported(*arguments: str | Path) -> set[str]:
 
 
 def test_info_imports_no_torch(packed: Path) -> None:
-    assert not imported("info", packed) & {"torch", "numba", "PIL", "constriction", "rich"}
+    assert not imported("info", packed) & {"torch", "numba", "PIL", "rich"}
 
 
 def test_decoding_what_the_model_has_not_coded_imports_no_torch(tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ def test_decoding_what_the_model_has_not_coded_imports_no_torch(tmp_path: Path) 
 
 
 def test_help_imports_no_torch() -> None:
-    assert not imported("plan", "--help") & {"torch", "numba", "numpy", "PIL", "constriction", "rich"}
+    assert not imported("plan", "--help") & {"torch", "numba", "numpy", "PIL", "rich"}
 
 
 def test_the_module_and_version_work() -> None:

@@ -33,10 +33,10 @@ def test_a_sample_codes_at_its_own_entropy(model: Model, budget: int) -> None:
     """The bits that it was drawn from are the bits of its code, to the last one."""
     steps = planned_steps(model, SHAPE, budget)
     noise = draw(SHAPE[0] * SHAPE[1] * 3, 1)
-    before = noise.stacks[0].words
+    before = noise.stacks.words_left()[0]
     (samples,) = decode_tiles(model, SHAPE, 3, steps, [noise], lambda: None, [PLAIN])
     ((payload,),) = encode_tiles(model, samples[None], steps, 1, lambda: None, [PLAIN])
-    used = 4 * (before - noise.stacks[0].words)
+    used = 4 * (before - noise.stacks.words_left()[0])
     assert abs(len(payload) - used) <= 8
     assert used > 200
 

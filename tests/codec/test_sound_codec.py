@@ -21,7 +21,6 @@ from ardm_compress.ardm.order import make_sound_order
 from ardm_compress.ardm.plans import tile_steps
 from ardm_compress.codec import images, sounds
 from ardm_compress.coding import loop
-from ardm_compress.coding.ans import SymbolEncoders
 from ardm_compress.coding.loading import load_model
 from ardm_compress.coding.sound.prediction import solve
 from ardm_compress.coding.sound.side import PITCH_BITS, SHORTEST_PITCH, code_analysis
@@ -29,6 +28,7 @@ from ardm_compress.coding.sound.spectrum import GAINS, SINE_LIMIT, Spectrum, cov
 from ardm_compress.coding.sound.stretches import Stretch, quiet_frames
 from ardm_compress.coding.sound.tile import SoundTile
 from ardm_compress.coding.sound.wave import Analysis, link_mask, no_links
+from ardm_compress.coding.stacks import pushed_stacks
 from ardm_compress.coding.symbols import Collected, Popped
 from ardm_compress.container.parse import parse
 from ardm_compress.container.sound import SoundHeader, add_payload, read_header, write_file
@@ -291,7 +291,7 @@ def test_analyses_are_read_back(sound_model: Model, data: st.DataObject) -> None
     spectra = tuple(hold_quiet(spectrum, quiet) for spectrum in spectra)
     links, pitches = np.where(quiet, 0, links), np.where(quiet, 0, pitches)
     known = Analysis(128, spectra, links, coarseness, pitches, tuple(stretches))
-    stacks, collected, network = SymbolEncoders(1), Collected(), sound_model.network
+    stacks, collected, network = pushed_stacks(1), Collected(), sound_model.network
     code_analysis(collected, network, known, length, channels)
     collected.push_to(stacks)
     popped = Popped(*stacks.to_bytes())

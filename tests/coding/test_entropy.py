@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from oa.rows import SymbolDecoder, SymbolEncoder
 
-from ardm_compress.coding.ans import SymbolDecoder, SymbolEncoder
 from ardm_compress.errors import FormatError
 
 TOTAL = 1 << 24  # of a row once the coder has added 1 to each frequency

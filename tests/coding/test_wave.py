@@ -19,13 +19,13 @@ from ardm_compress.analysis.sound import (
 )
 from ardm_compress.analysis.spectra import analyse, residual
 from ardm_compress.ardm.order import Order, make_order
-from ardm_compress.coding.ans import SymbolEncoders
 from ardm_compress.coding.sound.features import SUMMARY_INPUTS, WaveFeatures
 from ardm_compress.coding.sound.prediction import SIGMA_BITS, TAP_BITS, solve
 from ardm_compress.coding.sound.side import code_analysis
 from ardm_compress.coding.sound.spectrum import FLOOR, GAINS, SINE_LIMIT, SINES, Spectrum, covariances
 from ardm_compress.coding.sound.transform import SIDE_MIDDLE, apply_transform, undo_transform
 from ardm_compress.coding.sound.wave import INNOVATION_BITS, Wave, clusters
+from ardm_compress.coding.stacks import pushed_stacks
 from ardm_compress.coding.symbols import Collected, Popped
 from ardm_compress.errors import FormatError
 from ardm_compress.inference.config import CLIP, NetworkConfig
@@ -191,7 +191,7 @@ def test_every_length_has_a_setting(count: int) -> None:
 def test_a_stretch_beyond_the_end_is_refused(sound_model: Model) -> None:
     samples = np.full((1200, 1), 5)
     known = derive_wave(samples, CAUSAL, [(0, CAUSAL.ranks((1200,)))], SETTINGS[0]).analysis
-    collected, stacks = Collected(), SymbolEncoders(1)
+    collected, stacks = Collected(), pushed_stacks(1)
     code_analysis(collected, sound_model.network, known, 1200, 1)
     collected.push_to(stacks)
     with pytest.raises(FormatError, match="beyond"):

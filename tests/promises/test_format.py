@@ -15,12 +15,12 @@ import reader
 import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oa.rows import SymbolEncoder
 from safetensors.numpy import load_file
 
 from ardm_compress.ardm.order import make_order
 from ardm_compress.ardm.plans import planned_runs, tile_steps
 from ardm_compress.codec.images import decode_samples, encode_samples
-from ardm_compress.coding.ans import SymbolEncoder
 from ardm_compress.coding.image import encode_tiles
 from ardm_compress.coding.loading import load_model
 from ardm_compress.coding.sound import side, spectrum

@@ -10,6 +10,7 @@ import pytest
 from golden import FOLDER, GOLDEN, GOLDEN_PICTURES, GOLDEN_SOUND, LATER, NEWEST, PICTURE, encoded
 
 from ardm_compress.codec import images, sounds
+from ardm_compress.coding.stacks import VARIABLE
 from ardm_compress.container.parse import parse
 from ardm_compress.container.picture import APART, JPEG_XL, METHODS
 from ardm_compress.container.streams import Kind
@@ -22,6 +23,14 @@ from ardm_compress.methods.registry import decode_tiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+@pytest.fixture(params=["constriction", "compiled"], autouse=True)
+def coder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose stacks files are decoded and made by."""
+    if request.param == "constriction":
+        pytest.importorskip("constriction")
+    monkeypatch.setenv(VARIABLE, request.param)
 
 
 @pytest.mark.parametrize("name", GOLDEN)

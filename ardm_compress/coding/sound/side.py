@@ -13,7 +13,7 @@ from ardm_compress.ardm.upscaling import Upscaling
 from ardm_compress.coding.sound.spectrum import FIRST_GAIN, GAINS, SINE_LIMIT, Spectrum
 from ardm_compress.coding.sound.stretches import Stretch, quiet_frames
 from ardm_compress.coding.sound.wave import Analysis, link_mask, no_links
-from ardm_compress.coding.symbols import Cells
+from ardm_compress.coding.stacks import Cells
 from ardm_compress.errors import FormatError
 from ardm_compress.inference.mixture import Parameters
 from ardm_compress.inference.tables import NODE_BITS, STEP_BITS, VALUE_BITS

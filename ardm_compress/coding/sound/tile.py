@@ -16,10 +16,12 @@ from ardm_compress.coding.sound.features import ONE, WaveFeatures
 from ardm_compress.coding.sound.side import code_analysis
 from ardm_compress.coding.sound.transform import PLAIN, TRANSFORMS, undo_transform
 from ardm_compress.coding.sound.wave import CENTRE_BITS, Cluster, Wave
-from ardm_compress.coding.symbols import Cells, Popped
-from ardm_compress.coding.tile import BATCH_POSITIONS, BLOCK_POSITIONS, by_batches
+from ardm_compress.coding.stacks import Cells
+from ardm_compress.coding.symbols import Popped
+from ardm_compress.coding.tile import BATCH_POSITIONS, BLOCK_POSITIONS
 from ardm_compress.errors import FormatError
 from ardm_compress.inference.features import Features
+from ardm_compress.inference.threads import by_batches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
