@@ -298,8 +298,10 @@ def _taken_apart(data: Data, kind: Kind, limits: Limits) -> Media:
     except UnsupportedError as error:
         return Stored(data, kind, str(error))
     except DAMAGE as error:
-        if kind.medium != SOUND:
+        if kind.is_checked:
             _check_readable(data, kind, limits)  # damaged images are refused, all else is stored
+        elif kind.medium != SOUND:
+            raise FormatError(f"this {kind.name} file is damaged or cut short: {error}") from error
         return Stored(data, kind, str(error))
 
 

@@ -42,7 +42,7 @@ class Kind:
     suffixes: tuple[str, ...] = ()  # in lower case, the usual one first
     plug: str = ""  # the module of this package that takes such files apart; without one they are stored
     is_lossy: bool = False  # always, so that it is best kept as it is
-    is_checked: bool = False  # of kinds without a plug: Pillow tells damaged files from whole ones
+    is_checked: bool = False  # Pillow tells damaged files, which are refused, from those that are only unusual
 
     @property
     def suffix(self) -> str:
@@ -51,10 +51,10 @@ class Kind:
 
 
 KINDS: Final = (
-    Kind("PNG", IMAGE, rb"\x89PNG\r\n\x1a\n", (".png", ".apng"), "png"),
-    Kind("WebP", IMAGE, rb"RIFF.{4}WEBP", (".webp",), "webp"),
-    Kind("BMP", IMAGE, rb"BM", (".bmp", ".dib"), "bmp"),
-    Kind("PNM", IMAGE, rb"P[567]\s", (".ppm", ".pgm", ".pnm", ".pam"), "netpbm"),
+    Kind("PNG", IMAGE, rb"\x89PNG\r\n\x1a\n", (".png", ".apng"), "png", is_checked=True),
+    Kind("WebP", IMAGE, rb"RIFF.{4}WEBP", (".webp",), "webp", is_checked=True),
+    Kind("BMP", IMAGE, rb"BM", (".bmp", ".dib"), "bmp", is_checked=True),
+    Kind("PNM", IMAGE, rb"P[567]\s", (".ppm", ".pgm", ".pnm", ".pam"), "netpbm", is_checked=True),
     Kind("TIFF", IMAGE, rb"II[*+]\0|MM\0[*+]", (".tif", ".tiff"), "tiff"),
     Kind("JPEG-LS", IMAGE, rb"\xff\xd8\xff\xf7", (".jls",)),
     Kind("JPEG", IMAGE, rb"\xff\xd8\xff", (".jpg", ".jpeg", ".jpe", ".jfif"), is_lossy=True),

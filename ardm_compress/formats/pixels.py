@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import warnings
 import zlib
@@ -31,6 +32,8 @@ REFUSED_PLUGINS: Final = ("EPS", "WMF", "ARDM")  # of Pillow: they run Ghostscri
 ACCEPT_BYTES: Final = 16  # by which Pillow's plugins know their files
 METRES_PER_INCH: Final = 0.0254
 QUIET: Final = RLock()
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else what it raises is on the terminal as well
 WRITERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     ".png": ("PNG", {}),
     ".ppm": ("PPM", {}),  # Pillow picks P5 or P6 by the channels and readers go by that, whatever the suffix

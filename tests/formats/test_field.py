@@ -24,7 +24,7 @@ from ardm_compress.container.wrappers import (
     write_image_wrapper,
     write_sound_wrapper,
 )
-from ardm_compress.errors import AlreadyCompressedError, ArdmError, UnsupportedError
+from ardm_compress.errors import AlreadyCompressedError, ArdmError, FormatError, UnsupportedError
 from ardm_compress.formats import flac, png
 from ardm_compress.formats.catalogue import file_bytes, read_media, same_file, same_image
 from ardm_compress.formats.contents import Media, Picture, Sound, Stored
@@ -143,6 +143,17 @@ def test_directories_in_a_circle_end() -> None:
     data = bytearray(tiff_file((noise(2, 3, 1, 8), {})))
     data[-4:] = struct.pack("<I", 8 + 6)
     assert len(list(read_directories(bytes(data)))) == 1
+
+
+def test_pillow_writes_nothing_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    """It logged what it raised as well, which Python shows if nobody listens."""
+    data = tiff_file((noise(7, 9, 5, 8), {277: (29,)}))
+    with pytest.raises(FormatError, match="TIFF"):
+        read_media(data, force_pixels=True)
+    for at in range(64, len(data)):
+        with pytest.raises(FormatError, match="TIFF"):
+            read_media(data[:at])
+    assert capfd.readouterr() == ("", "")
 
 
 def test_directories_that_overlap_take_no_longer_than_others() -> None:
