@@ -105,7 +105,7 @@ def write(
     subtype: str | None = None,
     *,
     budget: int | None = None,
-    model: str = "sound",
+    model: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
 ) -> None:
@@ -118,7 +118,7 @@ def write(
         subtype: "PCM_U8", "PCM_16", "PCM_24", "PCM_32", or, which is only packed, "FLOAT" or "DOUBLE". By default
             integers keep all their bits, other than python-soundfile's, and floating point becomes "PCM_16".
         budget: network calls; more make a smaller file.
-        model: name of a model.
+        model: name of a model; by default filters learn from the samples.
         limits: over which sound is refused.
         progress: called with the network calls done and their total.
 

@@ -83,7 +83,9 @@ SOUNDS: dict[str, tuple[bytes, int]] = {
     ),
     "stored": (wave(walk(99, 1, 40).astype("<f4").tobytes(), width=4, tag=3), 100),
 }
-SOUND = "sound-1"
+SOUND, LEARNING = "sound-1", "sound-2"  # with a model, and by filters that learn
+# those that filters which learn make otherwise
+LEARNT = ("mono", "stereo-chunks", "24-bits", "three-channels", "noise", "silence", "empty", "stretches")
 
 
 def drawing(channels: int, depth: int) -> NDArray[np.int64]:
@@ -122,7 +124,9 @@ GOLDEN = {
     f"{model}-{name}": source for model in ("photo-1", "photo-2", OLDER, NEWEST) for name, source in SOURCES.items()
 }
 GOLDEN_PICTURES = {f"{kind}-{name}": source for kind in (OLDER_PICTURE, PICTURE) for name, source in PICTURES.items()}
-GOLDEN_SOUND = {f"{SOUND}-{name}": source for name, source in SOUNDS.items()}
+GOLDEN_SOUND = {f"{SOUND}-{name}": source for name, source in SOUNDS.items()} | {
+    f"{LEARNING}-{name}": SOUNDS[name] for name in LEARNT
+}
 
 # files that the encoder, with the same model, made otherwise later, having learnt to make them shorter or sooner: which
 LATER = {
@@ -156,7 +160,10 @@ def encoded(name: str) -> bytes:
     if name in GOLDEN:
         return images.encode_samples(GOLDEN[name][0], budget=GOLDEN[name][1])
     period_bits = 0 if name.endswith("spread") else None  # the program itself never chooses that order
-    return sounds.encode_sound(GOLDEN_SOUND[name][0], budget=GOLDEN_SOUND[name][1], period_bits=period_bits)
+    model = SOUND[:-2] if name.startswith(SOUND) else None
+    return sounds.encode_sound(
+        GOLDEN_SOUND[name][0], budget=GOLDEN_SOUND[name][1], model=model, period_bits=period_bits
+    )
 
 
 if __name__ == "__main__":

@@ -147,20 +147,21 @@ def start(data: bytes, *flags: int) -> tuple[Bytes, int]:
 
 def read_sound(data: bytes) -> dict[str, Any]:
     """Section 13.1."""
-    source, flags = start(data, 128, 129)
-    length, channels, model = source.leb128(0, 1 << 34), source.leb128(1, 64), source.take(4)
+    source, flags = start(data, 128, 129, 130, 131)
+    length, channels = source.leb128(0, 1 << 34), source.leb128(1, 64)
+    model = source.take(0 if flags & 2 else 4)
     tile = source.leb128(1, 1 << 20) if flags & 1 else max(1, length)
     if flags & 1 and tile >= length:
         raise RefusedError("a tile length that need not be given")
     order = source.number(1)
-    if order > 12:
-        raise RefusedError("an order that is not defined")
+    if order > (2 if flags & 2 else 12):
+        raise RefusedError("an order or a profile that is not defined")
     wrapper = source.take(source.leb128(1, 1 << 28))
     tiles = -(-length // tile)
     checksums = [source.number(4) for _ in range(tiles)]
     return {
         "length": length, "channels": channels, "model": model, "tile": tile, "order": order, "wrapper": wrapper,
-        "checksums": checksums, "payloads": payloads(source, tiles * -(-channels // 2)),
+        "checksums": checksums, "payloads": payloads(source, tiles * (1 if flags & 2 else -(-channels // 2))),
     }  # fmt: skip
 
 

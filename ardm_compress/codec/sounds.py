@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 import numpy as np
 
+from ardm_compress.analysis.profiles import choose_profile
 from ardm_compress.analysis.sound import analyse_tile
 from ardm_compress.ardm.order import make_sound_order
 from ardm_compress.ardm.plans import Steps, tile_steps
 from ardm_compress.coding import loop
 from ardm_compress.coding.loading import model_of
+from ardm_compress.coding.sound import adaptive
 from ardm_compress.coding.sound.tile import decode_tile
 from ardm_compress.container.parse import parse
 from ardm_compress.container.sound import MAX_PERIOD_BITS, PAIR, ParsedSound, SoundHeader, add_payload, write_file
@@ -25,8 +28,9 @@ from ardm_compress.files.data import spool
 from ardm_compress.formats.catalogue import converted, file_parts, is_foreign, read_sound, stored_as
 from ardm_compress.formats.contents import Sound
 from ardm_compress.inference.registry import AUTO, candidates, find_model
+from ardm_compress.inference.threads import mapped, threads
 from ardm_compress.options import DEFAULT_DECODING, DEFAULT_ENCODING, DecodeOptions, EncodeOptions
-from ardm_compress.tasks.progress import Counter, Progress, Tick
+from ardm_compress.tasks.progress import Counter, Progress, Tick, ignored
 from ardm_compress.tasks.runner import in_order
 
 if TYPE_CHECKING:
@@ -40,6 +44,9 @@ DEFAULT_BUDGET: Final = 512  # network calls of a tile
 LEAST_BUDGET: Final = 2
 PART_FRAMES: Final = 1 << 15  # of each part of a sound by which a model is chosen
 PART_PLACES: Final = 4  # these parts are at quarters of the sound
+FRAMES_OF_CALL: Final = 1 << 10  # of a tile, for each call of the budget, where filters learn
+MOST_SAMPLES: Final = 1 << 21  # of such a tile, of all channels together
+SAMPLES_AT_ONCE: Final = 1 << 23  # of tiles that threads code, which take 60 bytes a sample
 
 
 class TilePlan(NamedTuple):
@@ -73,7 +80,8 @@ def encode_sound(
 
     Args:
         data: the whole file.
-        options: how; the budget is of a tile and pair of channels, at least LEAST_BUDGET.
+        options: how; the budget is of a tile and pair of channels, at least LEAST_BUDGET. Without a model filters learn
+            from the recording, and the budget is how long its tiles are.
         progress: called with the network calls done and their total.
         changes: to the options.
 
@@ -96,8 +104,8 @@ def encoded_sound(
         sound = read_sound(data)
     except UnsupportedError:
         sound = None
-    name = _smallest_model(sound, options) if options.model == AUTO else options.model or "sound"
-    model = model_of(find_model(name), 1)
+    name = _smallest_model(sound, options) if options.model == AUTO else options.model
+    model = model_of(find_model(name), 1) if name else None
     with spool() as collected, spool() as kept:
         coded = encode_samples(sound, model, collected, options, progress=progress) if sound else None
         if coded is None:
@@ -109,14 +117,14 @@ def encoded_sound(
 
 
 def encode_samples(
-    sound: Sound, model: Model, collected: BinaryIO, options: EncodeOptions = DEFAULT_ENCODING, *,
+    sound: Sound, model: Model | None, collected: BinaryIO, options: EncodeOptions = DEFAULT_ENCODING, *,
     progress: Progress | None = None,
 ) -> Data:  # fmt: skip
     """Compress samples of at most 24 bits, and all that goes with them.
 
     Args:
         sound: to compress.
-        model: of sound.
+        model: of sound; None: filters that learn.
         collected: an empty file, to which streams are written; it must stay open while the result is read.
         options: as for ``encode_sound``.
         progress: called with the network calls done and their total.
@@ -126,19 +134,30 @@ def encode_samples(
     """
     frames, channels = sound.samples.shape
     options.limits.check_samples(frames, channels)
-    tile, period_bits = options.sound_tile, options.period_bits
+    tile, period_bits = plan_tile(options, channels, learns=model is None), options.period_bits
+    if model is None:
+        period_bits = 0
+    elif period_bits is None:
+        period_bits = plan_period(options.budget, frames)
     header = SoundHeader(
-        frames=frames, channels=channels, model_id=model.model_id,
+        frames=frames, channels=channels, model_id=model.model_id if model else b"",
         tile=max(1, frames if frames <= tile * 3 // 2 else tile),
-        period_bits=plan_period(options.budget, frames) if period_bits is None else period_bits,
+        period_bits=period_bits, profile=0 if model else choose_profile(sound.samples),
         wrapper=write_sound_wrapper(sound.wrapper), checksums=(), lengths=(),
     )  # fmt: skip
-    tasks = (SoundTile(_plan(header, model, index), sound.samples[header.span(index)]) for index in range(header.tiles))
     lengths, checksums = list[int](), list[int]()
-    for checksum, payloads in in_order(tasks, 1, _counter(header, header.tiles, progress)):
+    for checksum, payloads in _encode_tiles(header, model, sound, _counter(header, header.tiles, progress)):
         checksums.append(checksum)
         lengths += [add_payload(payload, collected) for payload in payloads]
     return write_file(replace(header, checksums=tuple(checksums), lengths=tuple(lengths)), collected)
+
+
+def plan_tile(options: EncodeOptions, channels: int, *, learns: bool) -> int:
+    """Return how many frames a tile is to have; the last may have up to half as many more."""
+    if not learns:
+        return options.sound_tile
+    bought = options.sound_tile if options.budget is None else options.budget * FRAMES_OF_CALL
+    return max(1, min(options.sound_tile, bought, MOST_SAMPLES // channels))
 
 
 def plan_period(budget: int | None, frames: int) -> int:
@@ -222,11 +241,12 @@ class DecodedSamples:
     ) -> None:
         """Args: as for ``decode_samples``; ``frames``: which of the file's."""
         self.shape = len(frames), file.header.channels
-        self._file, self._model, self._damaged, self._start = file, model_of(file.model, 1), damaged, frames.start
-        self._decoded = (-1, np.zeros((0, 0), np.int32))
+        self._file, self._damaged, self._start = file, damaged, frames.start
+        self._model = model_of(file.model, 1) if file.model else None
+        self._decoded: dict[int, NDArray[np.int32]] = {}
         tile = file.header.tile
-        tiles = -(-frames.stop // tile) - frames.start // tile if frames else 0
-        self._counter = _counter(file.header, tiles, progress)
+        self._tiles = range(frames.start // tile, -(-frames.stop // tile) if frames else frames.start // tile)
+        self._counter = _counter(file.header, len(self._tiles), progress)
 
     def __getitem__(self, frames: slice, /) -> NDArray[np.int32]:
         at, stop, _ = (self._start + offset for offset in frames.indices(self.shape[0]))
@@ -239,58 +259,121 @@ class DecodedSamples:
         return np.concatenate(parts)
 
     def _tile(self, index: int) -> NDArray[np.int32]:
-        number, samples = self._decoded  # at once: another thread may replace it
-        if number != index:
-            samples = self._decode(index) if self._damaged is None else self._salvage(index, self._damaged)
-            self._decoded = index, samples
-        return samples
+        tiles = self._decoded  # at once: another thread may replace it
+        if index not in tiles:
+            ahead = range(index, min(index + _at_once(self._file.header), self._tiles.stop))
+            tiles = dict(zip(ahead, self._decode_tiles(ahead), strict=True))
+            self._decoded = tiles
+        return tiles[index]
 
-    def _salvage(self, index: int, damaged: list[int]) -> NDArray[np.int32]:
+    def _decode_tiles(self, indices: range) -> list[NDArray[np.int32]]:
+        """Decode tiles in a row; damaged ones are silent if that is asked for."""
+        alone = self._model is not None or len(indices) == 1
+
+        def decoded(index: int, streams: list[bytes] | FormatError) -> NDArray[np.int32] | FormatError:
+            if isinstance(streams, FormatError):
+                return streams
+            try:
+                return self._decode(index, streams, self._counter.one if alone else ignored)
+            except FormatError as error:
+                return error
+
+        tiles = []
+        streams = [self._streams(index) for index in indices]  # here: a file is read at one place at a time
+        for index, found in zip(indices, mapped(decoded, indices, streams), strict=True):
+            tiles.append(self._silence(index, found) if isinstance(found, FormatError) else found)
+            if not alone:
+                self._counter.tile()
+        return tiles
+
+    def _streams(self, index: int) -> list[bytes] | FormatError:
+        """Read the streams of a tile, or return why that is not possible."""
+        count = len(self._file.header.groups)
         try:
-            return self._decode(index)
-        except FormatError:
-            damaged.append(index)
-            span = self._file.header.span(index)
-            return np.zeros((span.stop - span.start, self._file.header.channels), np.int32)
+            return [self._file.payloads[number] for number in range(index * count, (index + 1) * count)]
+        except FormatError as error:
+            return error
 
-    def _decode(self, index: int) -> NDArray[np.int32]:
-        header, payloads = self._file.header, self._file.payloads
-        plan, span = _plan(header, self._model, index), header.span(index)
+    def _silence(self, index: int, error: FormatError) -> NDArray[np.int32]:
+        """Return silence for a damaged tile, unless that is an error."""
+        if self._damaged is None:
+            raise error
+        self._damaged.append(index)
+        span = self._file.header.span(index)
+        return np.zeros((span.stop - span.start, self._file.header.channels), np.int32)
+
+    def _decode(self, index: int, streams: list[bytes], tick: Tick) -> NDArray[np.int32]:
+        header = self._file.header
+        span = header.span(index)
         samples = np.empty((span.stop - span.start, header.channels), np.int32)
-        for number, pair in enumerate(plan.pairs, index * len(plan.pairs)):
-            shape, tick = samples[:, pair].shape, self._counter.one
-            samples[:, pair] = decode_tile(plan.model, shape, plan.order, plan.steps, payloads[number], tick)
+        for group, stream in zip(header.groups, streams, strict=True):
+            shape = samples[:, group].shape
+            if self._model is None:
+                samples[:, group] = adaptive.decode_tile(shape, header.profile, stream, tick)
+            else:
+                plan = _plan(header, self._model, index)
+                samples[:, group] = decode_tile(plan.model, shape, plan.order, plan.steps, stream, tick)
         check_tile(sample_checksum(_serialised(samples)), header.checksums[index], index)
         return samples
 
 
+def _at_once(header: SoundHeader) -> int:
+    """Return how many tiles are coded at once, each by a thread; a network takes the threads for one tile."""
+    if header.model_id:
+        return 1
+    return max(1, min(threads(), SAMPLES_AT_ONCE // (header.tile * header.channels)))
+
+
 def _counter(header: SoundHeader, tiles: int, progress: Progress | None) -> Counter:
-    """Of the network calls of so many tiles."""
-    calls = len(header.pairs) * make_sound_order(header.period_bits).ranks((header.tile,))
+    """Of the network calls of so many tiles, or where filters learn of runs of samples."""
+    if not header.model_id:
+        return Counter(progress, tiles, -(-header.tile // adaptive.CHUNK))
+    calls = len(header.groups) * make_sound_order(header.period_bits).ranks((header.tile,))
     return Counter(progress, tiles, calls)
 
 
 def _plan(header: SoundHeader, model: Model, index: int) -> TilePlan:
     order, span = make_sound_order(header.period_bits), header.span(index)
     steps = tile_steps(None, order, (header.tile,), (span.stop - span.start,))
-    return TilePlan(model, order, steps, header.pairs)
+    return TilePlan(model, order, steps, header.groups)
 
 
-def _smallest_model(sound: Sound | None, options: EncodeOptions) -> str:
-    """Name the model that makes a few parts of a sound smallest."""
-    names = candidates(1, PAIR)
-    if not sound or len(names) == 1:
-        return names[0]
+def _encode_tiles(
+    header: SoundHeader, model: Model | None, sound: Sound, counter: Counter
+) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield, of every tile, the checksum of its samples and its payloads."""
+    if model:
+        tiles = ((_plan(header, model, index), sound.samples[header.span(index)]) for index in range(header.tiles))
+        yield from in_order((SoundTile(*tile) for tile in tiles), 1, counter)
+        return
+    at_once = _at_once(header)
+    for first in range(0, header.tiles, at_once):
+        parts = [sound.samples[header.span(index)] for index in range(first, min(first + at_once, header.tiles))]
+        tick = counter.one if len(parts) == 1 else ignored
+        for coded in mapped(partial(_encode_learning, header.profile, tick), parts):
+            yield coded
+            counter.tile()
+
+
+def _encode_learning(profile: int, tick: Tick, samples: NDArray[np.int32]) -> tuple[int, list[bytes]]:
+    """Return the checksum of a tile's samples, and its payload."""
+    return sample_checksum(_serialised(samples)), [adaptive.encode_tile(samples.astype(np.int64), profile, tick)]
+
+
+def _smallest_model(sound: Sound | None, options: EncodeOptions) -> str | None:
+    """Name the model that makes a few parts of a sound smallest; None: filters that learn do."""
+    if not sound:
+        return None
     last = max(0, sound.samples.shape[0] - PART_FRAMES)
     starts = sorted({last * place // PART_PLACES for place in range(1, PART_PLACES)})
     parts = [sound.samples[start : start + PART_FRAMES] for start in starts]
     tried = replace(sound, samples=np.concatenate(parts))
 
-    def size(name: str) -> int:
+    def size(name: str | None) -> int:
         with spool() as collected:
-            return len(encode_samples(tried, model_of(find_model(name), 1), collected, options))
+            return len(encode_samples(tried, model_of(find_model(name), 1) if name else None, collected, options))
 
-    return min(names, key=size)
+    return min([None, *candidates(1, PAIR)], key=size)
 
 
 def _serialised(samples: NDArray[np.integer[Any]]) -> bytes:

@@ -1,4 +1,4 @@
-"""Sound that a model has coded <-> version 1 files (docs/format.md section 13.1)."""
+"""Sound, coded with a model or by filters that learn, <-> version 1 files (docs/format.md section 13.1)."""
 
 from __future__ import annotations
 
@@ -33,12 +33,15 @@ if TYPE_CHECKING:
     from ardm_compress.inference.registry import ModelFile
 
 TILED: Final = 1
+LEARNS: Final = 2  # flag: there is no model; filters learn from the samples
 MAX_FRAMES: Final = 1 << 34
 MAX_CHANNELS: Final = 64
 MAX_TILE: Final = 1 << 20
 MAX_PERIOD_BITS: Final = 12
+MAX_PROFILE: Final = 2  # of filters that learn
+MAX_LEARNT: Final = 1 << 22  # samples of a tile from which filters learn, of all channels
 MAX_STREAMS: Final = 1 << 20
-PAIR: Final = 2  # channels that are coded together
+PAIR: Final = 2  # channels that a model codes together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +50,13 @@ class SoundHeader:
 
     frames: int  # 0..MAX_FRAMES
     channels: int  # 1..MAX_CHANNELS
-    model_id: bytes
+    model_id: bytes  # empty: filters that learn
     tile: int  # frames; the last may be shorter
-    period_bits: int  # of the causal order's cell, 1..MAX_PERIOD_BITS; 0 is the spread order
+    period_bits: int = 0  # with a model: of the causal order's cell, 1..MAX_PERIOD_BITS; 0 is the spread order
+    profile: int = 0  # of filters that learn, 0..MAX_PROFILE
     wrapper: bytes  # what the original file had besides samples: see ``ardm_compress.container.wrappers``
     checksums: tuple[int, ...]  # CRC-32 of every tile's samples, 32-bit little-endian, channels innermost
-    lengths: tuple[int, ...]  # bytes of every stream with its CRC-32: tile after tile, pair after pair
+    lengths: tuple[int, ...]  # bytes of every stream with its CRC-32: tile after tile, group after group
 
     @property
     def tiles(self) -> int:
@@ -60,9 +64,10 @@ class SoundHeader:
         return ceil(self.frames / self.tile)
 
     @property
-    def pairs(self) -> list[slice]:
-        """Channels of every stream of a tile."""
-        return [slice(i, min(i + PAIR, self.channels)) for i in range(0, self.channels, PAIR)]
+    def groups(self) -> list[slice]:
+        """Channels of every stream of a tile: with a model pairs, else all."""
+        size = PAIR if self.model_id else self.channels
+        return [slice(i, min(i + size, self.channels)) for i in range(0, self.channels, size)]
 
     def span(self, index: int) -> slice:
         """Frames of a tile."""
@@ -71,12 +76,12 @@ class SoundHeader:
 
 def _write_header(header: SoundHeader) -> bytes:
     """Write the header without its checksum; no other bytes say the same."""
-    flags = SOUND
+    flags = SOUND if header.model_id else SOUND | LEARNS
     body = write_varint(header.frames) + write_varint(header.channels) + header.model_id
     if header.tiles > 1:
         flags |= TILED
         body += write_varint(header.tile)
-    body += bytes([header.period_bits])
+    body += bytes([header.period_bits if header.model_id else header.profile])
     body += write_varint(len(header.wrapper)) + header.wrapper
     body += write_ends(header.checksums, header.lengths)
     return MAGIC + bytes([VERSION, flags]) + body
@@ -102,33 +107,37 @@ def read_header(data: Data, limits: Limits = DEFAULT_LIMITS) -> tuple[SoundHeade
         FormatError: damaged; LimitError: over ``limits``.
     """
     reader, flags = HeaderReader.start(data)
-    if flags & ~TILED != SOUND:
+    if flags & ~(TILED | LEARNS) != SOUND:
         raise FormatError("the header has flags that version 1 does not define", offset=5, section="header")
     frames = reader.varint(0, MAX_FRAMES, "the length")
     channels = reader.varint(1, MAX_CHANNELS, "the number of channels")
-    model_id = reader.take(MODEL_ID_BYTES)
+    learns = bool(flags & LEARNS)
+    model_id = b"" if learns else reader.take(MODEL_ID_BYTES)
     tile = reader.varint(1, MAX_TILE, "the tile's length") if flags & TILED else max(1, frames)
     if tile > MAX_TILE:
         raise LimitError(f"a tile of {tile} samples is over the limit of {MAX_TILE}")
-    period_bits = reader.varint(0, MAX_PERIOD_BITS, "the order")
+    if learns and tile * channels > MAX_LEARNT:
+        raise LimitError(f"a tile of {tile * channels} samples is over the limit of {MAX_LEARNT}")
+    period_bits = 0 if learns else reader.varint(0, MAX_PERIOD_BITS, "the order")
+    profile = reader.varint(0, MAX_PROFILE, "the profile") if learns else 0
     wrapper = reader.take(reader.varint(1, MAX_WRAPPER, "the length of the wrapper"))
-    tiles, pairs = ceil(frames / tile), -(-channels // PAIR)
+    tiles, groups = ceil(frames / tile), 1 if learns else -(-channels // PAIR)
     limits.check_samples(frames, channels)
-    if tiles * pairs > MAX_STREAMS:
-        raise LimitError(f"{tiles * pairs} streams are over the limit of {MAX_STREAMS}")
-    checksums, lengths = reader.ends(tiles, tiles * pairs, "a stream's length")
+    if tiles * groups > MAX_STREAMS:
+        raise LimitError(f"{tiles * groups} streams are over the limit of {MAX_STREAMS}")
+    checksums, lengths = reader.ends(tiles, tiles * groups, "a stream's length")
     header = SoundHeader(
         frames=frames, channels=channels, model_id=model_id, tile=tile, period_bits=period_bits,
-        wrapper=wrapper, checksums=checksums, lengths=lengths,
+        profile=profile, wrapper=wrapper, checksums=checksums, lengths=lengths,
     )  # fmt: skip
     end = reader.offset
-    reader.finish(tiles * pairs, _write_header(header))
-    return (replace(header, lengths=(len(data) - end,)) if tiles * pairs == 1 else header), reader.offset
+    reader.finish(tiles * groups, _write_header(header))
+    return (replace(header, lengths=(len(data) - end,)) if tiles * groups == 1 else header), reader.offset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedSound:
-    """Sound that a model has coded."""
+    """Sound that has been coded."""
 
     kind: ClassVar[Literal[Kind.SOUND]] = Kind.SOUND
     size: int
@@ -136,12 +145,12 @@ class ParsedSound:
     header: SoundHeader
     payloads: Payloads
     wrapper: SoundWrapper
-    model: ModelFile
+    model: ModelFile | None  # None: filters that learn
 
     @property
     def facts(self) -> dict[str, object]:
         """What ``info`` shows."""
-        header, wrapper, order = self.header, self.wrapper, make_sound_order(self.header.period_bits)
+        header, wrapper = self.header, self.wrapper
         return {
             "format": VERSION,
             "kind": "sound",
@@ -151,12 +160,20 @@ class ParsedSound:
             "rate": wrapper.rate,
             "bit_depth": 8 * wrapper.width,
             "file": wrapper.file_kind.suffix[1:],
-            "model": self.model.name,
-            "model_id": header.model_id.hex(),
-            "order": order.name,
-            "calls": len(tile_steps(None, order, (header.tile,), (header.tile,))),
             "tiles": header.tiles,
-        } | describe_sizes(self.size, self.header_bytes, header.lengths, header.frames * header.channels)
+        } | self._method | describe_sizes(self.size, self.header_bytes, header.lengths, header.frames * header.channels)
+
+    @property
+    def _method(self) -> dict[str, object]:
+        if self.model is None:
+            return {"methods": "learning filters", "profile": self.header.profile}
+        order = make_sound_order(self.header.period_bits)
+        return {
+            "model": self.model.name,
+            "model_id": self.header.model_id.hex(),
+            "order": order.name,
+            "calls": len(tile_steps(None, order, (self.header.tile,), (self.header.tile,))),
+        }
 
 
 def parse_sound(data: Data, limits: Limits) -> ParsedSound:
@@ -167,7 +184,8 @@ def parse_sound(data: Data, limits: Limits) -> ParsedSound:
         ``limits``.
     """
     header, offset = read_header(data, limits)
-    model, wrapper = model_of_file(header.model_id), read_sound_wrapper(header.wrapper)
+    model = model_of_file(header.model_id) if header.model_id else None
+    wrapper = read_sound_wrapper(header.wrapper)
     payloads = Payloads(data, offset, header.lengths)
     return ParsedSound(
         size=len(data), header_bytes=offset, header=header, payloads=payloads, wrapper=wrapper, model=model

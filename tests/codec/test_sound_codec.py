@@ -58,7 +58,7 @@ def sound(samples: NDArray[np.int64], width: int = 3) -> Sound:
     return Sound(samples.astype(np.int32), SoundWrapper(0, width, 0, RATE))
 
 
-def encoded(original: Sound, model: Model, **options: int) -> bytes:
+def encoded(original: Sound, model: Model | None, **options: int) -> bytes:
     with spool() as collected:
         return sounds.encode_samples(original, model, collected, EncodeOptions(**options))[:]
 
@@ -127,33 +127,40 @@ def test_samples_come_back_in_the_spread_order(name: str, sound_model: Model) ->
     assert parse(data).facts["order"] == "spread"
 
 
-def test_silence_and_low_bits_cost_little() -> None:
-    second = np.zeros((RATE, 2), np.int64)
-    assert len(sounds.encode_sound(packed(second), budget=64)) < 60
-    both = [tune(500, 2), second + 17, tune(400, 2)]
-    apart = sum(len(sounds.encode_sound(packed(part), budget=64)) for part in both)
-    assert len(sounds.encode_sound(packed(np.concatenate(both)), budget=64)) < apart
+def coded_size(samples: NDArray[np.int64], model: str | None) -> int:
+    return len(sounds.encode_sound(packed(samples), budget=64, model=model))
+
+
+def test_stretches_cost_less_than_files_without_them() -> None:
+    parts = [tune(500, 2), np.full((RATE, 2), 17), tune(400, 2)]
+    assert coded_size(np.concatenate(parts), "sound") < sum(coded_size(part, "sound") for part in parts)
+
+
+@pytest.mark.parametrize(("model", "silence"), [("sound", 60), (None, 90)])
+def test_silence_and_low_bits_cost_little(model: str | None, silence: int) -> None:
+    assert coded_size(np.zeros((RATE, 2), np.int64), model) < silence
     loud = tune(3000) * 8  # 3 bits are always 0
-    assert (
-        len(sounds.encode_sound(packed(loud), budget=64)) <= len(sounds.encode_sound(packed(loud // 8), budget=64)) + 4
-    )
+    assert coded_size(loud, model) <= coded_size(loud // 8, model) + 4
 
 
-def test_a_plain_tone_is_small() -> None:
+@pytest.mark.parametrize("model", ["sound", None])
+def test_a_plain_tone_is_small(model: str | None) -> None:
     data = packed(tune(RATE))
     noise = np.log2(2000 / 90 * np.sqrt(2 * np.pi * np.e))  # bits a sample of the noise alone
-    assert 8 * len(sounds.encode_sound(data)) / RATE < noise + 0.5
+    assert 8 * len(sounds.encode_sound(data, model=model)) / RATE < noise + 0.5
 
 
-def test_more_calls_make_smaller_files() -> None:
-    data = packed(tune(3000, 2))
-    sizes = [len(sounds.encode_sound(data, budget=budget)) for budget in (2, 16, 128)]
+@pytest.mark.parametrize(("model", "budgets"), [("sound", (2, 16, 128)), (None, (2, 4, 8))])
+def test_more_calls_make_smaller_files(model: str | None, budgets: tuple[int, ...]) -> None:
+    data = packed(tune(9000, 2))
+    sizes = [len(sounds.encode_sound(data, budget=budget, model=model)) for budget in budgets]
     assert sizes == sorted(sizes, reverse=True)
 
 
-def test_tiles_are_independent_and_regions_decode() -> None:
+@pytest.mark.parametrize("model", ["sound", None])
+def test_tiles_are_independent_and_regions_decode(model: str | None) -> None:
     samples = tune(1000, 2)
-    data = sounds.encode_sound(packed(samples), budget=16, sound_tile=400)
+    data = sounds.encode_sound(packed(samples), budget=16, sound_tile=400, model=model)
     file = parse(data)
     header, payloads = file.header, file.payloads
     assert header.tile == 400
@@ -188,9 +195,9 @@ def test_threads_kernels_and_batches_do_not_change_a_byte(monkeypatch: pytest.Mo
     assert len(made) == 1
 
 
-@pytest.fixture(scope="module")
-def small() -> bytes:
-    return sounds.encode_sound(packed(tune(60, 2)), budget=8)
+@pytest.fixture(scope="module", params=["sound", None], ids=["model", "learning"])
+def small(request: pytest.FixtureRequest) -> bytes:
+    return sounds.encode_sound(packed(tune(60, 2)), budget=8, model=request.param)
 
 
 def test_every_flipped_bit_is_found(small: bytes) -> None:
@@ -209,9 +216,10 @@ def test_every_truncation_and_trailing_byte_is_found(small: bytes) -> None:
         sounds.decode_sound(small + b"\0")
 
 
-def test_damage_with_repaired_checksums_ends_in_a_named_error(sound_model: Model) -> None:
+@pytest.mark.parametrize("learns", [False, True])
+def test_damage_with_repaired_checksums_ends_in_a_named_error(sound_model: Model, learns: bool) -> None:
     """Streams that say anything at all: an error or other samples, but no crash; the tile's checksum tells."""
-    data = encoded(sound(tune(80, 2)), sound_model, budget=8)
+    data = encoded(sound(tune(80, 2)), None if learns else sound_model, budget=8)
     file = parse(data)
     header, payloads = file.header, file.payloads
     payload = payloads[0]
@@ -230,22 +238,17 @@ def test_damage_with_repaired_checksums_ends_in_a_named_error(sound_model: Model
 def test_headers_are_read_back(data: st.DataObject) -> None:
     frames, channels = data.draw(st.integers(0, 10**6)), data.draw(st.integers(1, 8))
     tile = max(1, min(frames, data.draw(st.integers(max(1, frames // 9), 1 << 20))))
+    how = st.fixed_dictionaries({"model_id": st.binary(min_size=4, max_size=4), "period_bits": st.integers(0, 12)})
+    learning = st.fixed_dictionaries({"model_id": st.just(b""), "profile": st.integers(0, 2)})
     header = SoundHeader(
-        frames=frames, channels=channels, model_id=data.draw(st.binary(min_size=4, max_size=4)), tile=tile,
-        period_bits=data.draw(st.integers(0, 12)), wrapper=data.draw(st.binary(min_size=1, max_size=30)),
-        checksums=(7,) * -(-frames // tile), lengths=(),
+        frames=frames, channels=channels, tile=tile, wrapper=data.draw(st.binary(min_size=1, max_size=30)),
+        checksums=(7,) * -(-frames // tile), lengths=(), **data.draw(how | learning if channels <= 4 else how),
     )  # fmt: skip
-    payloads = [bytes([i % 255 + 1]) * (i % 5) for i in range(header.tiles * len(header.pairs))]
+    payloads = [bytes([i % 255 + 1]) * (i % 5) for i in range(header.tiles * len(header.groups))]
     whole = file_of(header, payloads)
     read, offset = read_header(whole)
     assert list(Payloads(whole, offset, read.lengths)) == payloads
-    assert read.lengths == tuple(len(payload) + 4 for payload in payloads)
-    assert (read.frames, read.tile, read.wrapper, read.period_bits) == (
-        frames,
-        tile,
-        header.wrapper,
-        header.period_bits,
-    )
+    assert read == replace(header, lengths=tuple(len(payload) + 4 for payload in payloads))
 
 
 @pytest.mark.parametrize(

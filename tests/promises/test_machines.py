@@ -65,6 +65,10 @@ def count(network_type):
 
 count(ExactNetwork)
 count(FusedNetwork)
+def file(name):
+    with open(folder + "/" + name + ".wav", "rb") as opened:
+        return opened.read()
+
 digests = []
 for name, encode, decode in (
     (
@@ -72,11 +76,12 @@ for name, encode, decode in (
         lambda: images.encode_samples(np.load(folder + "/photo.npy"), budget=12),
         lambda data: images.decode_samples(data).tobytes(),
     ),
-    ("speech", lambda: sounds.encode_sound(open(folder + "/speech.wav", "rb").read(), budget=16), sounds.decode_sound),
-    ("music", lambda: sounds.encode_sound(open(folder + "/music.wav", "rb").read(), budget=16), sounds.decode_sound),
+    ("speech", lambda: sounds.encode_sound(file("speech"), budget=16, model="sound"), sounds.decode_sound),
+    ("music", lambda: sounds.encode_sound(file("music"), budget=16, model="sound"), sounds.decode_sound),
+    ("learning", lambda: sounds.encode_sound(file("music")), sounds.decode_sound),
 ):
-    with open(folder + "/" + name + ".ardm", "rb") as file:
-        digests += [hashlib.sha256(each).hexdigest() for each in (encode(), decode(file.read()))]
+    with open(folder + "/" + name + ".ardm", "rb") as coded:
+        digests += [hashlib.sha256(each).hexdigest() for each in (encode(), decode(coded.read()))]
 facts = {
     "digests": digests,
     "kernels": sorted({model.network.kernel.value for model in models.values()}),
@@ -143,7 +148,8 @@ def shared_files(tmp_path_factory: pytest.TempPathFactory, photo: Samples) -> tu
     for name, samples, rate in (("speech", speech(), 8000), ("music", music(), 44100)):
         sources[name] = wave(samples.astype("<i2").tobytes(), channels=samples.shape[1], rate=rate)
         (folder / f"{name}.wav").write_bytes(sources[name])
-        data[name] = sounds.encode_sound(sources[name], budget=16)
+        data[name] = sounds.encode_sound(sources[name], budget=16, model="sound")
+    sources["learning"], data["learning"] = sources["music"], sounds.encode_sound(sources["music"])
     for name in sources:
         (folder / f"{name}.ardm").write_bytes(data[name])
     return folder, [hashlib.sha256(each).hexdigest() for name in sources for each in (data[name], sources[name])]

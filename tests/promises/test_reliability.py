@@ -91,6 +91,7 @@ CLAIMS = {
     ) + header(2, 1, 1)[5:],
     "sound of 2^34 samples": header(SOUND, 1 << 34, 64),
     "sound of a tile of 2^30": checked(header(SOUND, 1 << 30, 1, rest=b"abcd\x0c\1\0")),
+    "sound that filters learn, of 64 channels": checked(header(SOUND | 2, 1 << 20, 64, rest=b"\0\1\0")),
     "a stored file of 2^34 bytes": checked(header(SOUND | STORED, 1 << 34, rest=b"a")),
 }  # fmt: skip
 

@@ -1,0 +1,38 @@
+"""Choose the profile of the filters that learn, by coding parts of a recording with each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ardm_compress.coding.sound.adaptive import encode_tile
+from ardm_compress.coding.sound.filters import PROFILES
+from ardm_compress.inference.threads import mapped
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ardm_compress.formats.contents import Samples
+
+PART_FRAMES: Final = 1 << 14
+PARTS: Final = 2
+CHANNELS: Final = 2  # that are tried
+
+
+def _ignored() -> None:
+    """Take no notice of progress."""
+
+
+def choose_profile(samples: Samples) -> int:
+    """Return the number of the profile that makes parts of samples (frames, channels) smallest."""
+    last = max(0, samples.shape[0] - PART_FRAMES)
+    starts = sorted({last * (2 * place + 1) // (2 * PARTS) for place in range(PARTS)})
+    parts: list[NDArray[np.integer[Any]]] = [samples[start : start + PART_FRAMES] for start in starts]
+    tried = [np.ascontiguousarray(part[:, :CHANNELS], np.int64) for part in parts]
+
+    def size(profile: int) -> int:
+        return sum(len(encode_tile(part, profile, _ignored)) for part in tried)
+
+    sizes = mapped(size, range(len(PROFILES)))
+    return sizes.index(min(sizes))
