@@ -9,7 +9,6 @@ from ardm_compress.errors import UnsupportedError
 
 Region: TypeAlias = tuple[int, int, int, int]  # left, top, width, height
 
-TILE: Final = 896  # largest side of a tile; a small region of 100 megapixels meets 4 of 144 at most
 SECTIONS: Final = 5  # of a tile that the model codes: levels 0 to 3, and the coarser ones together
 COARSEST: Final = SECTIONS - 1  # level of previews; the first section is enough for it
 

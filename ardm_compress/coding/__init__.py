@@ -1,1 +1,1 @@
-"""."""
+"""The coding loop, the tiles that it codes, and the stacks that it codes them by."""
