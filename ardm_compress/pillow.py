@@ -19,6 +19,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from ardm_compress.codec.images import decode_image, salvage_image
+from ardm_compress.codec.jpegs import original_parts
 from ardm_compress.codec.pictures import encode_picture
 from ardm_compress.container.parse import parse
 from ardm_compress.container.streams import MAGIC, Kind
@@ -143,10 +144,10 @@ def _open(file: IO[bytes], filename: str | bytes = "") -> ImageFile.ImageFile:
         parsed = parse(data, ANY)
         if parsed.kind is Kind.SOUND:
             raise UnsupportedError("it holds sound")
-        if parsed.kind is not Kind.STORED:
+        if parsed.kind is Kind.MODEL or parsed.kind is Kind.PICTURE:
             return ArdmImageFile(file, filename, data, parsed)
         DEFAULT_LIMITS.check_memory(parsed.original_size)
-        image = Image.open(io.BytesIO(b"".join(parsed.parts())), formats=plugins())
+        image = Image.open(io.BytesIO(b"".join(original_parts(parsed))), formats=plugins())
     except (ArdmError, ValueError) as error:
         raise UnidentifiedImageError(f"cannot identify image file {filename or file!r}: {error}") from error
     if filename:

@@ -20,8 +20,10 @@ import numpy as np
 from pictures import TEXT, png_file
 
 from ardm_compress.codec import images, sounds
+from ardm_compress.codec.jpegs import decode_jpeg
 from ardm_compress.codec.pictures import encode_picture
 from ardm_compress.container.image import WRAPPED, ParsedImage, read_wrapped, write_wrapped
+from ardm_compress.container.jpeg import ParsedJpeg
 from ardm_compress.container.parse import parse
 from ardm_compress.container.picture import ParsedPicture
 from ardm_compress.container.stored import ParsedStored
@@ -34,7 +36,7 @@ from ardm_compress.options import EncodeOptions, Limits
 
 FOLDER = Path(__file__).with_name("golden")
 GOLDEN = ("photo-3-gray", "photo-1-one-row", "picture-1-palette", "picture-1-gray-alpha", "sound-1-mono",
-          "sound-1-three-channels", "sound-1-stored")  # fmt: skip
+          "sound-1-three-channels", "sound-1-stored", "jpeg-1-gray", "jpeg-1-colour-thumbnail")  # fmt: skip
 SMALL = Limits(pixels=1 << 12)
 MOST_BYTES = 8  # that random damage changes
 
@@ -58,8 +60,11 @@ def files() -> dict[str, bytes]:
 
 def decode(data: bytes, limits: Limits = SMALL) -> None:
     """Decode a file of any kind, all of it."""
-    if isinstance(parse(data, limits), ParsedImage | ParsedPicture):
+    file = parse(data, limits)
+    if isinstance(file, ParsedImage | ParsedPicture):
         images.decode_image(data, limits=limits)
+    elif isinstance(file, ParsedJpeg):
+        decode_jpeg(file)
     else:
         deque(sounds.decoded_sound(data), maxlen=0)
 
@@ -98,7 +103,7 @@ def spans(data: bytes) -> list[tuple[bytes, int, int]]:
                    for _, a, b in inner]  # fmt: skip
         return [(b"", 0, start - CRC_BYTES), *shifted]
     file = parse(data)
-    if isinstance(file, ParsedStored) or len(file.header.lengths) == 1:
+    if isinstance(file, ParsedStored | ParsedJpeg) or len(file.header.lengths) == 1:
         return [(b"", 0, len(data) - CRC_BYTES)]
     header, offset = file.header, file.header_bytes
     found, at = [(b"", 0, offset - CRC_BYTES)], offset

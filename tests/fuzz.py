@@ -19,6 +19,8 @@ COMPILED = [  # by Numba
     "ardm_compress.inference.backward",
     "ardm_compress.inference.tiles",
     "ardm_compress.coding.mixing",
+    "ardm_compress.coding.coefficients.features",
+    "ardm_compress.formats.jpeg.scans",
 ]
 
 with atheris.instrument_imports(include=["ardm_compress"], exclude=COMPILED):

@@ -118,6 +118,9 @@ PICTURES: dict[str, bytes] = {
     "bmp": bmp_file(photo(31, 33)),
     "pgm": b"P5\n# of 16 bits\n50 40 65535\n" + DEEP[..., 0].astype(">u2").tobytes() + b"end",
 }
+# JPEG files; a library that writes them changes, so that they are kept beside the golden files
+JPEGS = ("gray", "colour-thumbnail", "progressive-restarts", "four-components", "padding-and-tail")
+JPEG = "jpeg-1"
 NEWEST, PICTURE = "photo-4", "picture-2"  # the model that files are made with, and the pictures that are made with it
 OLDER, OLDER_PICTURE = "photo-3", "picture-1"
 GOLDEN = {
@@ -127,6 +130,7 @@ GOLDEN_PICTURES = {f"{kind}-{name}": source for kind in (OLDER_PICTURE, PICTURE)
 GOLDEN_SOUND = {f"{SOUND}-{name}": source for name, source in SOUNDS.items()} | {
     f"{LEARNING}-{name}": SOUNDS[name] for name in LEARNT
 }
+GOLDEN_JPEGS = {f"{JPEG}-{name}": (FOLDER / f"{name}.jpg").read_bytes() for name in JPEGS}
 
 # files that the encoder, with the same model, made otherwise later, having learnt to make them shorter or sooner: which
 LATER = {
@@ -157,6 +161,8 @@ def encoded(name: str) -> bytes:
 
     if name in GOLDEN_PICTURES:
         return images.encode_image(GOLDEN_PICTURES[name])
+    if name in GOLDEN_JPEGS:
+        return images.encode_image(GOLDEN_JPEGS[name])
     if name in GOLDEN:
         return images.encode_samples(GOLDEN[name][0], budget=GOLDEN[name][1])
     period_bits = 0 if name.endswith("spread") else None  # the program itself never chooses that order

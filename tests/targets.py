@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from damage import decode, files, with_checksums
+from golden import GOLDEN_JPEGS
 from pictures import TEXT, png_file
 from PIL import Image
 from sounds import LIST, wave
@@ -32,6 +33,8 @@ from ardm_compress.container.wrappers import (
 from ardm_compress.errors import ArdmError
 from ardm_compress.formats.catalogue import file_bytes, read_media, read_sound
 from ardm_compress.formats.contents import Picture, same_picture, sample_type
+from ardm_compress.formats.jpeg.files import put_together, take_apart
+from ardm_compress.formats.jpeg.rest import pack, unpack
 from ardm_compress.inference.config import NetworkConfig
 from ardm_compress.inference.registry import MANIFEST
 from ardm_compress.methods import choice, contexts, raw, registry
@@ -141,8 +144,17 @@ def sound(data: bytes) -> None:
             deque((found.samples[:],), maxlen=0)
 
 
+def jpeg(data: bytes) -> None:
+    """A JPEG file to encode: what is taken apart is put together again."""
+    with suppress(ArdmError):
+        pictures, rest = take_apart(data)
+        assert put_together(pictures, unpack(pack(rest))) == data
+    with suppress(ArdmError):
+        unpack(data).describe()
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (header, metadata, payload, whole, round_trip, image, sound)
+    target.__name__: target for target in (header, metadata, payload, whole, round_trip, image, sound, jpeg)
 }
 
 
@@ -154,6 +166,7 @@ def seeds(name: str) -> list[bytes]:
         "metadata": [bytes([0b01001100, 2]), bytes([0, 2, 0, 0x40])],
         "payload": [bytes([at, channels - 1]) + stream for at, channels, stream in _streams()],
         "image": [png_file(samples, 8, 2, TEXT), png_file(samples[..., :1] % 4, 2, 0), *_saved(samples)],
+        "jpeg": list(GOLDEN_JPEGS.values()),
         "sound": [wave(bytes(60)), wave(bytes(60), channels=2, before=LIST), wave(bytes(60), width=3)],
     }
     return found.get(name, [bytes(range(40))])

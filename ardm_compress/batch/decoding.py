@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ardm_compress.batch.settings import SUFFIX, Bar, Decoding, Outcome, check_output, finish, no_bar
 from ardm_compress.container.streams import Kind
@@ -17,12 +17,16 @@ from ardm_compress.files import locations as storage
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Job
     from ardm_compress.container.image import ParsedImage
+    from ardm_compress.container.jpeg import ParsedJpeg
     from ardm_compress.container.picture import ParsedPicture
     from ardm_compress.container.sound import ParsedSound
     from ardm_compress.container.stored import ParsedStored
     from ardm_compress.files.data import Data
     from ardm_compress.formats.contents import ImageWrapper, Picture
     from ardm_compress.tasks.progress import Progress
+
+
+RGB: Final = 3  # channels
 
 
 class Restored(NamedTuple):
@@ -74,6 +78,10 @@ def check_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
         file = parse(data, how.limits)
         if file.kind is Kind.MODEL or file.kind is Kind.PICTURE:
             _decode_image(file, how, progress)
+        elif file.kind is Kind.JPEG:
+            from ardm_compress.codec.jpegs import decode_jpeg
+
+            decode_jpeg(file, progress=progress)
         else:
             from ardm_compress.codec.sounds import decoded_sound
 
@@ -86,7 +94,7 @@ def _restore(job: Job, data: Data, how: Decoding, progress: Progress | None) -> 
     from ardm_compress.container.parse import parse
 
     file = parse(data, how.limits)
-    if how.is_part_of_image and file.kind in (Kind.SOUND, Kind.STORED):
+    if how.is_part_of_image and file.kind in (Kind.SOUND, Kind.STORED, Kind.JPEG):
         raise OptionError("--region and --preview are for images of which samples are coded; this is none")
     if how.is_part_of_sound and file.kind is not Kind.SOUND:
         raise OptionError("--start, --end and --duration are for sound that the model has coded; this file is none")
@@ -94,6 +102,8 @@ def _restore(job: Job, data: Data, how: Decoding, progress: Progress | None) -> 
         return _stored(job, file, how)
     if file.kind is Kind.SOUND:
         return _sound(job, file, how, progress)
+    if file.kind is Kind.JPEG:
+        return _jpeg(job, file, how, progress)
     return _image(job, file, how, progress)
 
 
@@ -102,6 +112,24 @@ def _stored(job: Job, file: ParsedStored, how: Decoding) -> Restored:
 
     parts = stored_as(file.parts(), _suffix(job.target))
     return Restored(_check_target(job, job.target or _original_name(job.place), how), parts, [])
+
+
+def _jpeg(job: Job, file: ParsedJpeg, how: Decoding, progress: Progress | None) -> Restored:
+    """Restore the file; or its pixels, if the output's name asks for another kind of image."""
+    from ardm_compress.codec.jpegs import decode_jpeg
+    from ardm_compress.formats.catalogue import check_suffix, plain_wrapper, written_as
+    from ardm_compress.formats.kinds import BY_NAME, kinds_with
+    from ardm_compress.formats.pixels import read_pixels
+
+    target = _check_target(job, job.target or _original_name(job.place), how)
+    suffix = (_suffix(target) if job.target else None) or ""
+    others = {name for kind in kinds_with(suffix) for name in kind.suffixes} - set(BY_NAME["JPEG"].suffixes)
+    if others:
+        check_suffix(plain_wrapper(RGB), suffix)
+    if how.dry:
+        return Restored(target, (), [])
+    original = decode_jpeg(file, progress=progress)
+    return Restored(target, [written_as(read_pixels(original, how.limits), suffix) if others else original], [])
 
 
 def _sound(job: Job, file: ParsedSound, how: Decoding, progress: Progress | None) -> Restored:

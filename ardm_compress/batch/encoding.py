@@ -44,7 +44,7 @@ def _is_whole(location: str) -> bool:
     try:
         with storage.opened(location) as data:
             file = parse(data, UNLIMITED)
-            if file.kind is not Kind.STORED:
+            if file.kind is not Kind.STORED and file.kind is not Kind.JPEG:
                 file.payloads.check_whole()
     except (ArdmError, OSError):
         return False
@@ -114,6 +114,8 @@ def _verify(coded: Data, original: Data, how: Encoding, progress: Progress | Non
 def _restores(file: Parsed, original: Data, how: Encoding, progress: Progress | None) -> bool:
     from ardm_compress.container.streams import Kind
 
+    if file.kind is Kind.JPEG:
+        return True  # the codec has decoded and compared it
     if file.kind is Kind.MODEL or file.kind is Kind.PICTURE:
         from ardm_compress.codec.images import decode_image
 
@@ -147,6 +149,8 @@ def _note(facts: dict[str, object], original: Data, how: Encoding) -> str:
         from ardm_compress.formats.catalogue import why_stored
 
         return f"stored as it is: {why_stored(original, how.limits)}"
+    if facts["kind"] == "JPEG file":
+        return f"byte for byte, {facts['method']}"
     unit = "subpixel" if facts["kind"] == "image" else "sample"
     coder = f"{facts['calls']} calls" if "calls" in facts else facts["methods"]
     return f"{facts['bits_per_sample']:.3f} bits per {unit}, {coder}"

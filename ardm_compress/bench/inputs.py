@@ -13,7 +13,7 @@ from ardm_compress.errors import UnsupportedError
 from ardm_compress.formats import png
 from ardm_compress.formats.catalogue import converted, file_bytes, read_media, shows_samples
 from ardm_compress.formats.chunks import read_chunks, write_chunks
-from ardm_compress.formats.contents import PNG, ImageWrapper, Picture, Sound, Stored
+from ardm_compress.formats.contents import PNG, Coefficients, ImageWrapper, Picture, Sound, Stored
 from ardm_compress.formats.kinds import FOLDER_SUFFIXES, IMAGE, SOUND, kinds_with
 
 SUFFIXES: Final = {
@@ -109,10 +109,12 @@ def prepared(found: Found, target: Path) -> Input:
     return Input(found.table, found.name, kind, path, len(data), samples, units, depth, zlib.crc32(made))
 
 
-def _bare(picture: Picture | Stored) -> Picture:
+def _bare(picture: Picture | Coefficients | Stored) -> Picture:
     """Keep the samples, and of all else only palette and transparency, as a PNG file has them."""
     if isinstance(picture, Stored):
         raise UnsupportedError(f"it is stored as it is, so there is nothing to compare: {picture.reason}")
+    if isinstance(picture, Coefficients):
+        raise UnsupportedError("it is a JPEG file, and not compared with coders of samples")
     wrapper = picture.wrapper
     if wrapper.kind == PNG:
         chunks = [chunk for chunk in read_chunks(wrapper.head) if chunk[0] in SHOWN_BY]

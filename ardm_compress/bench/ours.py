@@ -71,8 +71,12 @@ class Ours:
     def _decoded(self, coded: bytes, data: bytes) -> tuple[bool, float]:
         """Whether it is the same, and when it was decoded."""
         from ardm_compress.codec import images, sounds
+        from ardm_compress.codec.jpegs import decode_jpeg
 
-        if parse(coded).kind in (Kind.SOUND, Kind.STORED):
+        parsed = parse(coded)
+        if parsed.kind is Kind.JPEG:
+            return decode_jpeg(parsed) == data, time.perf_counter()
+        if parsed.kind in (Kind.SOUND, Kind.STORED):
             same = b"".join(sounds.decoded_sound(coded)) == data
             return same, time.perf_counter()
         picture = images.decode_image(coded, jobs=self.jobs)

@@ -53,6 +53,7 @@ def _presets(command: Function) -> Function:
     click.option("--verify/--no-verify", default=True, show_default=True, help="Decode and compare before writing."),
     click.option("--strip", is_flag=True, help="Of PNG and WebP files: leave out metadata. Others keep theirs."),
     click.option("--force-pixels", is_flag=True, help="Of lossy images: code their pixels, as of a PNG file."),
+    click.option("--strict", is_flag=True, help="Refuse image files that would be stored as they are."),
     *TALK,
     *WORK,
 )

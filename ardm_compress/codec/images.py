@@ -58,7 +58,7 @@ def encode_image(
 ) -> bytes:
     """Compress an image file, by the model or by what else makes it smallest.
 
-    Some kinds are stored as they are, and so is a file that would become larger.
+    JPEG files come back byte for byte. Some kinds are stored as they are, and so is a file that would become larger.
 
     Args:
         data: the whole file.
@@ -67,13 +67,13 @@ def encode_image(
         changes: to the options.
 
     Raises:
-        UnsupportedError: the file is lossy already, or there is no such model; FormatError: it is no image, or damaged;
+        UnsupportedError: the file is no image, or there is no such model; FormatError: it is no image, or damaged;
         LimitError: too large; ValueError: budget below 1.
     """
     options = replace(options, **changes)
     media = _read(data, options)
     if not isinstance(media, Picture):
-        return stored(data)
+        return _encode_whole(data, media, options, progress)
     return _smaller(encode_picture(media, options, progress=progress), data, media.wrapper, options)
 
 
@@ -130,7 +130,7 @@ def encode_images(
             if isinstance(own, ArdmError):
                 yield own
             elif not isinstance(own, Picture):
-                yield stored(data)
+                yield _attempted(partial(_encode_whole, data, own, options))
             else:
                 is_small = _is_small(own.samples.shape, sides)
                 made = next(coded) if is_small else _attempted(partial(encode_picture, own, options))
@@ -217,6 +217,12 @@ def check_for_model(samples: NDArray[Any]) -> None:
 
 def _read(data: bytes, options: EncodeOptions) -> Media:
     return read_media(data, strip=options.strip, force_pixels=options.force_pixels, limits=options.limits)
+
+
+def _encode_whole(data: bytes, media: Media, options: EncodeOptions, progress: Progress | None = None) -> bytes:
+    from ardm_compress.codec.jpegs import encode_whole
+
+    return encode_whole(data, media, options, progress=progress)
 
 
 def _smaller(coded: bytes, data: bytes, wrapper: ImageWrapper, options: EncodeOptions) -> bytes:

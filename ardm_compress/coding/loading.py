@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from safetensors.numpy import load
@@ -20,9 +20,15 @@ from ardm_compress.inference.model import Model, known_answer
 from ardm_compress.inference.registry import DEVICE, DEVICES, metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
     from ardm_compress.inference.features import FeatureMaker
     from ardm_compress.inference.network import ExactNetwork
     from ardm_compress.inference.registry import ModelFile
+
+BLOCK_AXES: Final = 2  # of the blocks whose coefficients a network without axes codes
 
 
 def load_model(entry: ModelFile, *, kernel: Kernel | None = None) -> Model:
@@ -51,18 +57,22 @@ def load_model(entry: ModelFile, *, kernel: Kernel | None = None) -> Model:
     kernel = kernel or available()[-1]
     network = exact_network(config, tensors, kernel)
     features = exact_features(config, kernel)
-    if self_test(network, features) != int(meta["known_answer"]):
+    if self_test(network, features, tensors) != int(meta["known_answer"]):
         raise ModelError(
             f"this machine computes other integers than the model {entry.name} was made with ({kernel.value} "
             "products); nothing is coded, because files would not be portable. Please report the processor."
         )
-    order = make_order(config.order, axes=config.axes, period=config.period)
+    order = make_order(config.order, axes=config.axes or BLOCK_AXES, period=config.period)
     costs = {k[6:]: v for k, v in tensors.items() if k.startswith("costs.")}
     return Model(entry.model_id, config, network, features, order, costs, tensors)
 
 
-def self_test(network: ExactNetwork, features: FeatureMaker) -> int:
-    """Compute the known answer of a model, of images or of sound."""
+def self_test(network: ExactNetwork, features: FeatureMaker, tensors: Mapping[str, NDArray[Any]]) -> int:
+    """Compute the known answer of a model: of images, of sound, or of coefficients."""
+    if network.config.axes == 0:
+        from ardm_compress.coding.coefficients.answer import known_answer as known_answer_of_coefficients
+
+        return known_answer_of_coefficients(network, tensors["tables.edge_pull"])
     if network.config.axes == 1:
         from ardm_compress.coding.sound.answer import known_answer as known_answer_of_sound
 
@@ -88,7 +98,7 @@ def loaded(entry: ModelFile) -> Model:
 
 
 def model_of(entry: ModelFile, axes: int) -> Model:
-    """Load a model that must be of images (2 axes) or of sound (1).
+    """Load a model that must be of images (2 axes), of sound (1) or of coefficients of JPEG files (0).
 
     Raises:
         UnsupportedError: it is of the other kind; ModelError: it is missing or damaged.

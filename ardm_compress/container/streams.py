@@ -18,6 +18,7 @@ START: Final = MAGIC + bytes([VERSION])  # of all files; left out where one is i
 CRC_BYTES: Final = 4
 SOUND: Final = 1 << 7  # flag: this is a file of sound, or
 STORED: Final = 1 << 6  # with this flag as well, another file as it was
+JPEG: Final = 1 << 1  # and with both, a JPEG file, by its coefficients
 
 
 class Kind(Enum):
@@ -27,6 +28,7 @@ class Kind(Enum):
     PICTURE = "image tiles"  # an image of which each tile is coded by whatever makes it smallest
     SOUND = "sound"
     STORED = "stored file"  # another file as it was, packed
+    JPEG = "JPEG file"  # another file as it was, by its coefficients
 
 
 def sample_checksum(samples: bytes) -> int:

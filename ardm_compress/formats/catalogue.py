@@ -26,6 +26,7 @@ from ardm_compress.formats.contents import (
     MOST_SURROUNDINGS,
     PNG,
     UNSIGNED,
+    Coefficients,
     ImageWrapper,
     Media,
     Picture,
@@ -33,7 +34,7 @@ from ardm_compress.formats.contents import (
     Stored,
     same_picture,
 )
-from ardm_compress.formats.kinds import OTHER, OURS, SOUND, UNKNOWN, Kind, kind_of, kinds_with
+from ardm_compress.formats.kinds import BY_NAME, OTHER, OURS, SOUND, UNKNOWN, Kind, kind_of, kinds_with
 from ardm_compress.options import DEFAULT_LIMITS, MAX_SIDE, Limits
 
 DAMAGE: Final = (FormatError, struct.error, ValueError, OSError, RuntimeError, SyntaxError,
@@ -85,17 +86,12 @@ def read_media(
         limits: over which a file is refused.
 
     Raises:
-        AlreadyCompressedError: it is lossy already, and best kept; UnsupportedError: neither image nor sound;
-        FormatError: a damaged image; LimitError: too large.
+        UnsupportedError: neither image nor sound, or compressed by this program already; FormatError: a damaged image;
+        LimitError: too large.
     """
     kind = kind_of(data)
-    try:
-        media = _taken_apart(data, kind, limits)
-    except AlreadyCompressedError as error:
-        if not force_pixels:
-            raise
-        media = Stored(data, kind, str(error))
-    if force_pixels and isinstance(media, Stored) and kind.medium != SOUND:
+    media = _taken_apart(data, kind, limits)
+    if force_pixels and isinstance(media, Stored | Coefficients) and kind.medium != SOUND:
         from ardm_compress.formats.pixels import read_pixels
 
         media = read_pixels(data[:], limits)
@@ -116,6 +112,8 @@ def read_picture(data: Data, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """
     media = read_media(data, limits=limits)
     if not isinstance(media, Picture):
+        if isinstance(media, Coefficients):
+            raise UnsupportedError(LOSSY.format("JPEG"))
         raise UnsupportedError(media.reason if isinstance(media, Stored) else "this is sound, and no image")
     return media
 
@@ -141,6 +139,8 @@ def file_parts(media: Media) -> Iterator[bytes]:
     """
     if isinstance(media, Stored):
         yield from blocks(media.data)
+    elif isinstance(media, Coefficients):
+        yield from plug_of(BY_NAME["JPEG"]).parts(media)
     elif isinstance(media, Sound):
         yield from plug_of(media.wrapper.file_kind).parts(media)
     else:
@@ -282,7 +282,7 @@ def _taken_apart(data: Data, kind: Kind, limits: Limits) -> Media:
     if kind == OURS:
         raise AlreadyCompressedError("this file is compressed by this program already")
     if kind.is_lossy:
-        raise AlreadyCompressedError((LOSSY_SOUND if kind.medium == SOUND else LOSSY).format(kind.name))
+        return Stored(data, kind, LOSSY_SOUND.format(kind.name))
     if kind.medium == OTHER and kind != UNKNOWN:
         raise UnsupportedError(f"the kind of this file is {kind.name}; this program takes images and sound")
     if not kind.plug:
@@ -293,8 +293,6 @@ def _taken_apart(data: Data, kind: Kind, limits: Limits) -> Media:
         if kind.medium == SOUND:
             return _checked_sound(plug_of(kind).read(data, limits), data)
         return _checked_picture(plug_of(kind).read(data, limits))
-    except AlreadyCompressedError:
-        raise
     except UnsupportedError as error:
         return Stored(data, kind, str(error))
     except DAMAGE as error:

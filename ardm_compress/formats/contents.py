@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ardm_compress.files.data import Data
+    from ardm_compress.formats.jpeg.markers import Picture as JpegPicture
+    from ardm_compress.formats.jpeg.rest import Rest
 
 PNG, WEBP, RASTER, FORCED = range(4)  # kinds of image files, as wrappers number them
 # FORCED: a PNG file of the pixels of another file, which does not come back
@@ -26,10 +28,10 @@ BIG_ENDIAN, UNSIGNED, VERBATIM, FLAC = 1, 2, 4, 8  # flags of a sound wrapper's 
 COMPARED: Final = 256  # rows at a time
 RAW: Final = Kind("raw", IMAGE, rb"", (".raw",))  # of heads that no known file begins with
 LOSSY: Final = (
-    "this {} file is already lossily compressed and is best kept as it is: its pixels stored losslessly would only be "
-    "larger; --force-pixels stores them all the same, as of a PNG file"
+    "this {} file is lossily compressed: its pixels stored losslessly would only be larger; --force-pixels codes them "
+    "all the same, as of a PNG file"
 )
-LOSSY_SOUND: Final = "this {} file is already lossily compressed and is best kept as it is"
+LOSSY_SOUND: Final = "this {} file is lossily compressed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,15 @@ class Sound:
 
 
 @dataclass(frozen=True)
+class Coefficients:
+    """A JPEG file, taken apart."""
+
+    data: bytes  # the file
+    pictures: list[JpegPicture]
+    rest: Rest
+
+
+@dataclass(frozen=True)
 class Stored:
     """A file that is kept as it is."""
 
@@ -106,7 +117,7 @@ class Stored:
     reason: str  # why it is not taken apart
 
 
-Media: TypeAlias = Picture | Sound | Stored
+Media: TypeAlias = "Picture | Sound | Coefficients | Stored"
 
 
 def sample_type(depth: int) -> type[np.uint8] | type[np.uint16]:

@@ -3,11 +3,10 @@
 A kind that is taken apart has a row here and a module of its own, its *plug*, which is imported once a file needs it.
 A plug has these functions:
 
-- ``read(data, limits)`` gives the file's ``Media``. UnsupportedError: it is to be stored as it is, and why;
-  AlreadyCompressedError: it is best not taken at all.
+- ``read(data, limits)`` gives the file's ``Media``. UnsupportedError: it is to be stored as it is, and why.
 - ``parts(media)`` is the inverse: the bytes of the file, or of an equivalent one.
 
-Plugs of images have three more, about what surrounds the samples:
+Plugs of images but JPEG have three more, about what surrounds the samples:
 
 - ``check(wrapper)`` raises FormatError unless there are such files.
 - ``stripped(wrapper)`` leaves out metadata.
@@ -41,7 +40,7 @@ class Kind:
     signature: bytes  # regular expression of a file's first bytes
     suffixes: tuple[str, ...] = ()  # in lower case, the usual one first
     plug: str = ""  # the module of this package that takes such files apart; without one they are stored
-    is_lossy: bool = False  # always, so that it is best kept as it is
+    is_lossy: bool = False  # always, so that its samples would only be larger
     is_checked: bool = False  # Pillow tells damaged files, which are refused, from those that are only unusual
 
     @property
@@ -57,7 +56,7 @@ KINDS: Final = (
     Kind("PNM", IMAGE, rb"P[567]\s", (".ppm", ".pgm", ".pnm", ".pam"), "netpbm", is_checked=True),
     Kind("TIFF", IMAGE, rb"II[*+]\0|MM\0[*+]", (".tif", ".tiff"), "tiff"),
     Kind("JPEG-LS", IMAGE, rb"\xff\xd8\xff\xf7", (".jls",)),
-    Kind("JPEG", IMAGE, rb"\xff\xd8\xff", (".jpg", ".jpeg", ".jpe", ".jfif"), is_lossy=True),
+    Kind("JPEG", IMAGE, rb"\xff\xd8\xff", (".jpg", ".jpeg", ".jpe", ".jfif"), "jpegs"),
     Kind("GIF", IMAGE, rb"GIF8", (".gif",), is_checked=True),
     Kind("PBM", IMAGE, rb"P[1234]\s", (".pbm",), is_checked=True),
     Kind("JPEG XL", IMAGE, rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", (".jxl",)),

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 from PIL.WebPImagePlugin import WebPImageFile
 
-from ardm_compress.errors import AlreadyCompressedError, FormatError, UnsupportedError
+from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.formats.chunks import Chunk, read_chunks, write_chunks
 from ardm_compress.formats.contents import LOSSY, WEBP, ImageWrapper, Picture
 
@@ -36,11 +36,11 @@ def read(data: Data, limits: Limits) -> Picture:
     """Take a file apart.
 
     Raises:
-        AlreadyCompressedError: it is lossy; UnsupportedError: it is an animation, or not all of it is chunks.
+        UnsupportedError: it is lossy, an animation, or not all of it is chunks.
     """
     file = data[:]
     if _is_lossy(file):
-        raise AlreadyCompressedError(LOSSY.format("WebP"))
+        raise UnsupportedError(LOSSY.format("WebP"))
     chunks = list(_chunks(file))
     names = [name for name, _ in chunks]
     if names.count(PIXELS) != 1 or b"ANIM" in names or _riff(chunks) != file:

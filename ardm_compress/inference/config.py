@@ -20,9 +20,9 @@ NORM_FLOOR = 8  # added to the mean square of the residual stream, in its intege
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
-    """Shape and input grid of a network; one axis is audio, two are images."""
+    """Shape and input grid of a network; one axis is audio, two are images, none coefficients of JPEG files."""
 
-    axes: int  # 1 or 2
+    axes: int  # 1 or 2; 0 for quantised coefficients, which have no window
     channels: int  # samples per position, coded in turn
     bit_depth: int  # bits per sample, 3..24
     radius_sq: int = 18  # window: offsets whose squared distance is at most this
@@ -47,7 +47,8 @@ class NetworkConfig:
         """Window offsets without the centre, in raster order, shape (window, axes)."""
         radius = self.radius
         grid = itertools.product(range(-radius, radius + 1), repeat=self.axes)
-        return np.array([o for o in grid if 0 < sum(x * x for x in o) <= self.radius_sq], np.int64)
+        inside = [o for o in grid if 0 < sum(x * x for x in o) <= self.radius_sq]
+        return np.array(inside, np.int64).reshape(len(inside), self.axes)
 
     @property
     def radius(self) -> int:
@@ -87,8 +88,8 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         largest = (1 << self.bit_depth + SAMPLE_BITS) * self.channels * int(self.weights.sum())
-        if self.axes not in (1, 2) or not 3 <= self.bit_depth <= (24 if self.axes == 1 else 16):
-            raise ValueError("a network has 1 or 2 axes and samples of 3 to 16 bits, of sound 24")
+        if self.axes not in (0, 1, 2) or not 3 <= self.bit_depth <= (24 if self.axes == 1 else 16):
+            raise ValueError("a network has 0 to 2 axes and samples of 3 to 16 bits, of sound 24")
         if not 0 <= self.latents <= 255:
             raise ValueError("a network has 0 to 255 latents, which is what a file can give")
         if not 1 <= self.mixture <= 3:

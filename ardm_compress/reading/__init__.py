@@ -20,6 +20,7 @@ from ardm_compress.reading.base import Source, StoredFile
 if TYPE_CHECKING:
     from ardm_compress.container.stored import ParsedStored
     from ardm_compress.reading.image import ImageFile
+    from ardm_compress.reading.jpeg import JpegFile
     from ardm_compress.reading.sound import SoundFile
     from ardm_compress.tasks.progress import Progress
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 def open(  # noqa: A001  # as gzip and Pillow call it
     file: str | os.PathLike[str] | BinaryIO, *, jobs: int = 1, limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
-) -> ImageFile | SoundFile | StoredFile:  # fmt: skip
+) -> ImageFile | JpegFile | SoundFile | StoredFile:  # fmt: skip
     """Open a compressed file; its header alone is read, and of stored sound files, which no model can code, all.
 
     Args:
@@ -56,11 +57,15 @@ def open(  # noqa: A001  # as gzip and Pillow call it
         return found
 
 
-def _found(source: Source, files: ExitStack) -> ImageFile | SoundFile | StoredFile:
+def _found(source: Source, files: ExitStack) -> ImageFile | JpegFile | SoundFile | StoredFile:
     """Return the file by its kind; what it opens is left to ``files`` to close."""
     file = source.parsed
     if file.kind is Kind.STORED:
         return _stored(source, file, files)
+    if file.kind is Kind.JPEG:
+        from ardm_compress.reading.jpeg import JpegFile
+
+        return JpegFile(source, file)
     if file.kind is Kind.SOUND:
         from ardm_compress.reading.sound import CodedSound
 

@@ -88,7 +88,7 @@ def save_model(file: Path, config: NetworkConfig, tensors: dict[str, NDArray[Any
         The file's SHA-256.
     """
     network = exact_network(config, tensors, Kernel.REFERENCE)
-    answer = self_test(network, FeatureMaker(config))
+    answer = self_test(network, FeatureMaker(config), tensors)
     meta = {"config": json.dumps(asdict(config)), "known_answer": str(answer), "training": training}
     data = save(tensors, meta)
     write_atomically(file, data, force=True)

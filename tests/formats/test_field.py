@@ -27,7 +27,7 @@ from ardm_compress.container.wrappers import (
 from ardm_compress.errors import AlreadyCompressedError, ArdmError, FormatError, UnsupportedError
 from ardm_compress.formats import flac, png
 from ardm_compress.formats.catalogue import file_bytes, read_media, same_file, same_image
-from ardm_compress.formats.contents import Media, Picture, Sound, Stored
+from ardm_compress.formats.contents import Coefficients, Media, Picture, Sound, Stored
 from ardm_compress.formats.kinds import KINDS, OTHER, kind_of
 from ardm_compress.formats.tags import read_directories, read_orientation, write_orientation
 from ardm_compress.options import DEFAULT_LIMITS
@@ -355,19 +355,32 @@ def test_files_that_are_neither_image_nor_sound_are_named_and_not_called_damaged
         read_media(data + bytes(99))
 
 
+def test_what_this_program_has_compressed_is_best_kept() -> None:
+    with pytest.raises(AlreadyCompressedError, match="by this program"):
+        read_media(b"ARDM\1\0")
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"ARDM\1\0", "by this program"),
         (b"ID3\4\0\0\0\0\0\4----\xff\xfb\x90\0", "MP3"),
         (b"\xff\xfb\x90\0", "MP3"),
-        (saved(RGB, "JPEG"), "JPEG"),
         (saved(RGB, "WEBP"), "WebP"),
     ],
 )
-def test_what_is_compressed_already_is_best_kept(data: bytes, reason: str) -> None:
-    with pytest.raises(AlreadyCompressedError, match=reason):
-        read_media(data)
+def test_what_is_lossily_compressed_is_stored_for_a_reason(data: bytes, reason: str) -> None:
+    media = read_media(data)
+    assert isinstance(media, Stored)
+    assert reason in media.reason
+
+
+def test_jpeg_files_are_taken_apart_or_stored() -> None:
+    data = saved(RGB, "JPEG")
+    media, cut = read_media(data), read_media(data[:-30])
+    assert isinstance(media, Coefficients)
+    assert file_bytes(media) == data
+    assert isinstance(cut, Stored)
+    assert "cut short" in cut.reason
 
 
 def test_a_tag_before_sound_that_is_not_lossy_is_no_reason_to_refuse_it() -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import imagecodecs
 import numpy as np
 import pytest
-from golden import FOLDER, GOLDEN, GOLDEN_PICTURES, GOLDEN_SOUND, LATER, NEWEST, PICTURE, encoded
+from golden import FOLDER, GOLDEN, GOLDEN_JPEGS, GOLDEN_PICTURES, GOLDEN_SOUND, LATER, NEWEST, PICTURE, encoded
 
 from ardm_compress.codec import images, sounds
+from ardm_compress.codec.jpegs import decode_jpeg
 from ardm_compress.coding.stacks import VARIABLE
 from ardm_compress.container.parse import parse
 from ardm_compress.container.picture import APART, JPEG_XL, METHODS
@@ -52,6 +53,13 @@ def test_golden_picture_decodes(name: str) -> None:
         assert file_bytes(picture) == GOLDEN_PICTURES[name]
 
 
+@pytest.mark.parametrize("name", GOLDEN_JPEGS)
+def test_golden_jpeg_decodes(name: str) -> None:
+    file = parse((FOLDER / f"{name}.ardm").read_bytes())
+    assert file.kind is Kind.JPEG
+    assert decode_jpeg(file) == GOLDEN_JPEGS[name]
+
+
 def test_golden_pictures_are_coded_in_every_way() -> None:
     facts = [parse((FOLDER / f"{name}.ardm").read_bytes()).facts for name in GOLDEN_PICTURES]
     assert {str(told["methods"])[:-2] for told in facts if "methods" in told} == set(METHODS)
@@ -59,6 +67,7 @@ def test_golden_pictures_are_coded_in_every_way() -> None:
 
 
 AGAIN = [name for name in [*GOLDEN, *GOLDEN_PICTURES] if name.startswith((NEWEST, PICTURE))] + [*GOLDEN_SOUND]
+AGAIN += GOLDEN_JPEGS
 
 
 @pytest.mark.parametrize("name", [name for name in AGAIN if name not in LATER])
@@ -136,4 +145,4 @@ def test_other_versions_of_the_libraries_leave_the_rest_as_it_is(monkeypatch: py
 
 
 def test_no_golden_file_is_forgotten() -> None:
-    assert {path.stem for path in FOLDER.glob("*.ardm")} == {*GOLDEN, *GOLDEN_PICTURES, *GOLDEN_SOUND}
+    assert {path.stem for path in FOLDER.glob("*.ardm")} == {*GOLDEN, *GOLDEN_PICTURES, *GOLDEN_SOUND, *GOLDEN_JPEGS}

@@ -1,0 +1,159 @@
+"""JPEG files <-> compressed files from which they come back byte for byte. Imports the model for what it codes."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from typing import TYPE_CHECKING, Final
+
+from ardm_compress.coding import loop
+from ardm_compress.coding.coefficients.features import Plane
+from ardm_compress.coding.coefficients.tiles import CoefficientTiles
+from ardm_compress.coding.loading import model_of
+from ardm_compress.coding.symbols import Popped
+from ardm_compress.container.jpeg import (
+    ParsedJpeg,
+    check_original,
+    parse_jpeg,
+    write_coefficients,
+    write_jpeg_xl,
+)  # fmt: skip
+from ardm_compress.container.stored import ParsedStored, stored
+from ardm_compress.errors import ArdmError, FormatError, LimitError, UnsupportedError
+from ardm_compress.formats.contents import Coefficients, Media, Stored
+from ardm_compress.formats.jpeg.files import put_together
+from ardm_compress.formats.jpeg.rest import pack
+from ardm_compress.formats.kinds import BY_NAME, kind_of
+from ardm_compress.inference.registry import find_model
+from ardm_compress.options import DEFAULT_ENCODING, EncodeOptions
+from ardm_compress.tasks.progress import Counter, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MODEL_NAME: Final = "jpeg"
+EDGE_PULL: Final = "tables.edge_pull"  # of the model file
+AXES: Final = 0  # of a model of coefficients
+RGB_BYTES: Final = 3  # of a pixel
+
+
+def encode_whole(
+    data: bytes, media: Media, options: EncodeOptions = DEFAULT_ENCODING, *, progress: Progress | None = None
+) -> bytes:
+    """Compress a file that comes back byte for byte: of JPEG files by what makes them smallest, of others packed.
+
+    What a JPEG file is coded by has been decoded and gave the same bytes.
+
+    Args:
+        data: the whole file.
+        media: the same, taken apart.
+        options: how; a JPEG file that is too large by its limits is packed.
+        progress: called with the steps done and their total.
+
+    Raises:
+        UnsupportedError: the file would be packed, and ``options.strict``.
+    """
+    found, packed = stored(data), True
+    for coded in _coded(data, media, options, progress):
+        if len(coded) < len(found) and decode_jpeg(parse_jpeg(coded, options.limits)) == data:
+            found, packed = coded, False
+    if packed and options.strict:
+        reason = media.reason if isinstance(media, Stored) else "nothing makes this file smaller"
+        raise UnsupportedError(f"{reason}; without --strict it is stored as it is")
+    return found
+
+
+def _coded(data: bytes, media: Media, options: EncodeOptions, progress: Progress | None) -> Iterator[bytes]:
+    """Code a JPEG file by all means that there are."""
+    if isinstance(media, Coefficients):
+        with suppress(LimitError):
+            yield _encode_by_model(media, options, progress)
+    if kind_of(data) == BY_NAME["JPEG"]:
+        with suppress(FormatError, LimitError):
+            yield _encode_by_jpeg_xl(data, options)
+
+
+def _encode_by_model(media: Coefficients, options: EncodeOptions, progress: Progress | None) -> bytes:
+    frame = media.pictures[0].frame
+    options.limits.check_pixels(frame.height, frame.width)
+    options.limits.check_memory(sum(picture.coefficients.nbytes for picture in media.pictures))
+    model = model_of(find_model(MODEL_NAME), AXES)
+    planes = [[Plane.known(picture.plane(c), picture.steps_of(c)) for c in picture.frame.components]
+              for picture in media.pictures]  # fmt: skip
+    tiles = CoefficientTiles(model.network, model.tensors[EDGE_PULL], planes, known=True)
+    ((stream,),) = loop.encode(tiles, tiles.steps, 1, Counter(progress, len(tiles.ranks)).one)
+    return write_coefficients(media.data, model.model_id, pack(media.rest), stream)
+
+
+def _encode_by_jpeg_xl(data: bytes, options: EncodeOptions) -> bytes:
+    import imagecodecs
+    from PIL import Image
+
+    with _foreign_errors():
+        with Image.open(BytesIO(data)) as image:
+            shape = image.height, image.width
+        options.limits.check_image(*shape, RGB_BYTES)
+        return write_jpeg_xl(data, shape, bytes(imagecodecs.jpegxl_encode_jpeg(data)))
+
+
+def original_parts(file: ParsedStored | ParsedJpeg, *, progress: Progress | None = None) -> Iterator[bytes]:
+    """Give a file that comes back byte for byte, some at a time.
+
+    Raises:
+        FormatError, ChecksumError: damaged, which may show at the end only.
+    """
+    if isinstance(file, ParsedStored):
+        yield from file.parts()
+    else:
+        yield decode_jpeg(file, progress=progress)
+
+
+def decode_jpeg(file: ParsedJpeg, *, progress: Progress | None = None) -> bytes:
+    """Decode a JPEG file.
+
+    Args:
+        file: as ``parse`` gives it.
+        progress: called with the steps done and their total.
+
+    Raises:
+        FormatError, ChecksumError: damaged.
+    """
+    original = _decode_by_model(file, progress) if file.model else _decode_by_jpeg_xl(file)
+    check_original(file, original)
+    return original
+
+
+def _decode_by_model(file: ParsedJpeg, progress: Progress | None) -> bytes:
+    assert file.model is not None
+    assert file.rest is not None
+    model, pictures = model_of(file.model, AXES), file.rest.describe()
+    planes = [[Plane.empty(c.rows, c.columns, picture.steps_of(c)) for c in picture.frame.components]
+              for picture in pictures]  # fmt: skip
+    tiles, stream = CoefficientTiles(model.network, model.tensors[EDGE_PULL], planes, known=False), Popped(file.body)
+    loop.decode(tiles, tiles.steps, [stream], Counter(progress, len(tiles.ranks)).one)
+    stream.finish()
+    for picture, own in zip(pictures, planes, strict=True):
+        for component, plane in zip(picture.frame.components, own, strict=True):
+            picture.plane(component)[:] = plane.values
+    try:
+        return put_together(pictures, file.rest)
+    except UnsupportedError as error:
+        raise FormatError(f"the JPEG file cannot be made again: {error}", section="payload") from error
+
+
+def _decode_by_jpeg_xl(file: ParsedJpeg) -> bytes:
+    import imagecodecs
+
+    with _foreign_errors():
+        return bytes(imagecodecs.jpegxl_decode_jpeg(file.body, numthreads=1))
+
+
+@contextmanager
+def _foreign_errors() -> Iterator[None]:
+    """Turn what other libraries raise of files that they do not take into FormatError."""
+    try:
+        yield
+    except ArdmError:
+        raise
+    except (ValueError, RuntimeError, OSError, SyntaxError, MemoryError) as error:
+        raise FormatError(f"a JPEG XL file cannot be made or read: {error}", section="payload") from error

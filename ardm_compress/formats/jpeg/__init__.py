@@ -1,0 +1,1 @@
+"""JPEG files <-> quantised coefficients and whatever else it takes to write the same bytes."""

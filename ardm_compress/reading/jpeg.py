@@ -1,0 +1,44 @@
+"""Open files of JPEG files, which come back byte for byte. Imports the model only to decode."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ardm_compress.codec.jpegs import decode_jpeg
+from ardm_compress.formats.pixels import read_pixels
+from ardm_compress.reading.base import File, Source
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ardm_compress.container.jpeg import ParsedJpeg
+
+
+class JpegFile(File):
+    """A JPEG file; ``original`` gives it, ``read`` its pixels."""
+
+    kind: ClassVar[str] = "JPEG file"
+    suffix = ".jpg"
+
+    def __init__(self, source: Source, file: ParsedJpeg) -> None:
+        super().__init__(source)
+        self._file = file
+        self.size = file.shape  # rows and columns
+
+    def read(self) -> NDArray[np.uint8]:
+        """Decode the pixels as Pillow does, (rows, columns) or (rows, columns, channels).
+
+        Raises:
+            FormatError, ChecksumError: damaged; LimitError: too large.
+        """
+        samples: NDArray[Any] = read_pixels(self.original(), self._source.limits).samples
+        return samples[..., 0] if samples.shape[2] == 1 else samples
+
+    def original(self) -> bytes:
+        """See ``File.original``."""
+        return decode_jpeg(self._file, progress=self._source.progress)
+
+    def __repr__(self) -> str:
+        return f"<JpegFile {self.size}>"
