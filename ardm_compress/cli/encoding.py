@@ -29,7 +29,7 @@ from ardm_compress.cli.options import (
 )
 from ardm_compress.inference.registry import AUTO, find_model
 
-MODELS = click.option("--model", help="Name of the model: by default photo or sound; auto tries all.")
+MODELS = click.option("--model", help="Name of the model: by default photo, none for sound; auto tries all.")
 
 
 def _presets(command: Function) -> Function:

@@ -50,7 +50,7 @@ def encode(
             only packed.
         rate: of sound, frames per second.
         budget: network calls, at least 1, of sound 2; more make a smaller file.
-        model: name of a model; ``auto`` is the one that makes a part smallest. By default ``photo`` or ``sound``.
+        model: name of a model; ``auto`` is the one that makes a part smallest. By default ``photo``; sound needs none.
         jobs: processes that code the tiles of an image, as far as the memory allows.
         limits: over which arrays are refused.
         progress: called with the network calls or tiles done and their total.
