@@ -58,6 +58,7 @@ bench-scaling: $(VENV)/.bench
 	$(BIN)/python benchmarks/page.py docs/benchmarks.md scaling .runs/bench/scaling.md "make $@ MOST=$(MOST)"
 
 bench-hot: $(VENV)/.bench
+	$(BIN)/python benchmarks/hot.py
 	$(BIN)/python -m pytest -q benchmarks/hot.py
 
 # Tables and plots of docs/paper.md. The OA-ARDM's weights are in benchmarks/oa/; `benchmarks/oa_ardm.py train` and

@@ -23,6 +23,7 @@ LN2 = math.log(2)
 LOG_FLOOR = -24 * LN2  # the coder gives every symbol at least 2**-24
 f32 = np.float32
 KNEE, HALF_KNEE = f32(INPUT_STEP), f32(1 / (2 * INPUT_STEP))
+LANES = 16  # of a vector of float32, at most
 SMALLEST = f32(1e-30)  # gradient that is told from 0
 
 
@@ -54,9 +55,14 @@ def quantise(gradient: Any, multiplier: Any, x: Any, scale: Any) -> None:
         x: (n, m or more) uint8, bytes, written to.
         scale: (n,) float32, written to: what an integer of each position stands for.
     """
+    size, highest = gradient.shape[1], np.empty(LANES, f32)
     for i in range(gradient.shape[0]):
-        largest = SMALLEST
-        for j in range(gradient.shape[1]):
+        highest[:] = SMALLEST
+        for start in range(0, size - LANES + 1, LANES):
+            for j in range(LANES):
+                highest[j] = max(highest[j], abs(gradient[i, start + j] * multiplier[start + j]))
+        largest = highest.max()
+        for j in range(size - size % LANES, size):
             largest = max(largest, abs(gradient[i, j] * multiplier[j]))
         factor = LARGEST / largest
         for j in range(gradient.shape[1]):

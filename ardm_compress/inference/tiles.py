@@ -54,7 +54,7 @@ def _multiply(typing, kernel, end, vectors, x, x_stride, rows, weights, start, m
         x, weights, start, multiplier, out = (array(at).data for at in (3, 6, 7, 8, 9))
         x_stride, rows, out_stride = arguments[4], arguments[5], arguments[10]
         panels, quads, panel = cgutils.unpack_tuple(builder, array(6).shape)  # type: ignore[no-untyped-call]
-        emit = _Emitter(builder, chosen, shape.lanes)
+        emit = Emitter(builder, chosen, shape.lanes)
 
         def row(pointer: Any, first: Any, stride: Any, number: int) -> Any:
             return builder.gep(pointer, [builder.mul(stride, builder.add(first, I64(number)))])
@@ -77,7 +77,7 @@ def _multiply(typing, kernel, end, vectors, x, x_stride, rows, weights, start, m
 multiply: Any = intrinsic(prefer_literal=True)(_multiply)
 
 
-class _Emitter:
+class Emitter:
     """Emits vectors of a number of lanes for an instruction."""
 
     def __init__(self, builder: Any, kernel: Kernel, lanes: int) -> None:
