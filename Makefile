@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PROGRAM := $(VENV)/.program
 STAMP := $(VENV)/.installed
 FUZZ_STAMP := $(VENV)/.fuzz
-FUZZED := $(addprefix fuzz-,header metadata payload whole round_trip image sound)
+FUZZED := $(addprefix fuzz-,header metadata payload whole round_trip image sound jpeg)
 
 DATA ?= ../shared/data
 BENCHES := bench-kodak bench-calls bench-held-out bench-kinds bench-sc09 bench-music

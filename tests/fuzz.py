@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -14,13 +15,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import atheris
 
+PACKAGE = Path(__file__).parents[1] / "ardm_compress"
 COMPILED = [  # by Numba
-    "ardm_compress.inference.kernels",
-    "ardm_compress.inference.backward",
-    "ardm_compress.inference.tiles",
-    "ardm_compress.coding.mixing",
-    "ardm_compress.coding.coefficients.features",
-    "ardm_compress.formats.jpeg.scans",
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    for path in PACKAGE.rglob("*.py")
+    if re.search(r"^(import|from) (numba|ardm_compress\.compiling)\b", path.read_text("utf-8"), re.MULTILINE)
 ]
 
 with atheris.instrument_imports(include=["ardm_compress"], exclude=COMPILED):
