@@ -152,7 +152,7 @@ def _busy(typing, kernel, rounds):  # type: ignore[no-untyped-def]  # noqa: ARG0
 
 def factors(kernel: Kernel) -> tuple[int, int]:
     """Return vectors of weights and of inputs, whose products hide what each waits for and which fit registers."""
-    return (4, 3) if "vnni" in kernel.value else (2, 4)
+    return (4, 3) if "vnni" in kernel.value else (2, 2)
 
 
 busy: Any = intrinsic(prefer_literal=True)(_busy)
