@@ -1,4 +1,4 @@
-"""A codec of numcodecs, for chunks of Zarr arrays that are images or stacks of them."""
+"""A codec of numcodecs, for chunks of arrays of Zarr's format 2 that are images or stacks of them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Ardm(Codec):  # type: ignore[misc]
                 "chunks must be uint8, little-endian uint16 or bool of at least two axes, none of length 0, not "
                 f"{chunk.dtype.str} of shape {chunk.shape}"
             )
-        return encode(_as_image(chunk.T if chunk.flags.f_contiguous else chunk), budget=self.budget, model=self.model)
+        return encode(as_image(chunk.T if chunk.flags.f_contiguous else chunk), budget=self.budget, model=self.model)
 
     def decode(self, buf: Any, out: Any = None) -> Any:
         """Inverse of ``encode``: a chunk of the same bytes, as one image, or ``out``, filled with them."""
@@ -57,7 +57,7 @@ class Ardm(Codec):  # type: ignore[misc]
         return ndarray_copy(chunk.astype(chunk.dtype.newbyteorder("<"), copy=False), out)
 
 
-def _as_image(chunk: NDArray[Any]) -> NDArray[Any]:
+def as_image(chunk: NDArray[Any]) -> NDArray[Any]:
     """View a chunk as (rows, columns) or (rows, columns, channels)."""
     coloured = chunk.ndim > 2 and chunk.shape[-1] <= MOST_CHANNELS and chunk.dtype != np.bool_
     return chunk.reshape(-1, *chunk.shape[-2 if coloured else -1 :])
