@@ -1,7 +1,8 @@
 """Lossless compression with an autoregressive diffusion model. Imports nothing until a name is asked for.
 
-``encode`` and ``decode`` code arrays, ``open`` reads files, ``encode_image`` and ``encode_sound`` take whole files;
-``ardm_compress.pillow``, ``ardm_compress.soundfile`` and ``ardm_compress.numcodecs`` fit the libraries of these names.
+``encode`` and ``decode`` code arrays, ``open`` reads files; ``encode_file`` and ``decode_file`` take paths and URLs,
+``encode_image`` and ``encode_sound`` a file's bytes; ``sample``, ``inpaint`` and ``plan`` ask the model itself.
+``ardm_compress.pillow``, ``soundfile``, ``numcodecs`` and ``zarr`` fit the libraries of these names.
 """
 
 from __future__ import annotations
@@ -10,6 +11,11 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # what type checkers take for True; typing takes longer to import than all else here
 if TYPE_CHECKING:
+    from ardm_compress.batch.single import decode_file as decode_file
+    from ardm_compress.batch.single import encode_file as encode_file
+    from ardm_compress.codec.drawing import inpaint as inpaint
+    from ardm_compress.codec.drawing import plan as plan
+    from ardm_compress.codec.drawing import sample as sample
     from ardm_compress.codec.images import encode_image as encode_image
     from ardm_compress.codec.sounds import encode_sound as encode_sound
     from ardm_compress.errors import ArdmError as ArdmError
@@ -32,10 +38,15 @@ _HOMES = {
     "Limits": "options",
     "UnsupportedError": "errors",
     "decode": "reading.arrays",
+    "decode_file": "batch.single",
     "encode": "reading.arrays",
+    "encode_file": "batch.single",
     "encode_image": "codec.images",
     "encode_sound": "codec.sounds",
+    "inpaint": "codec.drawing",
     "open": "reading",
+    "plan": "codec.drawing",
+    "sample": "codec.drawing",
 }  # modules of what this one offers
 
 __all__ = list(_HOMES)  # type checkers read the imports above
