@@ -597,7 +597,7 @@ def decode(data: bytes, model: Model, dictionary: bytes) -> bytes:
         notes.append([])
         for _ in range(rest.leb128(0, 256)):
             padding = rest.take(rest.leb128(1, 1 << 28))
-            gaps = [rest.leb128(0, 1 << 28) for _ in range(rest.leb128(0, 1 << 28))]
+            gaps = [rest.leb128(0, 1 << 28) for _ in range(rest.leb128(0, 1 << 22))]
             notes[-1].append((padding, set(np.cumsum(gaps).tolist())))
     bare = rest.data[rest.at :]
     pictures = [walk(bare, begin, holes[i + 1 :]) for i, (begin, _) in enumerate(holes)]

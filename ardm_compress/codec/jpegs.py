@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
 from ardm_compress.coding import loop
@@ -24,7 +23,10 @@ from ardm_compress.formats.contents import Coefficients, Media, Stored
 from ardm_compress.formats.jpeg.files import put_together
 from ardm_compress.formats.jpeg.rest import pack
 from ardm_compress.formats.kinds import BY_NAME, kind_of
+from ardm_compress.formats.pixels import sides_of
 from ardm_compress.inference.registry import find_model
+from ardm_compress.methods import jpegxl
+from ardm_compress.methods.registry import check_shape
 from ardm_compress.options import DEFAULT_ENCODING, EncodeOptions
 from ardm_compress.tasks.progress import Counter, Progress
 
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 MODEL_NAME: Final = "jpeg"
 EDGE_PULL: Final = "tables.edge_pull"  # of the model file
 AXES: Final = 0  # of a model of coefficients
-RGB_BYTES: Final = 3  # of a pixel
 
 
 def encode_whole(
@@ -55,12 +56,20 @@ def encode_whole(
     """
     found, packed = stored(data), True
     for coded in _coded(data, media, options, progress):
-        if len(coded) < len(found) and decode_jpeg(parse_jpeg(coded, options.limits)) == data:
+        if len(coded) < len(found) and _comes_back(coded, data, options):
             found, packed = coded, False
     if packed and options.strict:
         reason = media.reason if isinstance(media, Stored) else "nothing makes this file smaller"
         raise UnsupportedError(f"{reason}; without --strict it is stored as it is")
     return found
+
+
+def _comes_back(coded: bytes, data: bytes, options: EncodeOptions) -> bool:
+    """Tell whether a compressed file gives the same file; it may be one that a reader refuses, such as by its size."""
+    try:
+        return decode_jpeg(parse_jpeg(coded, options.limits)) == data
+    except (FormatError, LimitError):
+        return False
 
 
 def _coded(data: bytes, media: Media, options: EncodeOptions, progress: Progress | None) -> Iterator[bytes]:
@@ -87,12 +96,9 @@ def _encode_by_model(media: Coefficients, options: EncodeOptions, progress: Prog
 
 def _encode_by_jpeg_xl(data: bytes, options: EncodeOptions) -> bytes:
     import imagecodecs
-    from PIL import Image
 
+    shape = sides_of(data, options.limits)
     with _foreign_errors():
-        with Image.open(BytesIO(data)) as image:
-            shape = image.height, image.width
-        options.limits.check_image(*shape, RGB_BYTES)
         return write_jpeg_xl(data, shape, bytes(imagecodecs.jpegxl_encode_jpeg(data)))
 
 
@@ -144,6 +150,7 @@ def _decode_by_model(file: ParsedJpeg, progress: Progress | None) -> bytes:
 def _decode_by_jpeg_xl(file: ParsedJpeg) -> bytes:
     import imagecodecs
 
+    check_shape(jpegxl.sides(jpegxl.codestream(file.body), only_plain=False), file.shape)
     with _foreign_errors():
         return bytes(imagecodecs.jpegxl_decode_jpeg(file.body, numthreads=1))
 

@@ -116,6 +116,21 @@ def check_readable(data: bytes, limits: Limits, kind: str = "") -> None:
         raise FormatError(f"this {kind or 'image'} file is damaged or cut short: {error}") from error
 
 
+def sides_of(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
+    """Return rows and columns of an image.
+
+    Raises:
+        LimitError: too large; FormatError: Pillow cannot open it.
+    """
+    try:
+        with quiet(), _opened(data, limits) as image:
+            return image.height, image.width
+    except LimitError:
+        raise
+    except Exception as error:  # as above
+        raise FormatError(f"this image file cannot be opened: {error}") from error
+
+
 def plugins() -> list[str]:
     """Name Pillow's plugins by which image files are opened: all but REFUSED_PLUGINS."""
     Image.init()

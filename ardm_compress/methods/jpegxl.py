@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 START: Final = b"\xff\x0a"
+BOX: Final = 8  # bytes of the head of a part of a container
 SIDE_BITS: Final = (9, 13, 18, 30)
 RATIOS: Final = ((0, 1), (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # of columns to rows
 
@@ -21,15 +22,21 @@ def encode(samples: NDArray[Any], effort: int = 9) -> bytes:
     import imagecodecs
 
     pixels = samples[..., 0] if samples.shape[2] == 1 else samples
-    return _codestream(bytes(imagecodecs.jpegxl_encode(pixels, lossless=True, effort=effort, usecontainer=False)))
+    return codestream(bytes(imagecodecs.jpegxl_encode(pixels, lossless=True, effort=effort, usecontainer=False)))
 
 
-def _codestream(data: bytes) -> bytes:
-    """Return what is in the container that libjxl makes for deep samples all the same (ISO/IEC 18181-2)."""
+def codestream(data: bytes) -> bytes:
+    """Return what is in the container (ISO/IEC 18181-2) that libjxl makes for deep samples and JPEG files all the same.
+
+    Raises:
+        FormatError: it is damaged.
+    """
     if data[:2] == START:
         return data
     at, stream = 0, b""
     while at < len(data):
+        if len(data) - at < BOX or 0 < int.from_bytes(data[at : at + 4], "big") < BOX:
+            raise FormatError("a JPEG XL file is damaged", section="payload")
         size, name = struct.unpack_from(">I4s", data, at)
         stop = at + size if size else len(data)
         stream += data[at + 8 : stop] if name == b"jxlc" else data[at + 12 : stop] if name == b"jxlp" else b""
@@ -37,8 +44,10 @@ def _codestream(data: bytes) -> bytes:
     return stream
 
 
-def sides(stream: bytes) -> tuple[int, int]:
+def sides(stream: bytes, *, only_plain: bool = True) -> tuple[int, int]:
     """Rows and columns that a JPEG XL codestream says it has; 0, 0 if it is none, or may be of several frames.
+
+    Codestreams of JPEG files may say there how to turn them: ``only_plain=False`` takes them, and several frames.
 
     Source: ISO/IEC 18181-1, SizeHeader and the beginning of ImageMetadata, of which animations need ``extra_fields``.
     """
@@ -60,7 +69,7 @@ def sides(stream: bytes) -> tuple[int, int]:
     ratio = take(3)
     columns = rows * RATIOS[ratio][0] // RATIOS[ratio][1] if ratio else side()
     all_default = take(1)
-    return (0, 0) if not all_default and take(1) else (rows, columns)
+    return (0, 0) if only_plain and not all_default and take(1) else (rows, columns)
 
 
 class JpegXL(Method):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ import ardm_compress
 import ardm_compress.pillow
 from ardm_compress.codec.images import encode_image, encode_images
 from ardm_compress.codec.jpegs import decode_jpeg, original_parts
-from ardm_compress.container.jpeg import ParsedJpeg, parse_jpeg
+from ardm_compress.container.jpeg import ParsedJpeg, parse_jpeg, write_jpeg_xl
 from ardm_compress.container.parse import parse
 from ardm_compress.container.stored import ParsedStored
 from ardm_compress.container.streams import crc
@@ -85,6 +86,34 @@ def test_files_over_the_limits_are_stored() -> None:
     assert isinstance(parse(encode_image(data, limits=Limits(pixels=100))), ParsedStored)
     with pytest.raises(LimitError):
         parse(encode_image(data), Limits(pixels=100))
+
+
+def by_jpeg_xl(data: bytes, shape: tuple[int, int]) -> bytes:
+    """A file of that JPEG file, coded by JPEG XL."""
+    return write_jpeg_xl(data, shape, bytes(imagecodecs.jpegxl_encode_jpeg(data)))
+
+
+def test_turned_files_come_back_from_jpeg_xl_whose_sides_are_checked() -> None:
+    """A small JPEG XL file could say that it is so large that it takes all memory."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = jpeg(exif=exif)
+    assert restored(by_jpeg_xl(data, (40, 33))) == data
+    with pytest.raises(FormatError, match="sides"):
+        restored(by_jpeg_xl(data, (33, 40)))
+    for body in (b"", b"\0\0\0\1jxlc", bytes(20), b"\xff\x0a"):
+        with pytest.raises(FormatError):
+            restored(write_jpeg_xl(data, (40, 33), body))
+
+
+@pytest.mark.parametrize("sides", [(65535, 65535), (65535, 1), (14000, 14000)])
+def test_files_that_say_they_are_large_are_stored(sides: tuple[int, int]) -> None:
+    data = bytearray(jpeg())
+    at = data.index(b"\xff\xc0") + 5
+    data[at : at + 4] = b"".join(side.to_bytes(2, "big") for side in sides)
+    coded = encode_image(bytes(data))
+    assert isinstance(parse(coded), ParsedStored)
+    assert restored(coded) == data
 
 
 def test_many_files_are_what_they_are_alone() -> None:

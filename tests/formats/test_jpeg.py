@@ -15,7 +15,8 @@ from jpegs import SHAPES, jpeg
 from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.formats.jpeg import scans
 from ardm_compress.formats.jpeg.files import put_together, take_apart
-from ardm_compress.formats.jpeg.markers import ZEROS, Hole, ScanNotes
+from ardm_compress.formats.jpeg.markers import MOST_BREAKS, MOST_SEGMENTS, ZEROS, Hole, ScanNotes
+from ardm_compress.formats.jpeg.pictures import expand
 from ardm_compress.formats.jpeg.rest import Rest, pack, unpack
 
 
@@ -131,6 +132,26 @@ def test_large_frames_are_refused_before_memory_is_taken() -> None:
     data[at : at + 4] = b"\xff\xff\xff\xff"
     with pytest.raises(UnsupportedError, match="too large"):
         take_apart(bytes(data))
+
+
+def test_what_takes_long_is_refused() -> None:
+    data, segment = jpeg(), b"\xff\xe1\0\2"
+    assert comes_back(data[:2] + 100 * segment + data[2:])
+    with pytest.raises(UnsupportedError, match="too many segments"):
+        take_apart(data[:2] + MOST_SEGMENTS * segment + data[2:])
+    assert comes_back(data[:-2] + bytes(1 << 20) + 100000 * b"\xff\xd0" + data[-2:])
+    _, rest = take_apart(data)
+    notes = ScanNotes(np.array([ZEROS], np.uint8), np.arange(MOST_BREAKS // 2 + 1))
+    with pytest.raises(FormatError, match="number of breaks"):
+        unpack(pack(Rest(rest.bare, rest.holes, ((notes, notes),))))
+
+
+def test_frames_of_another_size_than_their_coefficients_are_refused() -> None:
+    """Where pictures lie in one another by damage, their data may hide the frame that was described."""
+    (picture,), rest = take_apart(jpeg())
+    for coefficients in (picture.coefficients[64:], np.zeros(0, np.int16)):
+        with pytest.raises(UnsupportedError, match="another size"):
+            expand(rest.bare, 0, coefficients, (), rest.holes[0].size)
 
 
 FILES = [jpeg(quality=40), jpeg(progressive=True, quality=50, restart_marker_blocks=4), jpeg("gray", optimize=True)]

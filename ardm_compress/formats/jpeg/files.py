@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.formats.jpeg.markers import MOST_COEFFICIENTS, USUAL, Hole, Picture, ScanNotes
+from ardm_compress.formats.jpeg.markers import MOST_BREAKS, MOST_COEFFICIENTS, USUAL, Hole, Picture, ScanNotes
 from ardm_compress.formats.jpeg.pictures import expand, strip
 from ardm_compress.formats.jpeg.rest import Rest
 
@@ -55,6 +55,8 @@ def _worth_noting(notes: Sequence[ScanNotes]) -> tuple[ScanNotes, ...]:
 
 def _comes_back(pictures: list[Picture], rest: Rest, data: bytes) -> bool:
     """Tell whether pictures that lie in others can be found there without their data."""
+    if sum(len(note.breaks) for notes in rest.notes for note in notes) > MOST_BREAKS:
+        return False
     try:
         same = [picture.frame for picture in rest.describe()] == [picture.frame for picture in pictures]
         return same and put_together(pictures, rest) == data

@@ -5,6 +5,7 @@ Without its scans' data a picture is still a row of markers, so that reading and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -44,11 +45,13 @@ ZEROS: Final = 0
 
 MOST_COEFFICIENTS: Final = 1 << 27  # of all pictures: 90 megapixels in 4:2:0
 MOST_SCANS: Final = 256  # of a picture, so that a small file cannot take long
+MOST_SEGMENTS: Final = 1 << 16  # of a picture, for the same reason
+MOST_BREAKS: Final = 1 << 22  # of all pictures, see ``ScanNotes``
 _SEQUENTIAL, _PROGRESSIVE = (0xC0, 0xC1), 0xC2  # frames
 _OTHER_FRAMES: Final = (0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
 _HUFFMAN, _QUANTISERS, _INTERVAL, _SCAN, _LINES = 0xC4, 0xDB, 0xDD, 0xDA, 0xDC
 _START, _END = 0xD8, 0xD9
-_ALONE: Final = (0x01, *range(0xD0, 0xD8))  # markers without a length
+_MARKER: Final = re.compile(rb"\xff[^\x00\xff\x01\xd0-\xd7]", re.DOTALL)  # but those without a length
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +157,7 @@ class Walk:
     """Along a picture's markers."""
 
     def __init__(
-        self, data: memoryview, start: int, on_scan: OnScan, holes: Sequence[Hole] = (), most: int = MOST_COEFFICIENTS
+        self, data: bytes, start: int, on_scan: OnScan, holes: Sequence[Hole] = (), most: int = MOST_COEFFICIENTS
     ) -> None:  # fmt: skip
         self.data, self.at, self.on_scan, self.holes, self.most = data, start, on_scan, holes, most
         self.picture: Picture | None = None
@@ -168,34 +171,31 @@ class Walk:
         Raises:
             UnsupportedError: there is no picture, or none of a kind that is coded.
         """
-        if bytes(self.data[self.at : self.at + 2]) != bytes((0xFF, _START)):
+        if self.data[self.at : self.at + 2] != bytes((0xFF, _START)):
             raise refused("it has no beginning")
         self.at += 2
+        segments = 0
         while (marker := self._marker()) not in (None, _END):
-            if marker in _ALONE:
-                continue
+            segments += 1
+            if segments > MOST_SEGMENTS:
+                raise refused("it has too many segments")
             size = int.from_bytes(self.data[self.at : self.at + 2], "big")
             size -= sum(hole.size for hole in self.holes if self.at <= hole.start < self.at + size)
             body = self.data[self.at + 2 : self.at + size]
             if size < 2 or len(body) != size - 2:
                 raise refused("a marker is cut short")
             self.at += size
-            self._segment(int(marker or 0), bytes(body))
+            self._segment(int(marker or 0), body)
         if self.picture is None or not self._scans:
             raise refused("it has no picture")
         self.picture.steps = self._steps
         return self.picture
 
     def _marker(self) -> int | None:
-        """Pass over the next marker and return it, None at the end of the data."""
-        data, at = self.data, self.at
-        while at + 1 < len(data):
-            if data[at] == 0xFF and data[at + 1] not in (0, 0xFF):
-                self.at = at + 2
-                return data[at + 1]
-            at += 1
-        self.at = len(data)
-        return None
+        """Pass over the next marker that a segment follows, or EOI, and return it; None at the end of the data."""
+        found = _MARKER.search(self.data, self.at)
+        self.at = found.end() if found else len(self.data)
+        return self.data[self.at - 1] if found else None
 
     def _segment(self, marker: int, body: bytes) -> None:
         if marker in (*_SEQUENTIAL, _PROGRESSIVE):
@@ -312,4 +312,4 @@ def describe(bare: bytes, start: int, holes: Sequence[Hole], most: int = MOST_CO
     Raises:
         UnsupportedError: there is no picture, or one that is too large.
     """
-    return Walk(memoryview(bare), start, lambda _, at: at, holes, most).run()
+    return Walk(bare, start, lambda _, at: at, holes, most).run()

@@ -10,6 +10,7 @@ from ardm_compress.formats.jpeg import scans
 from ardm_compress.formats.jpeg.markers import (
     AC_FIRST,
     MODE,
+    MOST_BREAKS,
     MOST_COEFFICIENTS,
     USUAL,
     ZEROS,
@@ -46,7 +47,7 @@ def strip(data: bytes, start: int, most: int = MOST_COEFFICIENTS) -> tuple[Pictu
     Raises:
         UnsupportedError: it is not of a kind that is coded, is damaged, or would not come back as it is.
     """
-    view, samples = memoryview(data), np.frombuffer(data, np.uint8)
+    samples = np.frombuffer(data, np.uint8)
     kept: list[tuple[int, int]] = []  # of the scans' data
     notes: list[ScanNotes] = []
 
@@ -67,10 +68,12 @@ def strip(data: bytes, start: int, most: int = MOST_COEFFICIENTS) -> tuple[Pictu
         notes.append(_noted(padding[:intervals], breaks[:broken]))
         return int(stop)
 
-    walk = Walk(view, start, read, most=most)
+    walk = Walk(data, start, read, most=most)
     picture = walk.run()
     picture.notes = notes
-    edges = [0, *(edge for pair in kept for edge in pair), len(data)]
+    if sum(len(note.breaks) for note in notes) > MOST_BREAKS:
+        raise refused("too many runs of its blocks end early")
+    view, edges = memoryview(data), [0, *(edge for pair in kept for edge in pair), len(data)]
     bare = b"".join(view[first:stop] for first, stop in zip(edges[::2], edges[1::2], strict=True))
     if expand(bare, start, picture.coefficients, notes, len(data) - len(bare)) != data:
         raise refused("its scans would not come back bit for bit")
@@ -92,6 +95,8 @@ def expand(
 
     def write(scan: Scan, at: int) -> int:
         nonlocal last, missing
+        if walk.picture is None or walk.picture.frame.size != len(coefficients):
+            raise refused("its frame is of another size than its coefficients")
         note = next(left, USUAL)
         out = np.zeros(missing + SPARE, np.uint8)
         dc, ac = (np.stack([scans.codes(*table) for table in tables]) for tables in (scan.dc, scan.ac))
@@ -104,8 +109,8 @@ def expand(
         last, missing = at, missing - int(written)
         return at
 
-    picture = Walk(view, start, write).run()
-    assert picture.frame.size == len(coefficients)
+    walk = Walk(bare, start, write)
+    walk.run()
     if missing:
         raise refused("coefficients take less room than they should")
     return b"".join((*parts, bytes(view[last:])))

@@ -11,7 +11,15 @@ import numpy as np
 
 from ardm_compress.errors import FormatError
 from ardm_compress.files.fields import Reader, write_varint
-from ardm_compress.formats.jpeg.markers import MOST_COEFFICIENTS, MOST_SCANS, Hole, Picture, ScanNotes, describe
+from ardm_compress.formats.jpeg.markers import (
+    MOST_BREAKS,
+    MOST_COEFFICIENTS,
+    MOST_SCANS,
+    Hole,
+    Picture,
+    ScanNotes,
+    describe,
+)
 
 MOST_BYTES: Final = 1 << 28  # of a file without the data of its scans
 MOST_FILE: Final = 1 << 31  # bytes of scans
@@ -112,16 +120,21 @@ def _read(plain: bytes) -> Rest:
     reader, start = Reader(plain), 0
     holes: list[Hole] = []
     notes: list[tuple[ScanNotes, ...]] = []
+    room = MOST_BREAKS
     for _ in range(reader.varint(1, MOST_PICTURES, "the number of pictures")):
         start += reader.varint(0, MOST_BYTES, "the beginning of a picture")
         holes.append(Hole(start, reader.varint(0, MOST_FILE, "the size of a picture's scans")))
         count = reader.varint(0, MOST_SCANS, "the number of scans")
-        notes.append(tuple(_read_notes(reader) for _ in range(count)))
+        own = []
+        for _ in range(count):
+            own.append(_read_notes(reader, room))
+            room -= len(own[-1].breaks)
+        notes.append(tuple(own))
     return Rest(plain[reader.offset :], tuple(holes), tuple(notes))
 
 
-def _read_notes(reader: Reader) -> ScanNotes:
+def _read_notes(reader: Reader, room: int) -> ScanNotes:
     padding = reader.take(reader.varint(1, MOST_BYTES, "the number of paddings"))
-    count = reader.varint(0, MOST_BYTES, "the number of breaks")
-    gaps = [reader.varint(0, MOST_BYTES, "a break") for _ in range(min(count, len(reader.data)))]
+    count = reader.varint(0, room, "the number of breaks")
+    gaps = [reader.varint(0, MOST_BYTES, "a break") for _ in range(count)]
     return ScanNotes(np.frombuffer(padding, np.uint8), np.cumsum(np.array(gaps, np.int64)))
