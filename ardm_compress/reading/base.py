@@ -5,11 +5,14 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import numpy as np
 
 from ardm_compress.options import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
     from typing_extensions import Self
 
     from ardm_compress.container.parse import Parsed
@@ -65,6 +68,19 @@ class File:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class SampledFile(File):
+    """A file that has samples; ``numpy.asarray`` takes it for the array that ``read`` gives."""
+
+    def read(self) -> NDArray[Any]:
+        """Decode all samples."""
+        raise NotImplementedError
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("samples are decoded into a new array, so a copy cannot be avoided")
+        return np.asarray(self.read(), dtype)
 
 
 class StoredFile(File):

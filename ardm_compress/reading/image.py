@@ -11,7 +11,7 @@ from ardm_compress.formats import png
 from ardm_compress.formats.catalogue import file_bytes
 from ardm_compress.formats.chunks import read_chunks
 from ardm_compress.formats.contents import PNG, Picture, sample_type
-from ardm_compress.reading.base import OWN_AXIS, File, Source
+from ardm_compress.reading.base import OWN_AXIS, SampledFile, Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ardm_compress.container.picture import ParsedPicture
 
 
-class ImageFile(File):
+class ImageFile(SampledFile):
     """An image; ``read`` gives its samples."""
 
     kind: ClassVar[str] = "image"

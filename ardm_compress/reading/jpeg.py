@@ -8,7 +8,7 @@ import numpy as np
 
 from ardm_compress.codec.jpegs import decode_jpeg
 from ardm_compress.formats.pixels import read_pixels
-from ardm_compress.reading.base import File, Source
+from ardm_compress.reading.base import SampledFile, Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ardm_compress.container.jpeg import ParsedJpeg
 
 
-class JpegFile(File):
+class JpegFile(SampledFile):
     """A JPEG file; ``original`` gives it, ``read`` its pixels."""
 
     kind: ClassVar[str] = "JPEG file"

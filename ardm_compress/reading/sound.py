@@ -12,7 +12,7 @@ from ardm_compress.container.sound import MAX_FRAMES
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.data import Stream
 from ardm_compress.formats.contents import UNSIGNED, Samples, SoundWrapper
-from ardm_compress.reading.base import OWN_AXIS, File, Source
+from ardm_compress.reading.base import OWN_AXIS, SampledFile, Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,7 @@ WIDE: Final = 32  # bits
 MARK: Final = OWN_AXIS + bytes(4)  # the empty chunk, whole
 
 
-class SoundFile(File):
+class SoundFile(SampledFile):
     """Sound; ``read`` gives its samples. A *frame* is one sample of every channel."""
 
     kind: ClassVar[str] = "sound"

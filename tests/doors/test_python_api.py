@@ -268,3 +268,17 @@ def test_stored_sound_is_read_by_libsndfile_if_it_can() -> None:
     with opened(stored(original[:30])) as file:  # without samples
         assert isinstance(file, StoredFile)
         assert (file.suffix, file.original()) == (".wav", original[:30])
+
+
+def test_numpy_takes_an_open_file_for_its_samples(photo: Samples) -> None:
+    image, tone = noise(6, 5, 3, 16), np.arange(20, dtype=np.int16)
+    for data, samples in ((ardm_compress.encode(image), image), (ardm_compress.encode(tone, rate=8, budget=2), tone)):
+        with opened(data) as file:
+            found = np.asarray(file)
+            assert found.dtype == samples.dtype
+            assert np.array_equal(found, samples)
+            assert np.asarray(file, np.float32).dtype == np.float32
+            with pytest.raises(ValueError, match="copy"):
+                file.__array__(copy=False)
+    with opened(ardm_compress.encode_image(saved(photo[:16, :16], "JPEG"))) as file:
+        assert np.array_equal(np.asarray(file), file.read())
