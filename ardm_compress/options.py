@@ -96,6 +96,7 @@ class EncodeOptions:
     strip: bool = False  # leave out the metadata of images
     force_pixels: bool = False  # code the pixels of lossy images
     strict: bool = False  # refuse image files that would be stored as they are, packed
+    any_kind: bool = False  # store what is neither image nor sound, or is damaged, as it is, packed
     tile: int = 896  # pixels, largest side of a tile: a small region of 100 megapixels meets 4 of 144 at most
     sections_from: int = 1 << 14  # pixels of a tile from which its stream is cut into one section for each level
     sound_tile: int = 1 << 19  # frames; the last tile may have up to half as many more

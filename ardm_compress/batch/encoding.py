@@ -81,7 +81,7 @@ def _check(data: Data, how: Encoding) -> None:
     medium, axes = ("sound", 1) if kind_of(data).medium == SOUND else ("images", 2)
     if how.model not in (None, AUTO, *candidates(axes, channels=1)):
         raise UnsupportedError(f"{how.model} is not a model of {medium}")
-    media = read_media(data, strip=how.strip, force_pixels=how.force_pixels, limits=how.limits)
+    media = read_media(data, strip=how.strip, force_pixels=how.force_pixels, any_kind=how.any_kind, limits=how.limits)
     if isinstance(media, Sound):
         how.limits.check_samples(*media.samples.shape)
 

@@ -1,10 +1,11 @@
-"""Which files a command is about, and where what it makes of them goes. Standard library and storage only."""
+"""Which files a command is about, and where what it makes of them goes. Standard library, storage, and pathspec."""
 
 from __future__ import annotations
 
 import os
 from codecs import BOM_UTF8
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,15 +22,56 @@ class Job(NamedTuple):
     target: str | None = None  # the output's name, if it was given
 
 
+@dataclass
+class Choice:
+    """Which of the files below folders are taken. ``skipped`` is filled while they are looked for."""
+
+    suffixes: Collection[str]  # in lower case
+    compressed: str = ""  # the suffix of files that are compressed already, if these are to be compressed
+    takes_all: bool = False  # whatever the suffix
+    include: Sequence[str] = ()  # patterns of gitignore: only what they match, whatever the suffix
+    exclude: Sequence[str] = ()  # patterns of gitignore: not what they match
+    skipped: dict[str, str] = field(default_factory=dict)  # why each is that no pattern has left out
+
+    def pick(self, found: Iterable[tuple[str, str]], *, in_place: bool) -> Iterator[tuple[str, str]]:
+        """Yield those files, by name and name relative to their folder, that are taken.
+
+        Args:
+            found: all.
+            in_place: whether outputs are beside them: then what is compressed already stays, and is not skipped.
+        """
+        included, excluded = _matcher(self.include), _matcher(self.exclude)
+        for name, relative in found:
+            suffix = os.path.splitext(name)[1].lower()
+            if excluded(relative) or (self.include and not included(relative)):
+                continue
+            if suffix == self.compressed != "" and (in_place or not self.takes_all):
+                if not in_place:
+                    self.skipped[name] = "it is compressed already"
+            elif self.takes_all or self.include or suffix in self.suffixes:
+                yield name, relative
+            else:
+                what = f"{suffix} files" if suffix else "files without a suffix"
+                self.skipped[name] = f"{what} are taken with --all only"
+
+
+def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
+    if not patterns:
+        return lambda _: False
+    from pathspec import GitIgnoreSpec
+
+    return GitIgnoreSpec.from_lines(patterns).match_file
+
+
 def find_jobs(
-    sources: Iterable[str], *, suffixes: Collection[str], recursive: bool = False, folder: str | None = None
+    sources: Iterable[str], choice: Choice, *, recursive: bool = False, folder: str | None = None
 ) -> list[Job]:
     """List the files that sources name, which may be folders.
 
     Args:
         sources: paths, URLs or ``-``.
-        suffixes: in lower case, of the files that are taken from folders.
-        recursive: whether folders are; else they are jobs, which fail.
+        choice: of the files below folders.
+        recursive: whether folders are taken; else they are jobs, which fail.
         folder: for the outputs, in which the tree of each folder is kept; by default they are beside their sources.
 
     Raises:
@@ -37,10 +79,11 @@ def find_jobs(
     """
     real = cache(os.path.realpath)  # many files are in one folder
     found: dict[str, Job] = {}
-    for job in (job for source in sources for job in _jobs(source, suffixes, recursive, folder)):
+    for job in (job for source in sources for job in _jobs(source, choice, recursive, folder)):
         other = found.setdefault(_only_name(job.place, real), job)
         if _only_name(other.source, real) != _only_name(job.source, real):
             raise OptionError(f"{other.source} and {job.source} would have the same output in {folder}")
+        choice.skipped.pop(job.source, None)  # it is named by itself as well
     return list(found.values())
 
 
@@ -50,12 +93,12 @@ def _only_name(location: str, real: Callable[[str], str]) -> str:
     return str(Path(real(str(path.parent)), path.name)) if path else location
 
 
-def _jobs(source: str, suffixes: Collection[str], recursive: bool, folder: str | None) -> Iterator[Job]:
+def _jobs(source: str, choice: Choice, recursive: bool, folder: str | None) -> Iterator[Job]:
     unread: list[str] = []
-    if recursive and (found := _below(source, unread)) is not None:
-        for name, relative in found:
-            if os.path.splitext(name)[1].lower() in suffixes:
-                yield Job(name, _join(folder, relative) if folder else name)
+    if recursive and (found := _below(source, unread, choice.skipped, folder)) is not None:
+        in_place = folder is None or os.path.realpath(folder) == os.path.realpath(source)
+        for name, relative in choice.pick(found, in_place=in_place):
+            yield Job(name, _join(folder, relative) if folder else name)
         yield from (Job(name, name) for name in unread)  # which fail, and so are not passed over in silence
     elif source == storage.STDIO:
         if folder:
@@ -65,11 +108,13 @@ def _jobs(source: str, suffixes: Collection[str], recursive: bool, folder: str |
         yield Job(source, _join(folder, storage.name(source)) if folder else source)
 
 
-def _below(source: str, unread: list[str]) -> Iterator[tuple[str, str]] | None:
+def _below(
+    source: str, unread: list[str], skipped: dict[str, str], outputs: str | None
+) -> Iterator[tuple[str, str]] | None:
     """List the files below a folder, in order, with their names relative to it; None if it is no folder."""
     path = storage.local(source)
     if path:
-        return _walk(path, unread) if path.is_dir() else None
+        return _walk(path, unread, skipped, outputs and os.path.realpath(outputs)) if path.is_dir() else None
     if not storage.is_url(source):
         return None
     try:
@@ -81,14 +126,28 @@ def _below(source: str, unread: list[str]) -> Iterator[tuple[str, str]] | None:
     return _find(source.rstrip("/"), system, unread) if is_folder else None
 
 
-def _walk(top: Path, unread: list[str]) -> Iterator[tuple[str, str]]:
-    """Regular files, and links to them; ``unread`` takes the folders that cannot be looked into."""
+def _walk(top: Path, unread: list[str], skipped: dict[str, str], outputs: str | None) -> Iterator[tuple[str, str]]:
+    """Yield regular files, and links to them.
+
+    Args:
+        top: the folder.
+        unread: takes the folders that cannot be looked into.
+        skipped: takes all else but folders with something in them, and why.
+        outputs: a folder, without links, that is passed over if it is below the top.
+    """
     for folder, folders, names in os.walk(top, onerror=lambda error: unread.append(str(error.filename))):
-        folders.sort()
+        paths = [Path(folder, name) for name in folders]
+        skipped |= {str(path): "it is a symbolic link to a folder" for path in paths if path.is_symlink()}
+        folders[:] = sorted(path.name for path in paths if os.path.realpath(path) != outputs)
+        if not paths and not names:
+            skipped[folder] = "the folder is empty"
         for name in sorted(names):
             path = Path(folder, name)
             if path.is_file():
                 yield str(path), path.relative_to(top).as_posix()
+            else:
+                what = "a symbolic link to nothing" if path.is_symlink() else "a pipe, a socket or a device"
+                skipped[str(path)] = f"it is {what}"
 
 
 def _find(top: str, system: Any, unread: list[str]) -> Iterator[tuple[str, str]]:

@@ -98,6 +98,7 @@ class Outcome:
     error: str = ""  # why it failed
     state: locations.State | None = None  # of the source, when it was read
     done_before: bool = False  # the output was there already
+    skipped: str = ""  # why it was found below a folder, but not taken
     code: int = 0  # exit code of a command for this file alone; 0 if it did not fail
 
 

@@ -6,29 +6,32 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 import click
 
 from ardm_compress.batch.failing import WORST_FIRST
-from ardm_compress.batch.settings import SUFFIX, no_bar
+from ardm_compress.batch.settings import SUFFIX, Outcome, no_bar
 from ardm_compress.cli.group import complain, printable, progress_bar
 from ardm_compress.errors import OptionError
 from ardm_compress.files import locations as storage
 from ardm_compress.inference.registry import DEVICE, find_model
 
 if TYPE_CHECKING:
-    from ardm_compress.batch.inputs import Job
-    from ardm_compress.batch.settings import Bar, Outcome, Writing
+    from ardm_compress.batch.inputs import Choice, Job
+    from ardm_compress.batch.settings import Bar, Writing
 
 
-def select_jobs(
-    files: Iterable[str], given: dict[str, Any], suffixes: Collection[str], folder: str | None
-) -> list[Job]:
+NOTHING: Final[Mapping[str, str]] = {}
+
+
+def select_jobs(files: Iterable[str], given: dict[str, Any], choice: Choice, folder: str | None) -> list[Job]:
     """Return the files of a command, and take the options of ``SELECTION`` out of what was given.
+
+    ``choice`` is of the files below folders, and then knows which are skipped.
 
     What is left says with ``resume`` whether they are several, or from folders: then outputs may be there already.
 
@@ -41,11 +44,14 @@ def select_jobs(
     recursive, _ = given.pop("recursive"), given.pop("files_from")
     if not names:
         raise click.UsageError("no files are named")
-    jobs = find_jobs(names, suffixes=suffixes, recursive=recursive, folder=folder)
+    if not recursive and (choice.takes_all or choice.include or choice.exclude):
+        raise click.UsageError("--all, --include and --exclude choose among the files below folders: give -r with them")
+    jobs = find_jobs(names, choice, recursive=recursive, folder=folder)
     if len(jobs) > 1 and any(job.source == storage.STDIO for job in jobs):
         raise click.UsageError("standard input is worked on by itself: name no other files with it")
     if not jobs:
-        what = f"{SUFFIX} files" if SUFFIX in suffixes else "images or sound"
+        what = f"{SUFFIX} files" if SUFFIX in choice.suffixes else "images or sound"
+        what = "such files" if choice.takes_all or choice.include else what
         raise OptionError(f"there are no {what} below {', '.join(names)}")
     given["resume"] = recursive or len(jobs) > 1
     return jobs
@@ -129,6 +135,9 @@ class Report:
         self._done.append(outcome)
         if outcome.code:
             complain(outcome.error)
+        elif outcome.skipped:
+            if not self._talk.quiet:
+                click.echo(f"{printable(outcome.source)}: skipped, {outcome.skipped}", err=True)
         elif self._lines:
             click.echo(_line(outcome), err=True)
 
@@ -141,18 +150,19 @@ class Report:
         return exit_code(self._done)
 
     def _summary(self) -> str:
-        good = [outcome for outcome in self._done if not outcome.code]
-        before = sum(outcome.done_before for outcome in good)
-        good = [outcome for outcome in good if not outcome.done_before]
-        failed = f", {before} done before" if before else ""
-        failed += f", {count} failed" if (count := len(self._done) - len(good) - before) else ""
+        before = sum(outcome.done_before for outcome in self._done)
+        skipped = sum(bool(outcome.skipped) for outcome in self._done)
+        failed = sum(bool(outcome.code) for outcome in self._done)
+        good = [outcome for outcome in self._done if not (outcome.code or outcome.done_before or outcome.skipped)]
+        counts = {"done before": before, "skipped": skipped, "failed": failed}
+        others = "".join(f", {count} {what}" for what, count in counts.items() if count)
         seconds = max(1e-3, time.perf_counter() - self._start)
         files = f"{len(good)} file{'' if len(good) == 1 else 's'}"
         if any(outcome.target for outcome in good):
             before, after = sum(outcome.before for outcome in good), sum(outcome.after for outcome in good)
             size = f"{before} -> {after} bytes ({100 * after / max(1, before):.1f}%)"
-            return f"{files}: {size}, {seconds:.1f} s, {max(before, after) / seconds / 1e6:.2f} MB/s{failed}"
-        return f"{files} ok{failed}, {seconds:.1f} s"
+            return f"{files}: {size}, {seconds:.1f} s, {max(before, after) / seconds / 1e6:.2f} MB/s{others}"
+        return f"{files} ok{others}, {seconds:.1f} s"
 
 
 def exit_code(outcomes: Iterable[Outcome]) -> int:
@@ -184,7 +194,7 @@ def _line(outcome: Outcome) -> str:
 
 def run(
     work: Callable[..., list[Outcome]], how: Writing, jobs: list[Job], talk: Talk, *, label: str,
-    together: bool = True, each: Callable[[Outcome], None] | None = None,
+    together: bool = True, each: Callable[[Outcome], None] | None = None, skipped: Mapping[str, str] = NOTHING,
 ) -> NoReturn:  # fmt: skip
     """Work on all files, and end the command.
 
@@ -196,12 +206,15 @@ def run(
         label: of the bar of files.
         together: whether small files may go through the network together.
         each: told of every file that did not fail, unless all is printed as JSON at the end.
+        skipped: files that were found but not taken, and why.
     """
     if how.scheduler is None and not how.dry:
         _check_device()
-    one = len(jobs) == 1
+    one = len(jobs) == 1 and not skipped
     lines = not how.dry and (talk.verbose or (one and each is None))
     report = Report(talk, several=not one, lines=lines, summary=not (one or how.dry))
+    for source, reason in skipped.items():
+        report.tell(Outcome(source=source, skipped=reason))
     together = together and not how.dry and not one
     with nullcontext() if one or talk.quiet else progress_bar(label) as files:
         for done, outcome in enumerate(_outcomes(work, how, jobs, together, _bar(one and not talk.quiet)), 1):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ardm_compress.ardm.tiles import COARSEST
+from ardm_compress.batch.inputs import Choice
 from ardm_compress.batch.settings import SUFFIX, Decoding
 from ardm_compress.cli.batch import (
     dry_run_teller,
@@ -83,7 +84,7 @@ def decode(files: tuple[str, ...], **given: Any) -> None:
     from ardm_compress.batch.run import decode_group
 
     talk = talk_settings(given)
-    jobs = name_output(select_jobs(files, given, {SUFFIX}, output_folder(given)), given)
+    jobs = name_output(select_jobs(files, given, Choice({SUFFIX}), output_folder(given)), given)
     how = Decoding(**output_settings(given), **work_settings(given), **given)
     _check(how, jobs)
     together = how.is_all and all(job.target is None for job in jobs)
@@ -108,7 +109,7 @@ def test(files: tuple[str, ...], **given: Any) -> None:
     """Decode each FILE in memory and check every checksum."""
     from ardm_compress.batch.run import check_group
 
-    talk, jobs = talk_settings(given), select_jobs(files, given, {SUFFIX}, None)
+    talk, jobs = talk_settings(given), select_jobs(files, given, Choice({SUFFIX}), None)
     how = Decoding(**work_settings(given))
 
     def tell(outcome: Outcome) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from ardm_compress.batch.settings import DEFAULT_PRESET, PRESETS, Encoding
+from ardm_compress.batch.inputs import Choice
+from ardm_compress.batch.settings import DEFAULT_PRESET, PRESETS, SUFFIX, Encoding
 from ardm_compress.cli.batch import (
     dry_run_teller,
     name_output,
@@ -31,6 +32,15 @@ from ardm_compress.inference.registry import AUTO, find_model
 
 MODELS = click.option("--model", help="Name of the model: by default photo, none for sound; auto tries all.")
 
+CHOICE = (
+    click.option("--all", "takes_all", is_flag=True,
+                 help="Of folders: take files of all kinds; what is neither image nor sound is stored, packed."),
+    click.option("--include", metavar="PATTERN", multiple=True,
+                 help="Of folders: take only files that match, whatever their suffix. As in .gitignore; repeatable."),
+    click.option("--exclude", metavar="PATTERN", multiple=True,
+                 help="Of folders: leave out files that match. As in .gitignore; repeatable."),
+)  # fmt: skip
+
 
 def _presets(command: Function) -> Function:
     """-1 to -9."""
@@ -45,7 +55,7 @@ def _presets(command: Function) -> Function:
 
 @click.command(short_help="Compress images and sound.")
 @FILES
-@options(*SELECTION, *OUTPUTS)
+@options(*SELECTION, *CHOICE, *OUTPUTS)
 @_presets
 @options(
     BUDGET,
@@ -66,10 +76,14 @@ def encode(files: tuple[str, ...], **given: Any) -> None:
     from ardm_compress.formats.kinds import FOLDER_SUFFIXES
 
     talk = talk_settings(given)
-    jobs = name_output(select_jobs(files, given, FOLDER_SUFFIXES, output_folder(given)), given)
-    how = Encoding(**output_settings(given), **work_settings(given), **given)
+    takes_all = given.pop("takes_all")
+    choice = Choice(FOLDER_SUFFIXES, SUFFIX, takes_all, given.pop("include"), given.pop("exclude"))
+    jobs = name_output(select_jobs(files, given, choice, output_folder(given)), given)
+    how = Encoding(**output_settings(given), **work_settings(given), any_kind=takes_all, **given)
     if how.remove and not how.verify:
         raise click.UsageError("--rm is only for what is verified")
+    if takes_all and how.strict:
+        raise click.UsageError("--strict refuses what --all stores")
     if how.model not in (None, AUTO):
         find_model(how.model)  # if there is none of that name, that is said once, not of every file
-    run(encode_group, how, jobs, talk, label="encode", each=dry_run_teller(how))
+    run(encode_group, how, jobs, talk, label="encode", each=dry_run_teller(how), skipped=choice.skipped)

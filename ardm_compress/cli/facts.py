@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ardm_compress.batch.failing import failure
+from ardm_compress.batch.inputs import Choice
 from ardm_compress.batch.settings import SUFFIX
 from ardm_compress.cli.batch import exit_code, print_json, select_jobs
 from ardm_compress.cli.group import complain, printable
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @JSON
 def info(files: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Describe each FILE without decoding it: one in all detail, several as a table."""
-    sources = [job.source for job in select_jobs(files, given, {SUFFIX}, None)]
+    sources = [job.source for job in select_jobs(files, given, Choice({SUFFIX}), None)]
     told: list[dict[str, object]] = []
     failures = [found for source in sources if (found := failure(source, partial(_describe, source, told)))]
     if as_json:

@@ -216,7 +216,9 @@ def check_for_model(samples: NDArray[Any]) -> None:
 
 
 def _read(data: bytes, options: EncodeOptions) -> Media:
-    return read_media(data, strip=options.strip, force_pixels=options.force_pixels, limits=options.limits)
+    return read_media(
+        data, strip=options.strip, force_pixels=options.force_pixels, any_kind=options.any_kind, limits=options.limits
+    )
 
 
 def _encode_whole(data: bytes, media: Media, options: EncodeOptions, progress: Progress | None = None) -> bytes:

@@ -74,8 +74,9 @@ def _image_plug(wrapper: ImageWrapper) -> ImagePlug:
 
 
 def read_media(
-    data: Data, *, strip: bool = False, force_pixels: bool = False, limits: Limits = DEFAULT_LIMITS
-) -> Media:
+    data: Data, *, strip: bool = False, force_pixels: bool = False, any_kind: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Media:  # fmt: skip
     """Take a file of any kind apart.
 
     Args:
@@ -83,6 +84,7 @@ def read_media(
             range; so the file must stay open.
         strip: leave out metadata of files that do not come back byte for byte.
         force_pixels: of lossy images, and of others that would be stored, take the pixels as those of a PNG file.
+        any_kind: take what is refused otherwise, unless it is too large, as a file to be stored.
         limits: over which a file is refused.
 
     Raises:
@@ -90,7 +92,12 @@ def read_media(
         LimitError: too large.
     """
     kind = kind_of(data)
-    media = _taken_apart(data, kind, limits)
+    try:
+        media = _taken_apart(data, kind, limits)
+    except (UnsupportedError, FormatError) as error:
+        if not any_kind:
+            raise
+        media = Stored(data, kind, str(error))
     if force_pixels and isinstance(media, Stored | Coefficients) and kind.medium != SOUND:
         from ardm_compress.formats.pixels import read_pixels
 
@@ -100,7 +107,7 @@ def read_media(
 
 def why_stored(data: Data, limits: Limits = DEFAULT_LIMITS) -> str:
     """Say why a file is stored as it is."""
-    media = read_media(data, limits=limits)
+    media = read_media(data, any_kind=True, limits=limits)
     return media.reason if isinstance(media, Stored) else "nothing makes it smaller"
 
 

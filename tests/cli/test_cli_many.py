@@ -23,7 +23,7 @@ from sounds import noisy, wave
 
 from ardm_compress.batch import run as batch_run
 from ardm_compress.batch.failing import explain
-from ardm_compress.batch.inputs import Job, find_jobs
+from ardm_compress.batch.inputs import Choice, Job, find_jobs
 from ardm_compress.batch.many import GROUP, SMALL, group_jobs
 from ardm_compress.batch.settings import DEFAULT_PRESET, PRESETS, Encoding, Outcome
 from ardm_compress.cli import main
@@ -66,8 +66,9 @@ def test_folders_come_back_with_their_tree(tree: Path, tmp_path: Path) -> None:
     result = succeeded(run("encode", "-r", tree, "--output-dir", packed, *FAST))
     assert sorted(contents(packed)) == ["a.png.ardm", "sub/b.png.ardm", "sub/c.wav.ardm"]
     assert result.stdout == ""
-    assert result.stderr.startswith("3 files: ")
-    assert result.stderr.count("\n") == 1
+    assert result.stderr.splitlines()[0] == f"{tree / 'notes.txt'}: skipped, .txt files are taken with --all only"
+    assert result.stderr.splitlines()[1].startswith("3 files: ")
+    assert result.stderr.count("\n") == 2
     assert succeeded(run("test", "-r", packed, "-j", "1")).stdout.count(": ok\n") == 3
     succeeded(run("decode", "-r", packed, "--output-dir", back, "-j", "1"))
     assert sorted(contents(back)) == ["a.png", "sub/b.png", "sub/c.wav"]
@@ -418,13 +419,14 @@ def test_small_files_are_grouped_and_large_ones_alone(tmp_path: Path) -> None:
 
 
 def test_suffixes_choose_files_of_folders_only(tmp_path: Path) -> None:
+    choice = Choice(FOLDER_SUFFIXES)
     for name in ("a.PNG", "b.txt", "c"):
         (tmp_path / name).write_bytes(b"")
-    assert find_jobs([str(tmp_path)], suffixes=FOLDER_SUFFIXES, recursive=True) == [Job(*[str(tmp_path / "a.PNG")] * 2)]
+    assert find_jobs([str(tmp_path)], choice, recursive=True) == [Job(*[str(tmp_path / "a.PNG")] * 2)]
     named = str(tmp_path / "b.jpg")
-    assert find_jobs([named, named], suffixes=FOLDER_SUFFIXES, recursive=True) == [Job(named, named)]
+    assert find_jobs([named, named], choice, recursive=True) == [Job(named, named)]
     with pytest.raises(OptionError, match="standard input"):
-        find_jobs(["-"], suffixes=FOLDER_SUFFIXES, folder=str(tmp_path))
+        find_jobs(["-"], choice, folder=str(tmp_path))
 
 
 def test_a_process_that_dies_fails_its_files_only() -> None:

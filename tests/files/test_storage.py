@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pictures import read_image, write_image
 
-from ardm_compress.batch.inputs import find_jobs
+from ardm_compress.batch.inputs import Choice, find_jobs
 from ardm_compress.errors import ChecksumError, OptionError, OutputExistsError, UnsupportedError
 from ardm_compress.files import locations as storage
 
@@ -154,10 +154,10 @@ def test_folders_in_which_nothing_can_be_written_are_told_before_the_work(
 def test_files_below_folders_are_found(top: str) -> None:
     for name in ("b.png", "sub/a.PNG", "sub/c.txt"):
         storage.write(f"{top}/{name}", b"", force=False, parents=True)
-    found = find_jobs([top], suffixes={".png"}, recursive=True, folder="memory://out/")
+    found = find_jobs([top], Choice({".png"}), recursive=True, folder="memory://out/")
     assert [job.source for job in found] == [f"{top}/b.png", f"{top}/sub/a.PNG"]
     assert [job.place for job in found] == ["memory://out/b.png", "memory://out/sub/a.PNG"]
-    assert [job.place for job in find_jobs([found[0].source], suffixes=(), folder=top)] == [f"{top}/b.png"]
+    assert [job.place for job in find_jobs([found[0].source], Choice(()), folder=top)] == [f"{top}/b.png"]
     for job in found:
         assert content(job.source) == b""
 

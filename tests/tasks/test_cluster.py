@@ -21,7 +21,7 @@ from pictures import Samples, read_image, write_image
 from PIL import Image
 
 from ardm_compress.batch import remote
-from ardm_compress.batch.inputs import Job, find_jobs
+from ardm_compress.batch.inputs import Choice, Job, find_jobs
 from ardm_compress.batch.run import encode_group
 from ardm_compress.batch.settings import Encoding
 from ardm_compress.codec import images
@@ -77,7 +77,7 @@ def test_all_files_are_there_and_exact_though_a_worker_is_killed_halfway(
     workers: Workers, tmp_path: Path, photo: Samples
 ) -> None:
     crops = pictures(tmp_path / "in", photo, 16)
-    jobs = remote.absolute_jobs(find_jobs([str(tmp_path / "in")], suffixes={".png"}, recursive=True))
+    jobs = remote.absolute_jobs(find_jobs([str(tmp_path / "in")], Choice({".png"}), recursive=True))
     victim = min(processes(workers).values())
     outcomes = remote.outcomes(workers, encode_group, Encoding(budget=8), [[job] for job in jobs])
     for done, outcome in enumerate(outcomes, 1):
@@ -97,7 +97,7 @@ def test_what_a_lost_worker_had_written_is_no_error_and_what_others_had_is_left(
     crops = pictures(tmp_path / "in", photo, 4)
     other = tmp_path / "in" / "03.png.ardm"
     other.write_bytes(b"precious")
-    jobs = remote.absolute_jobs(find_jobs([str(tmp_path / "in")], suffixes={".png"}, recursive=True))
+    jobs = remote.absolute_jobs(find_jobs([str(tmp_path / "in")], Choice({".png"}), recursive=True))
     work, how = partial(clusters.encode_and_die, tmp_path / "mark"), Encoding(budget=8, remove=True)
     errors = {Path(done.source).name: done.error for done in remote.outcomes(workers, work, how, [[j] for j in jobs])}
     assert (tmp_path / "mark").exists()
@@ -225,7 +225,7 @@ def test_bench_finds_the_same_sizes(cluster: LocalCluster, tmp_path: Path, photo
 def test_relative_names_mean_the_same_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Image.new("L", (3, 3)).save("a.png")
-    jobs = find_jobs(["a.png", "memory://b.png"], suffixes=set(), folder="out")
+    jobs = find_jobs(["a.png", "memory://b.png"], Choice(set()), folder="out")
     found = remote.absolute_jobs([jobs[0]._replace(target="x.ardm"), jobs[1]])
     assert found[0] == (str(tmp_path / "a.png"), str(tmp_path / "out" / "a.png"), str(tmp_path / "x.ardm"))
     assert found[1] == ("memory://b.png", str(tmp_path / "out" / "b.png"), None)
