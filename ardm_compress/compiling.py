@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numba
 from numba.core.runtime.nrt import rtsys
@@ -19,15 +19,15 @@ def compiled(function: Function) -> Function:
     """Compile a function, and keep the machine code for the next process where there is a place for it.
 
     Compilation happens at the first call. Numba notices when the function's own file changes; ``sources`` adds the
-    files that it may take constants and other functions from: those of its folder and of the network.
+    files that it may take constants and other functions from: those of its room and of the network.
     """
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     try:
         made: Any = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # neither the package's folder nor the user's can be written to
         return numba.njit(**options)(function)  # type: ignore[no-any-return]
-    folder = Path(function.__code__.co_filename).parent
-    made._cache._cache_file._source_stamp = (made._cache._cache_file._source_stamp, sources(folder))
+    stamp = made._cache._cache_file._source_stamp, sources(room_of(Path(function.__code__.co_filename)))
+    made._cache._cache_file._source_stamp = stamp
     save = made._cache.save_overload
 
     def save_if_possible(*arguments: Any) -> None:
@@ -55,8 +55,18 @@ def inlined(function: Function) -> Function:
     return made  # type: ignore[no-any-return]
 
 
+PACKAGE: Final = Path(__file__).parent
+
+
+def room_of(file: Path) -> Path:
+    """Name the folder at the top of the package that holds a file; files elsewhere are in their own folder."""
+    if PACKAGE not in file.parents:
+        return file.parent
+    return PACKAGE / file.relative_to(PACKAGE).parts[0]
+
+
 @cache
-def sources(folder: Path) -> str:
-    """Hash the modules of a folder and of the exact network."""
-    files = sorted({*folder.glob("*.py"), *(Path(__file__).parent / "inference").glob("*.py")})
+def sources(room: Path) -> str:
+    """Hash the modules of a room and of the exact network."""
+    files = sorted({*room.rglob("*.py"), *(PACKAGE / "inference").rglob("*.py")})
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
+from pathlib import Path
 
 import numba
 import pytest
@@ -91,6 +92,13 @@ def test_compiled_code_is_of_the_sources_that_are(monkeypatch: pytest.MonkeyPatc
     again = compiled(doubled)
     monkeypatch.undo()
     assert again._cache._cache_file._source_stamp != compiled(doubled)._cache._cache_file._source_stamp
+
+
+def test_compiled_code_of_a_subfolder_is_of_its_whole_room() -> None:
+    """Filters of sound contain functions of ``coding/ans.py``; a change there must not find old machine code."""
+    sound, stacks = (Path(compiling.__file__).parent / "coding" / name for name in ("sound/filters.py", "ans.py"))
+    assert sound.exists()
+    assert compiling.room_of(sound) == compiling.room_of(stacks) == stacks.parent
 
 
 def test_compiled_functions_need_no_place_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
