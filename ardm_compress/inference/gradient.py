@@ -5,7 +5,7 @@ So the encoder's fit costs little more than coding, and hardly depends on the ma
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ardm_compress.inference.features import Features
     from ardm_compress.inference.fused import FusedNetwork
     from ardm_compress.inference.mixture import Parameters
+
+BATCH: Final = 384  # positions that go to the cost and back together: what is kept for the way back fits a cache
 
 
 class _Forward(Product):
@@ -91,6 +93,17 @@ class PictureGradient:
             target: (n, the model's channels).
             channels: that are coded.
         """
+        found = [
+            self._batch(features.rows(at), level[at], conditioning, target[at], channels)
+            for at in (slice(start, start + BATCH) for start in range(0, len(target), BATCH))
+        ]
+        return np.concatenate(found)
+
+    def _batch(
+        self, features: Features, level: NDArray[np.int64], conditioning: NDArray[np.float32],
+        target: NDArray[np.uint8], channels: int,
+    ) -> NDArray[np.float64]:  # fmt: skip
+        """Return the gradients of at most BATCH positions."""
         smooth, count = self._network.config.smooth, len(target)
         streams, outputs = [self._begin(features, level, conditioning)], []
         for expand, contract in zip(self._expand, self._contract, strict=True):
