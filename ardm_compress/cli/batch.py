@@ -150,6 +150,8 @@ class Report:
         return exit_code(self._done)
 
     def _summary(self) -> str:
+        from rich.filesize import decimal
+
         before = sum(outcome.done_before for outcome in self._done)
         skipped = sum(bool(outcome.skipped) for outcome in self._done)
         failed = sum(bool(outcome.code) for outcome in self._done)
@@ -160,7 +162,7 @@ class Report:
         files = f"{len(good)} file{'' if len(good) == 1 else 's'}"
         if any(outcome.target for outcome in good):
             before, after = sum(outcome.before for outcome in good), sum(outcome.after for outcome in good)
-            size = f"{before} -> {after} bytes ({100 * after / max(1, before):.1f}%)"
+            size = f"{decimal(before)} -> {decimal(after)} ({100 * after / max(1, before):.1f}%)"
             return f"{files}: {size}, {seconds:.1f} s, {max(before, after) / seconds / 1e6:.2f} MB/s{others}"
         return f"{files} ok{others}, {seconds:.1f} s"
 

@@ -142,6 +142,12 @@ def test_patterns_choose_by_the_rules_of_gitignore(tree: Path, patterns: list[st
     assert sorted(found) == [str(tree / name) for name in taken]
 
 
+def test_the_summary_has_units_that_people_read(tree: Path) -> None:
+    (tree / "notes.txt").write_bytes(bytes(2_500_000))
+    result = run("encode", "-r", "--all", tree, "--include", "*.txt", "--include", "*.bmp", *FAST)
+    assert result.stderr.startswith("2 files: 2.5 MB -> ")
+
+
 def test_choices_are_of_folders(tree: Path) -> None:
     for choice in (["--all"], ["--include", "*"], ["--exclude", "*"]):
         result = run("encode", tree / "photo.bmp", *choice)
