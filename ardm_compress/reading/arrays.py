@@ -59,10 +59,13 @@ def encode(
         A whole file, which ``decode`` and the command line read; they write it as PNG or WAV.
 
     Raises:
-        UnsupportedError: other arrays or models; LimitError: too large; ValueError: budget or jobs below 1.
+        UnsupportedError: other arrays or models; LimitError: too large; ValueError: budget or jobs below 1;
+        TypeError: no array of numbers.
     """
     samples = np.asarray(array)
     options = EncodeOptions(budget=budget, model=model, jobs=jobs, limits=limits)
+    if samples.dtype.kind in "OSU":
+        raise TypeError(f"an array of numbers is needed, not {type(array).__name__} of {samples.dtype}")
     if rate is None:
         return encode_picture(_picture(samples), options, progress=progress)
     file = _wave(samples, rate)

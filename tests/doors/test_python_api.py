@@ -146,6 +146,12 @@ def test_what_is_refused_is_told_with_what_is_not() -> None:
         ardm_compress.open(b"ARDM")
 
 
+@pytest.mark.parametrize("wrong", [None, "photo.png", b"BM", [[None, 1]], Path("photo.png")])
+def test_what_is_no_array_of_numbers_is_a_type_error(wrong: Any) -> None:
+    with pytest.raises(TypeError, match=f"an array of numbers is needed, not {type(wrong).__name__}"):
+        ardm_compress.encode(wrong)
+
+
 @pytest.mark.parametrize("cut", [slice(0, 0), slice(0, 5), slice(0, -1), slice(1, None)])
 def test_other_bytes_are_refused(cut: slice) -> None:
     data = ardm_compress.encode(noise(3, 4, 1, 16))
