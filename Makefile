@@ -10,13 +10,20 @@ FUZZED := $(addprefix fuzz-,header metadata payload whole round_trip image sound
 DATA ?= ../shared/data
 BENCHES := bench-kodak bench-calls bench-held-out bench-kinds bench-sc09 bench-music
 
-.PHONY: demo test lint man fuzz bench bench-paper bench-oa bench-hot bench-scaling $(FUZZED) $(BENCHES)
+.PHONY: demo test test-aarch64 lint man fuzz bench bench-paper bench-oa bench-hot bench-scaling $(FUZZED) $(BENCHES)
 
 demo: $(PROGRAM)
 	$(BIN)/python examples/demo.py
 
 test: lint
 	$(BIN)/python -m pytest -n auto
+
+# Decodes the golden files and writes the newest again on an emulated AArch64, which has no wheels of constriction.
+# Emulation is slow; `make test-aarch64 GOLDEN='sound-2 or jpeg'` takes some files. On Debian 12, with qemu-user
+GOLDEN ?= golden
+test-aarch64: $(PROGRAM)
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir $(VENV)/aarch64 .
+	tests/aarch64.sh $(VENV)/aarch64 $(VENV)/aarch64/*.whl tests/promises/test_golden.py -k '$(GOLDEN)'
 
 # `make -j2 fuzz SECONDS=3600`: all targets of tests/targets.py by atheris, which has no wheels for Windows
 SECONDS ?= 60
