@@ -366,7 +366,7 @@ def test_presets_are_budgets(tree: Path) -> None:
     assert (tree / "a.png.ardm").read_bytes() == sizes[1]
     succeeded(run("encode", tree / "a.png", "-f"))
     assert (tree / "a.png.ardm").read_bytes() == sizes[DEFAULT_PRESET]
-    succeeded(run("encode", tree / "sub" / "c.wav", "-2"))
+    succeeded(run("encode", tree / "sub" / "c.wav", "-2", "--model", "sound"))
     facts = json.loads(run("info", tree / "sub" / "c.wav.ardm", "--json").stdout)
     assert facts["calls"] == PRESETS[2].sound
 
