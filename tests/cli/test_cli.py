@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import failed, names, run, smooth
+from dying import started
 from pictures import read_image, write_image
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -254,8 +255,7 @@ def test_unknown_models_exit_4(photo: Path, command: str) -> None:
 
 def test_interruption_exits_130_and_leaves_nothing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
-    line = [sys.executable, "-m", "ardm_compress", "encode", str(tmp_path / "pipe.png")]
-    with subprocess.Popen(line, stderr=subprocess.PIPE) as process, (tmp_path / "pipe.png").open("wb"):
+    with started("encode", tmp_path / "pipe.png") as process, (tmp_path / "pipe.png").open("wb"):
         process.send_signal(signal.SIGINT)  # it reads now
         assert process.stderr is not None
         assert process.stderr.read() == b"ardm-compress: interrupted\n"
