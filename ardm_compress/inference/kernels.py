@@ -387,7 +387,8 @@ def frequencies(
     """
     n, m = rows.shape
     k = weights.shape[1]
-    mean, inverses, weight = np.zeros((k, GROUP), f32), np.zeros((k, GROUP), f32), np.zeros((k, GROUP), np.uint32)
+    mean, weight = np.zeros((k, GROUP), f32), np.zeros((k, GROUP), np.uint32)
+    inverses = np.ones((k, GROUP), f32)  # not 0, which times infinity is no number, and no place in the table
     edge, wide, boundary, place = np.zeros(GROUP), np.zeros(GROUP), np.empty(GROUP, f32), np.empty(GROUP, f32)
     total, mass = np.empty(GROUP, np.uint32), np.empty(GROUP)
     cdf, reached = np.empty((m + 1, GROUP)), np.zeros((m + 1, GROUP))
