@@ -14,6 +14,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.formats.chunks import Chunk, read_chunks, write_chunks
 from ardm_compress.formats.contents import LOSSY, WEBP, ImageWrapper, Picture
+from ardm_compress.formats.pixels import quiet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,9 +46,12 @@ def read(data: Data, limits: Limits) -> Picture:
     names = [name for name, _ in chunks]
     if names.count(PIXELS) != 1 or b"ANIM" in names or _riff(chunks) != file:
         raise UnsupportedError("a WebP file of an unusual form")
-    with WebPImageFile(io.BytesIO(file)) as image:
-        limits.check_image(image.height, image.width, CHANNELS[-1])
-        samples = np.array(image)
+    try:
+        with quiet(), WebPImageFile(io.BytesIO(file)) as image:
+            limits.check_image(image.height, image.width, CHANNELS[-1])
+            samples = np.array(image)
+    except Image.DecompressionBombError as error:
+        raise UnsupportedError("a WebP file of more pixels than Pillow opens") from error
     if samples.shape[2] == 4 and samples[..., 3].min() == OPAQUE:
         raise UnsupportedError("a WebP file that says it is transparent but is not, which libwebp does not write")
     at = names.index(PIXELS)

@@ -272,3 +272,16 @@ def test_only_what_looks_the_same_is_converted(header: bytes, plain: bool) -> No
     else:
         with pytest.raises(UnsupportedError):
             written_as(picture, ".png")
+
+
+def test_webp_of_more_pixels_than_pillow_opens_is_stored() -> None:
+    """Found by fuzzing: Pillow's WebP plugin has a limit of its own, and its error came through."""
+    packed = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(packed, "WEBP", lossless=True)
+    file = bytearray(packed.getvalue())
+    at, side = file.index(b"VP8L") + 9, 16383
+    other = int.from_bytes(file[at : at + 4], "little") >> 28 << 28
+    file[at : at + 4] = (other | side - 1 | side - 1 << 14).to_bytes(4, "little")
+    found = read_media(bytes(file))
+    assert isinstance(found, Stored)
+    assert "more pixels" in found.reason
