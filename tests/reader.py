@@ -201,6 +201,16 @@ def read_wrapped(data: bytes) -> tuple[bytes, bytes]:
     return wrapper, data[:5] + data[source.at :]
 
 
+def read_original(wrapper: bytes, *, sound: bool) -> tuple[int, bytes] | None:
+    """Sections 13.7 and 15.3: size and SHA-256 of the original file, if they are given."""
+    source = Bytes(wrapper)
+    first = source.number(1)
+    source.take(2 if sound else 1)
+    if sound:
+        source.leb128(0, (1 << 32) - 1)
+    return (source.leb128(0, (1 << 35) - 1), source.take(32)) if first & (16 if sound else 128) else None
+
+
 class AnsDecoder:
     """Section 9, decoding."""
 

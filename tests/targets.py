@@ -64,10 +64,12 @@ def metadata(data: bytes) -> None:
     """What surrounds samples."""
     with suppress(ArdmError):
         image = read_image_wrapper(data)
-        assert read_image_wrapper(write_image_wrapper(image)) == image
+        again = read_image_wrapper(write_image_wrapper(image))
+        assert (again, again.original) == (image, image.original)
     with suppress(ArdmError):
         sound = read_sound_wrapper(data)
-        assert read_sound_wrapper(write_sound_wrapper(sound)) == sound
+        read = read_sound_wrapper(write_sound_wrapper(sound))
+        assert (read, read.original) == (sound, sound.original)
 
 
 def payload(data: bytes) -> None:

@@ -5,24 +5,27 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ardm_compress.batch.settings import SUFFIX, Bar, Decoding, Outcome, check_output, finish, no_bar
+from ardm_compress.batch.settings import SUFFIX, Bar, Decoding, Encoding, Outcome, check_output, finish, no_bar
 from ardm_compress.container.streams import Kind
-from ardm_compress.errors import ChecksumError, OptionError
+from ardm_compress.errors import ArdmError, ChecksumError, OptionError
 from ardm_compress.files import locations as storage
+from ardm_compress.formats.kinds import FILE
 
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Job
     from ardm_compress.container.image import ParsedImage
     from ardm_compress.container.jpeg import ParsedJpeg
+    from ardm_compress.container.parse import Parsed
     from ardm_compress.container.picture import ParsedPicture
     from ardm_compress.container.sound import ParsedSound
     from ardm_compress.container.stored import ParsedStored
     from ardm_compress.files.data import Data
-    from ardm_compress.formats.contents import ImageWrapper, Picture
+    from ardm_compress.formats.contents import ImageWrapper, Picture, SoundWrapper
     from ardm_compress.tasks.progress import Progress
 
 
@@ -35,6 +38,7 @@ class Restored(NamedTuple):
     target: str
     parts: Iterable[bytes]
     inexact: list[str]  # what of it is not, known once the parts are taken
+    comes_back: str = ""  # what of the file that was compressed; nothing is said of a part, or another kind of file
 
 
 def decode_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
@@ -51,43 +55,90 @@ def decode_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
         restored = _restore(job, data, how, progress)
         if how.dry:
             return Outcome(source=job.source, target=restored.target, before=len(data))
-        outcome = write_decoded(job, how, restored.target, restored.parts, len(data))
+        outcome = write_decoded(job, how, restored.target, restored.parts, len(data), restored.comes_back)
     if restored.inexact:
         what = ", ".join(restored.inexact)
         raise ChecksumError(f"{job.source} is damaged or cut short: {what} of {restored.target} are not exact")
     return finish(replace(outcome, seconds=time.perf_counter() - start, state=state), how)
 
 
-def write_decoded(job: Job, how: Decoding, target: str, parts: Iterable[bytes], before: int) -> Outcome:
-    """Write what was decoded from so many bytes."""
+def write_decoded(job: Job, how: Decoding, target: str, parts: Iterable[bytes], before: int, back: str) -> Outcome:
+    """Write what was decoded from so many bytes, and is ``back`` of the file that was compressed."""
     like = job.source if how.is_all else None
     after = storage.write(target, parts, force=how.force, again=how.again, like=like, parents=how.parents)
-    return Outcome(source=job.source, target=target, before=before, after=after)
+    return Outcome(source=job.source, target=target, before=before, after=after, comes_back=back)
 
 
 def check_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
-    """Decode a file in memory and check every checksum.
+    """Decode a file in memory and check every checksum; compare with the file that was compressed, if that is given.
 
     Raises:
-        ArdmError, OSError: as ``decode_file``.
+        ChecksumError: that one is another; ArdmError, OSError: as ``decode_file``.
     """
     from ardm_compress.container.parse import parse
 
-    start = time.perf_counter()
-    with storage.opened(job.source) as data, bar("test") as progress:
+    start, name = time.perf_counter(), _original_name(job.place)
+    with ExitStack() as stack:
+        original = stack.enter_context(storage.opened(name)) if how.against else None
+        data = stack.enter_context(storage.opened(job.source))
         file = parse(data, how.limits)
-        if file.kind is Kind.MODEL or file.kind is Kind.PICTURE:
-            _decode_image(file, how, progress)
-        elif file.kind is Kind.JPEG:
-            from ardm_compress.codec.jpegs import decode_jpeg
+        with bar("test") as progress:
+            if not restores(file, original, how, progress):
+                raise ChecksumError(f"{job.source} restores something else than {name}")
+        seconds, back = time.perf_counter() - start, str(file.facts["comes_back"])
+        return Outcome(source=job.source, before=len(data), after=len(data), seconds=seconds, comes_back=back)
 
-            decode_jpeg(file, progress=progress)
-        else:
-            from ardm_compress.codec.sounds import decoded_sound
 
-            deque(decoded_sound(file, how, progress=progress), maxlen=0)
-        size = len(data)
-    return Outcome(source=job.source, before=size, after=size, seconds=time.perf_counter() - start)
+def restores(file: Parsed, original: Data | None, how: Decoding | Encoding, progress: Progress | None) -> bool:
+    """Decode a file and check every checksum.
+
+    Args:
+        file: the compressed file.
+        original: the one that was compressed; None: nothing is compared.
+        how: its processes and limits, and of an encoder what was to be kept.
+        progress: of decoding.
+
+    Returns:
+        Whether it restores what was to be kept of the original.
+
+    Raises:
+        As ``decode_file``.
+    """
+    if file.kind is Kind.JPEG:
+        from ardm_compress.codec.jpegs import decode_jpeg
+
+        jpeg = decode_jpeg(file, progress=progress)
+        return original is None or jpeg == original[:]
+    if file.kind is Kind.MODEL or file.kind is Kind.PICTURE:
+        from ardm_compress.codec.images import decode_image
+
+        picture = decode_image(file, jobs=how.jobs, limits=how.limits, progress=progress)
+        return original is None or is_same_image(picture, original[:], how)
+    from ardm_compress.codec.sounds import decoded_sound
+
+    parts = decoded_sound(file, limits=how.limits, progress=progress)
+    if original is None:
+        deque(parts, maxlen=0)
+        return True
+    from ardm_compress.formats.catalogue import same_file
+
+    return same_file(parts, original)
+
+
+def is_same_image(picture: Picture, original: bytes, how: Decoding | Encoding) -> bool:
+    """Whether a picture is what was to be kept of a file; of a decoder, also if it names that file as its own."""
+    from ardm_compress.formats.catalogue import same_image
+    from ardm_compress.formats.contents import FORCED, Original
+
+    if isinstance(how, Encoding):
+        return same_image(picture, original, strip=how.strip, force_pixels=how.force_pixels, limits=how.limits)
+    if picture.wrapper.original == Original.of(original):
+        return True
+    forced = picture.wrapper.kind == FORCED
+    with suppress(ArdmError):  # it is no image at all
+        return any(same_image(picture, original, strip=strip, force_pixels=forced, limits=how.limits)
+                   for strip in (False, True))  # fmt: skip
+    return False
 
 
 def _restore(job: Job, data: Data, how: Decoding, progress: Progress | None) -> Restored:
@@ -111,7 +162,7 @@ def _stored(job: Job, file: ParsedStored, how: Decoding) -> Restored:
     from ardm_compress.formats.catalogue import stored_as
 
     parts = stored_as(file.parts(), _suffix(job.target))
-    return Restored(_check_target(job, job.target or _original_name(job.place), how), parts, [])
+    return Restored(_check_target(job, job.target or _original_name(job.place), how), parts, [], FILE)
 
 
 def _jpeg(job: Job, file: ParsedJpeg, how: Decoding, progress: Progress | None) -> Restored:
@@ -129,7 +180,9 @@ def _jpeg(job: Job, file: ParsedJpeg, how: Decoding, progress: Progress | None) 
     if how.dry:
         return Restored(target, (), [])
     original = decode_jpeg(file, progress=progress)
-    return Restored(target, [written_as(read_pixels(original, how.limits), suffix) if others else original], [])
+    if others:
+        return Restored(target, [written_as(read_pixels(original, how.limits), suffix)], [])
+    return Restored(target, [original], [], FILE)
 
 
 def _sound(job: Job, file: ParsedSound, how: Decoding, progress: Progress | None) -> Restored:
@@ -144,7 +197,14 @@ def _sound(job: Job, file: ParsedSound, how: Decoding, progress: Progress | None
     known = damaged if how.salvage else None
     parts = decoded_sound(file, how, suffix=_suffix(job.target), damaged=known, progress=progress)
     inexact = list[str]()
-    return Restored(target, _then_name(parts, damaged, inexact), inexact)
+    back = _comes_back(file.wrapper, _suffix(job.target), how)
+    return Restored(target, _then_name(parts, damaged, inexact), inexact, back)
+
+
+def _comes_back(wrapper: ImageWrapper | SoundWrapper, suffix: str | None, how: Decoding) -> str:
+    from ardm_compress.formats.catalogue import is_foreign
+
+    return wrapper.comes_back if how.is_all and not is_foreign(suffix, wrapper.file_kind) else ""
 
 
 def _then_name(parts: Iterable[bytes], damaged: list[int], inexact: list[str]) -> Iterable[bytes]:
@@ -182,7 +242,8 @@ def _image(job: Job, file: ParsedImage | ParsedPicture, how: Decoding, progress:
     if how.dry:
         return Restored(target, (), [])
     if not how.salvage:
-        return Restored(target, [written_as(_decode_image(file, how, progress), suffix)], [])
+        parts = [written_as(_decode_image(file, how, progress), suffix)]
+        return Restored(target, parts, [], _comes_back(file.wrapper, suffix, how))
     found = salvage_image(file, how, progress=progress)
     inexact = [f"{len(found.inexact)} of {found.tiles} tiles"] if found.inexact else []
     return Restored(target, [written_as(found.picture, suffix)], inexact)

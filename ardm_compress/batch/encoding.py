@@ -7,7 +7,9 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from ardm_compress.batch.decoding import restores
 from ardm_compress.batch.settings import SUFFIX, Bar, Encoding, Outcome, check_output, finish, no_bar
+from ardm_compress.container.streams import Kind
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, OptionError, UnsupportedError
 from ardm_compress.files import locations as storage
 from ardm_compress.files.data import blocks
@@ -17,9 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ardm_compress.batch.inputs import Job
-    from ardm_compress.container.parse import Parsed
     from ardm_compress.files.data import Data
-    from ardm_compress.formats.contents import Picture
     from ardm_compress.tasks.progress import Progress
 
 NOT_VERIFIED: Final = "verification failed, nothing was written: decoding gives something else"
@@ -39,7 +39,6 @@ def check_target(job: Job, how: Encoding) -> str:
 def _is_whole(location: str) -> bool:
     """Whether a file is a compressed one and, as far as its header tells, whole."""
     from ardm_compress.container.parse import UNLIMITED, parse
-    from ardm_compress.container.streams import Kind
 
     try:
         with storage.opened(location) as data:
@@ -59,17 +58,28 @@ def encode_file(job: Job, how: Encoding, bar: Bar = no_bar) -> Outcome:
     """
     target, start, state = check_target(job, how), time.perf_counter(), storage.state(job.source)
     with storage.opened(job.source) as original, ExitStack() as stack:
+        check_exact(job.source, original, how)
         if how.dry:
             _check(original, how)
             return Outcome(source=job.source, target=target, before=len(original))
         with bar("encode") as progress:
             coded = stack.enter_context(_encode(original, how, progress))
-        seconds = time.perf_counter() - start
         if how.verify:
             with bar("verify") as progress:
                 _verify(coded, original, how, progress)
+        seconds = time.perf_counter() - start
         outcome = write_encoded(job, how, target, original, coded)
     return finish(replace(outcome, seconds=seconds, state=state), how)
+
+
+def check_exact(source: str, original: Data, how: Encoding) -> None:
+    """Raise OptionError if only the content of a file would come back, and that is not enough."""
+    from ardm_compress.formats.kinds import IMAGE, kind_of
+
+    kind = kind_of(original)
+    if how.exact and (kind.is_repacked or (how.force_pixels and kind.medium == IMAGE)):
+        message = f"of {kind.name} files the content comes back, not the same bytes"
+        raise OptionError(f"{source} is kept: {message}; --rm-inexact removes such files too")
 
 
 def _check(data: Data, how: Encoding) -> None:
@@ -104,43 +114,24 @@ def _verify(coded: Data, original: Data, how: Encoding, progress: Progress | Non
     from ardm_compress.container.parse import parse
 
     try:
-        same = _restores(parse(coded, how.limits), original, how, progress)
+        file = parse(coded, how.limits)
+        # the codec has decoded and compared JPEG files
+        same = file.kind is Kind.JPEG or restores(file, original, how, progress)
     except FormatError as error:
         raise ChecksumError(f"verification failed, nothing was written: {error}") from error
     if not same:
         raise ChecksumError(NOT_VERIFIED)
 
 
-def _restores(file: Parsed, original: Data, how: Encoding, progress: Progress | None) -> bool:
-    from ardm_compress.container.streams import Kind
-
-    if file.kind is Kind.JPEG:
-        return True  # the codec has decoded and compared it
-    if file.kind is Kind.MODEL or file.kind is Kind.PICTURE:
-        from ardm_compress.codec.images import decode_image
-
-        picture = decode_image(file, jobs=how.jobs, limits=how.limits, progress=progress)
-        return is_same_image(picture, original[:], how)
-    from ardm_compress.codec.sounds import decoded_sound
-    from ardm_compress.formats.catalogue import same_file
-
-    return same_file(decoded_sound(file, limits=how.limits, progress=progress), original)
-
-
-def is_same_image(picture: Picture, original: bytes, how: Encoding) -> bool:
-    """Whether a picture is what was to be kept of a file."""
-    from ardm_compress.formats.catalogue import same_image
-
-    return same_image(picture, original, strip=how.strip, force_pixels=how.force_pixels, limits=how.limits)
-
-
 def write_encoded(job: Job, how: Encoding, target: str, original: Data, data: Data) -> Outcome:
     """Write the compressed file of an original."""
     from ardm_compress.container.parse import UNLIMITED, parse
+    from ardm_compress.formats.contents import Original
 
-    before, note = len(original), _note(parse(data, UNLIMITED).facts, original, how)
+    facts, digest = parse(data, UNLIMITED).facts, Original.of(original).sha256.hex()
     after = storage.write(target, blocks(data), force=how.force, again=how.again, like=job.source, parents=how.parents)
-    return Outcome(source=job.source, target=target, before=before, after=after, note=note)
+    return Outcome(source=job.source, target=target, before=len(original), after=after, sha256=digest,
+                   note=_note(facts, original, how), comes_back=str(facts["comes_back"]))  # fmt: skip
 
 
 def _note(facts: dict[str, object], original: Data, how: Encoding) -> str:
@@ -150,7 +141,7 @@ def _note(facts: dict[str, object], original: Data, how: Encoding) -> str:
 
         return f"stored as it is: {why_stored(original, how.limits)}"
     if facts["kind"] == "JPEG file":
-        return f"byte for byte, {facts['method']}"
+        return f"{facts['method']}"
     unit = "subpixel" if facts["kind"] == "image" else "sample"
     coder = f"{facts['calls']} calls" if "calls" in facts else facts["methods"]
     return f"{facts['bits_per_sample']:.3f} bits per {unit}, {coder}"

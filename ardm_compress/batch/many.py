@@ -9,14 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from ardm_compress.batch import failing
-from ardm_compress.batch.decoding import decode_file, image_target, write_decoded
-from ardm_compress.batch.encoding import (
-    NOT_VERIFIED,
-    check_target,
-    encode_file,
-    is_same_image,
-    write_encoded,
-)
+from ardm_compress.batch.decoding import decode_file, image_target, is_same_image, write_decoded
+from ardm_compress.batch.encoding import NOT_VERIFIED, check_exact, check_target, encode_file, write_encoded
 from ardm_compress.batch.settings import Decoding, Encoding, Outcome, finish
 from ardm_compress.container.streams import Kind
 from ardm_compress.errors import ArdmError, ChecksumError
@@ -74,6 +68,7 @@ def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
     from ardm_compress.formats.kinds import SOUND, kind_of
 
     def target(job: Job, data: bytes) -> tuple[str, str] | None:
+        check_exact(job.source, data, how)
         return None if kind_of(data).medium == SOUND else (check_target(job, how), "")
 
     images, outcomes = _read(jobs, target)
@@ -108,7 +103,8 @@ def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
 
     def write(image: Read, picture: Picture) -> Outcome:
         parts = [written_as(picture, image.suffix)]
-        outcome = write_decoded(image.job, how, image.target, parts, len(image.data))
+        back = picture.wrapper.comes_back  # these files have names of their own kind
+        outcome = write_decoded(image.job, how, image.target, parts, len(image.data), back)
         return finish(replace(outcome, state=image.state), how)
 
     outcomes |= _write_all(images, pictures, write)

@@ -65,6 +65,7 @@ class Encoding(EncodeOptions, Writing):
 
     preset: int | None = None  # says what budget and model do not
     verify: bool = True  # decode and compare before writing
+    exact: bool = False  # refuse files of which another one with the same content would come back
 
     def of_medium(self, medium: str) -> Encoding:
         """Return the options for images or sound, with what the preset says of that medium."""
@@ -78,6 +79,7 @@ class Decoding(DecodeOptions, Writing):
     """How to decode files, by default all of each."""
 
     salvage: bool = False  # what a damaged file still holds
+    against: bool = False  # compare with the files that were compressed, which are at the places of jobs
 
     @property
     def is_all(self) -> bool:
@@ -95,6 +97,8 @@ class Outcome:
     after: int = 0  # bytes of the target
     seconds: float = 0.0
     note: str = ""  # how it was coded
+    comes_back: str = ""  # what of the file that was compressed does
+    sha256: str = ""  # of the file that is compressed, in hexadecimal digits
     error: str = ""  # why it failed
     state: locations.State | None = None  # of the source, when it was read
     done_before: bool = False  # the output was there already

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 import click
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 
 NOTHING: Final[Mapping[str, str]] = {}
+BACKSLASH: Final = "\\"
+SHA256SUM: Final = str.maketrans({BACKSLASH: r"\\", "\n": r"\n", "\r": r"\r"})  # its escapes in names
 
 
 def select_jobs(files: Iterable[str], given: dict[str, Any], choice: Choice, folder: str | None) -> list[Job]:
@@ -187,16 +190,18 @@ def _line(outcome: Outcome) -> str:
     source, seconds = printable(outcome.source), f"{outcome.seconds:.1f} s"
     if outcome.done_before:
         return f"{source}: done before, {printable(outcome.target)}"
+    back = f", gives back {outcome.comes_back}" if outcome.comes_back else ""
     if not outcome.target:
-        return f"{source}: {outcome.before} bytes, {seconds}"
+        return f"{source}: {outcome.before} bytes{back}, {seconds}"
     share = f" ({100 * outcome.after / max(1, outcome.before):.1f}%)" if outcome.note else ""
     how = outcome.note or printable(outcome.target)
-    return f"{source}: {outcome.before} -> {outcome.after} bytes{share}, {how}, {seconds}"
+    return f"{source}: {outcome.before} -> {outcome.after} bytes{share}, {how}{back}, {seconds}"
 
 
 def run(
     work: Callable[..., list[Outcome]], how: Writing, jobs: list[Job], talk: Talk, *, label: str,
-    together: bool = True, each: Callable[[Outcome], None] | None = None, skipped: Mapping[str, str] = NOTHING,
+    together: bool = True, each: Callable[[Outcome], None] | None = None,
+    record: Callable[[Outcome], None] | None = None, skipped: Mapping[str, str] = NOTHING,
 ) -> NoReturn:  # fmt: skip
     """Work on all files, and end the command.
 
@@ -208,6 +213,7 @@ def run(
         label: of the bar of files.
         together: whether small files may go through the network together.
         each: told of every file that did not fail, unless all is printed as JSON at the end.
+        record: told of every file that did not fail.
         skipped: files that were found but not taken, and why.
     """
     if how.scheduler is None and not how.dry:
@@ -221,6 +227,8 @@ def run(
     with nullcontext() if one or talk.quiet else progress_bar(label) as files:
         for done, outcome in enumerate(_outcomes(work, how, jobs, together, _bar(one and not talk.quiet)), 1):
             report.tell(outcome)
+            if record and not outcome.code:
+                record(outcome)
             if each and not talk.as_json and not outcome.code:
                 each(outcome)
             if files:
@@ -268,3 +276,25 @@ def dry_run_teller(how: Writing) -> Callable[[Outcome], None] | None:
         click.echo(f"{printable(outcome.source)} -> {printable(outcome.target)}{done}")
 
     return tell
+
+
+def manifest_writer(name: str) -> Callable[[Outcome], None]:
+    """Return a function that adds the line of sha256sum for each source to a file, unless it is there."""
+    path = Path(name)
+    known = set(path.read_bytes().splitlines()) if path.exists() else set[bytes]()
+
+    def record(outcome: Outcome) -> None:
+        from ardm_compress.formats.contents import Original
+
+        digest = outcome.sha256
+        if not digest:  # it was done before
+            with storage.opened(outcome.source) as data:
+                digest = Original.of(data).sha256.hex()
+        source = outcome.source.translate(SHA256SUM)
+        line = os.fsencode(f"{'' if source == outcome.source else BACKSLASH}{digest}  {source}")
+        if line not in known:
+            known.add(line)
+            with path.open("ab") as file:
+                file.write(line + b"\n")
+
+    return record

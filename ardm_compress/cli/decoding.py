@@ -67,6 +67,11 @@ PARTS = (
 )  # fmt: skip
 
 
+AGAINST = click.option(
+    "--against", type=click.Path(), metavar="FOLDER", help="Compare each with the file in this folder that it was."
+)
+
+
 @click.command(short_help="Restore what was compressed.")
 @FILES
 @options(*SELECTION, *OUTPUTS, *PARTS, *TALK, *WORK)
@@ -104,13 +109,13 @@ def _check(how: Decoding, jobs: list[Job]) -> None:
 
 @click.command(short_help="Decode in memory and check every checksum.")
 @FILES
-@options(*SELECTION, *TALK, *WORK)
-def test(files: tuple[str, ...], **given: Any) -> None:
+@options(*SELECTION, AGAINST, *TALK, *WORK)
+def test(files: tuple[str, ...], against: str | None, **given: Any) -> None:
     """Decode each FILE in memory and check every checksum."""
     from ardm_compress.batch.run import check_group
 
-    talk, jobs = talk_settings(given), select_jobs(files, given, Choice({SUFFIX}), None)
-    how = Decoding(**work_settings(given))
+    talk, jobs = talk_settings(given), select_jobs(files, given, Choice({SUFFIX}), against)
+    how = Decoding(**work_settings(given), against=against is not None)
 
     def tell(outcome: Outcome) -> None:
         click.echo(f"{printable(outcome.source)}: ok")

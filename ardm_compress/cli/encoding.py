@@ -10,6 +10,7 @@ from ardm_compress.batch.inputs import Choice
 from ardm_compress.batch.settings import DEFAULT_PRESET, PRESETS, SUFFIX, Encoding
 from ardm_compress.cli.batch import (
     dry_run_teller,
+    manifest_writer,
     name_output,
     output_folder,
     output_settings,
@@ -20,6 +21,7 @@ from ardm_compress.cli.batch import (
 from ardm_compress.cli.options import (
     BUDGET,
     FILES,
+    LOCATION,
     OUTPUTS,
     SELECTION,
     TALK,
@@ -64,9 +66,12 @@ def _presets(command: Function) -> Function:
     click.option("--strip", is_flag=True, help="Of PNG and WebP files: leave out metadata. Others keep theirs."),
     click.option("--force-pixels", is_flag=True, help="Of lossy images: code their pixels, as of a PNG file."),
     click.option("--strict", is_flag=True, help="Refuse image files that would be stored as they are."),
+    click.option("--rm-inexact", "remove_inexact", is_flag=True,
+                 help="As --rm, also of PNG, WebP and FLAC files: their content comes back, not the same bytes."),
+    click.option("--manifest", type=LOCATION, help="Add the SHA-256 of each FILE to this file, as sha256sum does."),
     *TALK,
     *WORK,
-)
+)  # fmt: skip
 def encode(files: tuple[str, ...], **given: Any) -> None:
     """Compress each image or sound FILE to FILE.ardm, which gets its time and permissions.
 
@@ -79,11 +84,15 @@ def encode(files: tuple[str, ...], **given: Any) -> None:
     takes_all = given.pop("takes_all")
     choice = Choice(FOLDER_SUFFIXES, SUFFIX, takes_all, given.pop("include"), given.pop("exclude"))
     jobs = name_output(select_jobs(files, given, choice, output_folder(given)), given)
-    how = Encoding(**output_settings(given), **work_settings(given), any_kind=takes_all, **given)
+    manifest, inexact, removes = given.pop("manifest"), given.pop("remove_inexact"), given["remove"]
+    given["remove"] = removes or inexact
+    exact = removes and not inexact
+    how = Encoding(**output_settings(given), **work_settings(given), any_kind=takes_all, exact=exact, **given)
     if how.remove and not how.verify:
         raise click.UsageError("--rm is only for what is verified")
     if takes_all and how.strict:
         raise click.UsageError("--strict refuses what --all stores")
     if how.model not in (None, AUTO):
         find_model(how.model)  # if there is none of that name, that is said once, not of every file
-    run(encode_group, how, jobs, talk, label="encode", each=dry_run_teller(how), skipped=choice.skipped)
+    record = manifest_writer(manifest) if manifest and not how.dry else None
+    run(encode_group, how, jobs, talk, label="encode", each=dry_run_teller(how), record=record, skipped=choice.skipped)

@@ -15,6 +15,7 @@ from ardm_compress.cli.batch import exit_code, print_json, select_jobs
 from ardm_compress.cli.group import complain, printable
 from ardm_compress.cli.options import FILES, JSON, MODEL, SELECTION, options
 from ardm_compress.errors import ModelError
+from ardm_compress.formats.kinds import FILE
 
 if TYPE_CHECKING:
     from ardm_compress.ardm.plans import PlanRow
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 def info(files: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Describe each FILE without decoding it: one in all detail, several as a table."""
     sources = [job.source for job in select_jobs(files, given, Choice({SUFFIX}), None)]
-    told: list[dict[str, object]] = []
+    told: list[dict[str, Any]] = []
     failures = [found for source in sources if (found := failure(source, partial(_describe, source, told)))]
     if as_json:
         print_json(told, several=len(sources) > 1)
@@ -50,13 +51,34 @@ def _list(facts: dict[str, object]) -> str:
     return _aligned((name.replace("_", " "), _shown(value)) for name, value in facts.items())
 
 
-def _table(told: list[dict[str, object]]) -> str:
-    rows = [("bytes", "bits/sample", "kind", "extent", "coded by", "file")]
+def _table(told: list[dict[str, Any]]) -> str:
+    rows = [("bytes", "original", "ratio", "bits/sample", "kind", "extent", "coded by", "comes back", "file")]
     for facts in told:
         bits = _shown(facts["bits_per_sample"]) if "bits_per_sample" in facts else ""
         how = f"{facts['model']}, {facts['calls']} calls" if "calls" in facts else facts.get("methods", "")
-        rows.append((str(facts["bytes"]), bits, str(facts["kind"]), _extent(facts), str(how), _shown(facts["source"])))
-    return _aligned(rows)
+        back = "exactly" if facts["comes_back"] == FILE else str(facts["comes_back"])
+        sizes = str(facts["bytes"]), str(facts.get("original_bytes", "")), _ratio([facts])
+        rows.append((*sizes, bits, str(facts["kind"]), _extent(facts), str(how), back, _shown(facts["source"])))
+    return f"{_aligned(rows)}\n{_total(told)}"
+
+
+def _total(told: list[dict[str, Any]]) -> str:
+    from rich.filesize import decimal
+
+    known = [facts for facts in told if "original_bytes" in facts]
+    sizes = f"{len(told)} files: {decimal(sum(facts['bytes'] for facts in told))}"
+    if not known:
+        return sizes
+    others = f"; {len(told) - len(known)} others do not say theirs" if len(known) < len(told) else ""
+    return (
+        f"{sizes}, of originals of {decimal(sum(facts['original_bytes'] for facts in known))} ({_ratio(known)}){others}"
+    )
+
+
+def _ratio(known: list[dict[str, Any]]) -> str:
+    """Return the size of compressed files beside that of the originals, where that is known."""
+    before = sum(facts.get("original_bytes", 0) for facts in known)
+    return f"{100 * sum(facts['bytes'] for facts in known) / before:.1f}%" if before else ""
 
 
 def _extent(facts: dict[str, object]) -> str:

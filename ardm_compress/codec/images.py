@@ -24,7 +24,7 @@ from ardm_compress.container.picture import ParsedPicture
 from ardm_compress.container.stored import may_store_in, stored
 from ardm_compress.errors import ArdmError, FormatError, LimitError, UnsupportedError
 from ardm_compress.formats.catalogue import read_media
-from ardm_compress.formats.contents import ImageWrapper, Media, Picture
+from ardm_compress.formats.contents import ImageWrapper, Media, Picture, with_original
 from ardm_compress.methods.choice import MODEL_CHANNELS
 from ardm_compress.options import DEFAULT_DECODING, DEFAULT_ENCODING, MAX_SIDE, DecodeOptions, EncodeOptions
 from ardm_compress.tasks.progress import Progress
@@ -216,9 +216,10 @@ def check_for_model(samples: NDArray[Any]) -> None:
 
 
 def _read(data: bytes, options: EncodeOptions) -> Media:
-    return read_media(
+    media = read_media(
         data, strip=options.strip, force_pixels=options.force_pixels, any_kind=options.any_kind, limits=options.limits
     )
+    return with_original(media, data)
 
 
 def _encode_whole(data: bytes, media: Media, options: EncodeOptions, progress: Progress | None = None) -> bytes:

@@ -72,7 +72,8 @@ def _file_of(picture: Picture, header: PictureHeader, parts: Sequence[NDArray[An
 
 def _wrapped(wrapper: ImageWrapper, file: bytes) -> bytes:
     """Put the wrapper before a file of the model, unless a PNG file had nothing but gray or RGB samples."""
-    return file if wrapper == png.plain(wrapper.channels) else write_wrapped(write_image_wrapper(wrapper), file)
+    is_plain = wrapper == png.plain(wrapper.channels) and not wrapper.original
+    return file if is_plain else write_wrapped(write_image_wrapper(wrapper), file)
 
 
 def encode_by_model(samples: NDArray[np.uint8], options: EncodeOptions, progress: Progress | None) -> bytes:

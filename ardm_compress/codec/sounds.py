@@ -26,7 +26,7 @@ from ardm_compress.container.wrappers import write_sound_wrapper
 from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.files.data import spool
 from ardm_compress.formats.catalogue import converted, file_parts, is_foreign, read_sound, stored_as
-from ardm_compress.formats.contents import Sound
+from ardm_compress.formats.contents import Sound, with_original
 from ardm_compress.inference.registry import AUTO, candidates, find_model
 from ardm_compress.inference.threads import mapped, threads
 from ardm_compress.options import DEFAULT_DECODING, DEFAULT_ENCODING, DecodeOptions, EncodeOptions
@@ -101,7 +101,7 @@ def encoded_sound(
     if options.budget is not None and options.budget < LEAST_BUDGET:
         raise UnsupportedError(f"sound takes at least {LEAST_BUDGET} network calls")
     try:
-        sound = read_sound(data)
+        sound = with_original(read_sound(data), data)
     except UnsupportedError:
         sound = None
     name = _smallest_model(sound, options) if options.model == AUTO else options.model

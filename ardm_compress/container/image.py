@@ -24,7 +24,7 @@ from ardm_compress.container.streams import (
     write_ends,
     write_payloads,
 )
-from ardm_compress.container.wrappers import IMAGE_KINDS, MAX_WRAPPER, read_image_wrapper
+from ardm_compress.container.wrappers import IMAGE_KINDS, MAX_WRAPPER, describe_original, read_image_wrapper
 from ardm_compress.errors import FormatError, LimitError
 from ardm_compress.files.data import Data, Joined, Part
 from ardm_compress.files.fields import write_varint
@@ -267,6 +267,7 @@ class ParsedImage:
             "style": header.style,
             "mirror": header.mirror,
             "latents": max(map(len, header.latents), default=0),
+            **describe_original(self.wrapper, *header.shape),
         } | describe_sizes(self.size, self.header_bytes, header.lengths, samples)
 
 

@@ -11,6 +11,7 @@ from ardm_compress.errors import ChecksumError, FormatError, UnsupportedError
 from ardm_compress.files.fields import write_varint
 from ardm_compress.formats.jpeg.facts import quality_of, sampling_of
 from ardm_compress.formats.jpeg.rest import MOST_BYTES, MOST_FILE, Rest, unpack
+from ardm_compress.formats.kinds import FILE
 from ardm_compress.inference.registry import MODEL_ID_BYTES, model_of_file
 from ardm_compress.options import DEFAULT_LIMITS, Limits
 
@@ -63,6 +64,7 @@ class ParsedJpeg:
             }
         return facts | {
             "method": "model" if self.model else "JPEG XL",
+            "comes_back": FILE,
             "original_bytes": self.original_size,
             "bytes": self.size,
             "payload_bytes": len(self.body),

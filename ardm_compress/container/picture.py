@@ -19,7 +19,7 @@ from ardm_compress.container.streams import (
     write_ends,
     write_payloads,
 )
-from ardm_compress.container.wrappers import IMAGE_KINDS, MAX_WRAPPER, read_image_wrapper
+from ardm_compress.container.wrappers import IMAGE_KINDS, MAX_WRAPPER, describe_original, read_image_wrapper
 from ardm_compress.errors import FormatError, LimitError
 from ardm_compress.files.data import Data
 from ardm_compress.files.fields import write_varint
@@ -132,6 +132,7 @@ class ParsedPicture:
             "file": IMAGE_KINDS[wrapper.kind],
             "tiles": prod(header.grid),
             "methods": ", ".join(f"{name} {count}" for name, count in sorted(methods.items())),
+            **describe_original(wrapper, *header.shape),
         } | describe_sizes(self.size, self.header_bytes, header.lengths, prod(header.shape) * wrapper.channels)
 
 

@@ -21,7 +21,7 @@ from ardm_compress.container.streams import (
     write_ends,
     write_payloads,
 )
-from ardm_compress.container.wrappers import MAX_WRAPPER, read_sound_wrapper
+from ardm_compress.container.wrappers import MAX_WRAPPER, describe_original, read_sound_wrapper
 from ardm_compress.errors import FormatError, LimitError
 from ardm_compress.files.data import Data, Joined, OnDisk
 from ardm_compress.files.fields import write_varint
@@ -161,7 +161,9 @@ class ParsedSound:
             "bit_depth": 8 * wrapper.width,
             "file": wrapper.file_kind.suffix[1:],
             "tiles": header.tiles,
-        } | self._method | describe_sizes(self.size, self.header_bytes, header.lengths, header.frames * header.channels)
+            **self._method,
+            **describe_original(wrapper, header.frames, header.channels),
+        } | describe_sizes(self.size, self.header_bytes, header.lengths, header.frames * header.channels)
 
     @property
     def _method(self) -> dict[str, object]:

@@ -12,6 +12,7 @@ from ardm_compress.container.streams import CRC_BYTES, SOUND, START, STORED, VER
 from ardm_compress.errors import ChecksumError, FormatError, LimitError
 from ardm_compress.files.data import BLOCK, Data, Joined, OnDisk, blocks, spool
 from ardm_compress.files.fields import write_varint
+from ardm_compress.formats.kinds import FILE
 
 PACKED: Final = 1  # flag; else the bytes are as they were
 LARGEST: Final = 1 << 34  # bytes
@@ -89,7 +90,10 @@ class ParsedStored:
     @property
     def facts(self) -> dict[str, object]:
         """What ``info`` shows."""
-        return {"format": VERSION, "kind": "stored file", "stored_bytes": self.original_size, "bytes": self.size}
+        return {
+            "format": VERSION, "kind": "stored file", "comes_back": FILE, "original_bytes": self.original_size,
+            "bytes": self.size,
+        }  # fmt: skip
 
 
 def parse_stored(data: Data) -> ParsedStored:

@@ -17,12 +17,18 @@ from ardm_compress.formats.contents import (
     FLAC,
     FLAC_RATE,
     MOST_SURROUNDINGS,
+    RASTER,
     VERBATIM,
     ImageWrapper,
+    Original,
     SoundWrapper,
 )
 
 MAX_WRAPPER: Final = 1 << 28  # bytes
+NAMED: Final = 1 << 7  # flag of an image's wrapper: size and SHA-256 of the original file follow
+NAMED_SOUND: Final = 1 << 4  # of the wrapper of sound
+MOST_ORIGINAL: Final = (1 << 35) - 1  # bytes
+SHA256_BYTES: Final = 32
 IMAGE_KINDS: Final = ("png", "webp", "raster", "pixels as png")  # what ``info`` calls the kinds of image wrappers
 PLAIN, DEFLATED, MIXED = range(3)  # how head and tail are packed; MIXED and more: for STRIDES
 STRIDES: Final = (0, 1, 3)  # each byte less the one so many places before; 0: as it is. Palettes are often ramps
@@ -35,7 +41,7 @@ MOST_RATE: Final = (1 << 32) - 1  # frames per second
 def write_image_wrapper(wrapper: ImageWrapper) -> bytes:
     """Serialise the wrapper of an image, the shortest way."""
     first = wrapper.kind | DEPTHS.index(wrapper.depth) << 2 | (wrapper.channels - 1) << 5
-    data = bytes([first, wrapper.form])
+    data = bytes([first | NAMED if wrapper.original else first, wrapper.form]) + _write_original(wrapper.original)
     if not (wrapper.head or wrapper.tail):
         return data
     plain = joined(wrapper.head, wrapper.tail)
@@ -55,16 +61,21 @@ def read_image_wrapper(data: bytes) -> ImageWrapper:
     Raises:
         FormatError: no such wrapper; LimitError: it unpacks to too much.
     """
-    kind, depth = (data[0] & 3, data[0] >> 2 & 7) if len(data) > 1 else (0, len(DEPTHS))
-    if depth >= len(DEPTHS) or data[0] >> 7 or (len(data) > 2 and data[2] >= MIXED + len(STRIDES)):
+    reader = Reader(data)
+    first, form = reader.take(2)
+    kind, depth = first & 3, first >> 2 & 7
+    original = _read_original(reader) if first & NAMED else None
+    rest = data[reader.offset :]
+    if depth >= len(DEPTHS) or (original and kind == RASTER) or (rest and rest[0] >= MIXED + len(STRIDES)):
         raise FormatError("the wrapper is not one that version 1 defines", section="header")
-    head, tail = _image_surroundings(data[2], data[3:]) if len(data) > 2 else (b"", b"")
-    return ImageWrapper(kind, DEPTHS[depth], (data[0] >> 5 & 3) + 1, data[1], head, tail)
+    head, tail = _image_surroundings(rest[0], rest[1:]) if rest else (b"", b"")
+    return ImageWrapper(kind, DEPTHS[depth], (first >> 5 & 3) + 1, form, head, tail, original)
 
 
 def write_sound_wrapper(wrapper: SoundWrapper) -> bytes:
     """Serialise the wrapper of sound."""
-    data = bytes([wrapper.kind, wrapper.width, wrapper.shift]) + write_varint(wrapper.rate)
+    kind = wrapper.kind | NAMED_SOUND if wrapper.original else wrapper.kind
+    data = bytes([kind, wrapper.width, wrapper.shift]) + write_varint(wrapper.rate) + _write_original(wrapper.original)
     if wrapper.kind & (VERBATIM | FLAC):
         data += write_surroundings(wrapper.head, wrapper.tail)
     return data
@@ -77,15 +88,33 @@ def read_sound_wrapper(data: bytes) -> SoundWrapper:
         FormatError: no such wrapper; LimitError: it unpacks to too much.
     """
     reader = Reader(data)
-    kind, width, shift = reader.take(3)
-    rate = reader.varint(0, MOST_RATE, "the sample rate")
+    first, width, shift = reader.take(3)
+    rate, kind = reader.varint(0, MOST_RATE, "the sample rate"), first & ~NAMED_SOUND
+    original = _read_original(reader) if first & NAMED_SOUND else None
     if kind == FLAC and not 0 < rate <= FLAC_RATE:
         raise FormatError(f"the sample rate is not within 1..{FLAC_RATE}", section="header")
-    if kind > FLAC or not 1 <= width <= (WIDEST_FLAC if kind == FLAC else WIDEST) or shift >= 8 * width:
+    widest = WIDEST_FLAC if kind == FLAC else WIDEST
+    if kind > FLAC or (original and kind != FLAC) or not 1 <= width <= widest or shift >= 8 * width:
         raise FormatError("the wrapper is not one that version 1 defines", section="header")
     if not kind & (VERBATIM | FLAC):
         return SoundWrapper(kind, width, shift, rate)
-    return SoundWrapper(kind, width, shift, rate, *read_surroundings(data[reader.offset :]))
+    return SoundWrapper(kind, width, shift, rate, *read_surroundings(data[reader.offset :]), original)
+
+
+def _write_original(original: Original | None) -> bytes:
+    return write_varint(original.size) + original.sha256 if original else b""
+
+
+def _read_original(reader: Reader) -> Original:
+    return Original(reader.varint(0, MOST_ORIGINAL, "the size of the original file"), reader.take(SHA256_BYTES))
+
+
+def describe_original(wrapper: ImageWrapper | SoundWrapper, *extent: int) -> dict[str, object]:
+    """Return what ``info`` shows of the file that was compressed, which had such sides, or frames and channels."""
+    size, original = wrapper.file_size(*extent), wrapper.original
+    facts: dict[str, object] = {"comes_back": wrapper.comes_back}
+    facts |= {} if size is None else {"original_bytes": size}
+    return facts | ({"original_sha256": original.sha256.hex()} if original else {})
 
 
 def _image_surroundings(way: int, data: bytes) -> tuple[bytes, bytes]:

@@ -6,16 +6,8 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.formats.raster import (
-    BLUE_FIRST,
-    PADDED,
-    UPWARDS,
-    Layout,
-    check,
-    parts,
-    read_samples,
-    stripped,
-)
+from ardm_compress.formats.contents import PADDED
+from ardm_compress.formats.raster import BLUE_FIRST, UPWARDS, Layout, check, parts, read_samples, stripped
 
 if TYPE_CHECKING:
     from ardm_compress.files.data import Data

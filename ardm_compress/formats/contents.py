@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
-from ardm_compress.formats.kinds import BY_NAME, IMAGE, Kind, kind_of
+from ardm_compress.files.data import Data, blocks
+from ardm_compress.formats.kinds import BY_NAME, FILE, IMAGE, Kind, kind_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.files.data import Data
     from ardm_compress.formats.jpeg.markers import Picture as JpegPicture
     from ardm_compress.formats.jpeg.rest import Rest
 
@@ -26,12 +27,30 @@ FLAC_RATE: Final = 655350  # frames per second of FLAC files, at most
 BIG_ENDIAN, UNSIGNED, VERBATIM, FLAC = 1, 2, 4, 8  # flags of a sound wrapper's kind; without VERBATIM and FLAC the
 # file is the shortest WAV file there is
 COMPARED: Final = 256  # rows at a time
+PADDED: Final = 8  # bit of the form of files of kind RASTER: rows are filled to multiples of 4 bytes
+NAMED_FROM: Final = 1 << 13  # bytes of a file of which size and SHA-256 are kept: of smaller ones they would count
+SHORTEST_HEAD: Final = 44  # bytes of a WAV file before its samples
 RAW: Final = Kind("raw", IMAGE, rb"", (".raw",))  # of heads that no known file begins with
 LOSSY: Final = (
     "this {} file is lossily compressed: its pixels stored losslessly would only be larger; --force-pixels codes them "
     "all the same, as of a PNG file"
 )
 LOSSY_SOUND: Final = "this {} file is lossily compressed"
+
+
+class Original(NamedTuple):
+    """The file that was compressed, where another one with the same content comes back."""
+
+    size: int  # bytes
+    sha256: bytes
+
+    @classmethod
+    def of(cls, data: Data) -> Original:
+        """Name a file."""
+        digest = hashlib.sha256()
+        for block in blocks(data):
+            digest.update(block)
+        return cls(len(data), digest.digest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +63,24 @@ class ImageWrapper:
     form: int = 0  # 0..255, what it means depends on the kind
     head: bytes = b""  # what precedes the samples; of PNG and WebP files, chunks
     tail: bytes = b""
+    original: Original | None = field(default=None, compare=False)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the file comes back byte for byte."""
+        return self.kind == RASTER
+
+    @property
+    def comes_back(self) -> str:
+        """What of the file does."""
+        return FILE if self.is_exact else "pixels" if self.kind == FORCED else "pixels and metadata"
+
+    def file_size(self, rows: int, columns: int) -> int | None:
+        """Return the bytes of the file that was compressed, which had so many pixels, if they are known."""
+        if not self.is_exact:
+            return self.original.size if self.original else None
+        row = columns * self.channels * self.depth // 8
+        return len(self.head) + rows * (row + (-row % 4 if self.form & PADDED else 0)) + len(self.tail)
 
     @property
     def file_kind(self) -> Kind:
@@ -82,6 +119,24 @@ class SoundWrapper:
     rate: int  # frames per second
     head: bytes = b""  # what precedes the samples; of FLAC files, metadata blocks
     tail: bytes = b""
+    original: Original | None = field(default=None, compare=False)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the file comes back byte for byte."""
+        return not self.kind & FLAC
+
+    @property
+    def comes_back(self) -> str:
+        """What of the file does."""
+        return FILE if self.is_exact else "samples and metadata"
+
+    def file_size(self, frames: int, channels: int) -> int | None:
+        """Return the bytes of the file that was compressed, which had so many samples, if they are known."""
+        if not self.is_exact:
+            return self.original.size if self.original else None
+        samples = frames * channels * self.width
+        return samples + (len(self.head) + len(self.tail) if self.kind & VERBATIM else SHORTEST_HEAD + samples % 2)
 
     @property
     def file_kind(self) -> Kind:
@@ -118,6 +173,16 @@ class Stored:
 
 
 Media: TypeAlias = "Picture | Sound | Coefficients | Stored"
+
+
+Own = TypeVar("Own", bound=Media)
+
+
+def with_original(media: Own, data: Data) -> Own:
+    """Note size and SHA-256 of the file that media were read from, if it is large and will not come back itself."""
+    if not isinstance(media, Picture | Sound) or media.wrapper.is_exact or len(data) < NAMED_FROM:
+        return media
+    return replace(media, wrapper=replace(media.wrapper, original=Original.of(data)))  # type: ignore[arg-type]
 
 
 def sample_type(depth: int) -> type[np.uint8] | type[np.uint16]:

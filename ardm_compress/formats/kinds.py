@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 IMAGE: Final = "image"
 SOUND: Final = "sound"
 OTHER: Final = "other"
+FILE: Final = "the file, byte for byte"  # what comes back, of most files
 
 SIGNATURE_BYTES: Final = 64  # of a file by which its kind is told
 ID3_BYTES: Final = 10  # of the header of a tag, which may precede sound of any kind
@@ -41,6 +42,7 @@ class Kind:
     suffixes: tuple[str, ...] = ()  # in lower case, the usual one first
     plug: str = ""  # the module of this package that takes such files apart; without one they are stored
     is_lossy: bool = False  # always, so that its samples would only be larger
+    is_repacked: bool = False  # another file with the same content comes back
     is_checked: bool = False  # Pillow tells damaged files, which are refused, from those that are only unusual
 
     @property
@@ -50,8 +52,8 @@ class Kind:
 
 
 KINDS: Final = (
-    Kind("PNG", IMAGE, rb"\x89PNG\r\n\x1a\n", (".png", ".apng"), "png", is_checked=True),
-    Kind("WebP", IMAGE, rb"RIFF.{4}WEBP", (".webp",), "webp", is_checked=True),
+    Kind("PNG", IMAGE, rb"\x89PNG\r\n\x1a\n", (".png", ".apng"), "png", is_repacked=True, is_checked=True),
+    Kind("WebP", IMAGE, rb"RIFF.{4}WEBP", (".webp",), "webp", is_repacked=True, is_checked=True),
     Kind("BMP", IMAGE, rb"BM", (".bmp", ".dib"), "bmp", is_checked=True),
     Kind("PNM", IMAGE, rb"P[567]\s", (".ppm", ".pgm", ".pnm", ".pam"), "netpbm", is_checked=True),
     Kind("TIFF", IMAGE, rb"II[*+]\0|MM\0[*+]", (".tif", ".tiff"), "tiff"),
@@ -78,7 +80,7 @@ KINDS: Final = (
     Kind("Fujifilm raw", IMAGE, rb"FUJIFILM", (".raf",)),
     Kind("WAV", SOUND, rb"(RIFF|RIFX|RF64|BW64).{4}WAVE", (".wav", ".wave", ".bwf"), "wav"),
     Kind("AIFF", SOUND, rb"FORM.{4}AIF[FC]", (".aiff", ".aif", ".aifc"), "aiff"),
-    Kind("FLAC", SOUND, rb"fLaC", (".flac",), "flac"),
+    Kind("FLAC", SOUND, rb"fLaC", (".flac",), "flac", is_repacked=True),
     Kind("Ogg", SOUND, rb"OggS", (".ogg", ".oga", ".opus")),
     Kind("Wave64", SOUND, rb"riff\x2e\x91\xcf\x11", (".w64",)),
     Kind("Core Audio", SOUND, rb"caff\0", (".caf",)),

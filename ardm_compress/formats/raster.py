@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ardm_compress.errors import FormatError, UnsupportedError
-from ardm_compress.formats.contents import MOST_CHANNELS, RASTER, ImageWrapper, Picture, sample_type
+from ardm_compress.formats.contents import MOST_CHANNELS, PADDED, RASTER, ImageWrapper, Picture, sample_type
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ardm_compress.options import Limits
 
-BIG_ENDIAN, BLUE_FIRST, UPWARDS, PADDED = 1, 2, 4, 8  # flags of a wrapper's form; PADDED: rows of whole four bytes
+BIG_ENDIAN, BLUE_FIRST, UPWARDS = 1, 2, 4  # flags of a wrapper's form; PADDED is one more
 
 
 class Layout(NamedTuple):

@@ -334,7 +334,7 @@ def test_rm_and_keep(tree: Path) -> None:
     both = [tree / "a.png", tree / "sub" / "b.png"]
     succeeded(run("encode", *both, "--rm", "-k", *FAST))
     assert both[0].exists()
-    succeeded(run("encode", *both, "-f", "--rm", *FAST))
+    succeeded(run("encode", *both, "-f", "--rm-inexact", *FAST))
     assert not both[0].exists()
     assert not both[1].exists()
     succeeded(run("decode", *(f"{path}.ardm" for path in both), "--rm", "-j", "1"))

@@ -151,9 +151,9 @@ def test_inputs_are_removed_only_on_request_and_after_verification(tmp_path: Pat
     assert run("encode", source, "--rm", "--no-verify").exit_code == 2
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(np, "array_equal", lambda *_: False)
-        failed(run("encode", source, "--rm"), 3)
+        failed(run("encode", source, "--rm-inexact"), 3)
     assert names(tmp_path) == ["a.png"]
-    succeeded(run("encode", source, "--rm", "--budget", "4"))
+    succeeded(run("encode", source, "--rm-inexact", "--budget", "4"))
     assert names(tmp_path) == ["a.png.ardm"]
     for part in (["--preview", "1", "-o", source], ["--salvage"], ["-o", source]):
         assert run("decode", packed, "--rm", *part).exit_code == 2
@@ -170,11 +170,11 @@ def test_an_input_that_is_its_own_output_is_not_removed(tmp_path: Path) -> None:
     """All that was left was the output, which --rm took for the input."""
     source = tmp_path / "a.png"
     write_image(source, smooth(3))
-    succeeded(run("encode", source, "-o", source, "-f", "--rm", "--budget", "4"))
+    succeeded(run("encode", source, "-o", source, "-f", "--rm-inexact", "--budget", "4"))
     assert source.read_bytes()[:4] == b"ARDM"
     succeeded(run("decode", source, "-o", source, "-f"))
     np.testing.assert_array_equal(read_image(source), smooth(3))
-    succeeded(run("encode", source, "-o", "/dev/null", "-f", "--rm", "--budget", "4"))
+    succeeded(run("encode", source, "-o", "/dev/null", "-f", "--rm-inexact", "--budget", "4"))
     assert names(tmp_path) == ["a.png"]
     (tmp_path / "link.png").symlink_to(source)
     assert run("encode", tmp_path / "link.png", "--rm").exit_code == 2

@@ -93,7 +93,7 @@ def test_one_file_that_is_named_is_not_passed_over(tree: Path) -> None:
 def test_sources_of_what_was_done_before_are_kept(tree: Path) -> None:
     """What is there has not been compared with them."""
     assert run("encode", tree / "a.png", *FAST).exit_code == 0
-    result = run("encode", "-r", tree, "--rm", *FAST)
+    result = run("encode", "-r", tree, "--rm-inexact", *FAST)
     assert result.exit_code == 0, result.output
     assert names(tree) == ["a.png", "a.png.ardm", "b.png.ardm", "below"]
 

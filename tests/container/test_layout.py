@@ -45,6 +45,7 @@ def test_describe_tells_what_a_header_says(shape: tuple[int, int]) -> None:
         "channels": 1,
         "bit_depth": 8,
         "file": "png",
+        "comes_back": "pixels and metadata",
         "model": "photo",
         "model_id": header.model_id.hex(),
         "calls": expected_calls(shape),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import imagecodecs
 import numpy as np
 import pytest
-from golden import FOLDER, GOLDEN, GOLDEN_JPEGS, GOLDEN_PICTURES, GOLDEN_SOUND, LATER, NEWEST, PICTURE, encoded
+import reader
+from golden import FOLDER, GOLDEN, GOLDEN_JPEGS, GOLDEN_PICTURES, GOLDEN_SOUND, LATER, NAMED, NEWEST, PICTURE, encoded
 
 from ardm_compress.codec import images, sounds
 from ardm_compress.codec.jpegs import decode_jpeg
@@ -87,8 +89,16 @@ def test_later_files_are_not_larger(name: str) -> None:
 
 
 def test_files_that_were_made_sooner_are_not_larger_together() -> None:
-    names = [name for name in LATER if name.startswith((NEWEST, PICTURE))]
+    names = [name for name in LATER if name.startswith((NEWEST, PICTURE)) and LATER[name] != NAMED]
     assert sum(size_of(LATER[name]) for name in names) <= sum(map(size_of, names))
+
+
+def test_the_name_of_the_original_takes_less_than_a_percent() -> None:
+    without = next(name for name in LATER if LATER[name] == NAMED)
+    assert 32 < size_of(NAMED) - size_of(without) < size_of(without) / 100
+    read = reader.read_original(reader.read_wrapped((FOLDER / f"{NAMED}.ardm").read_bytes())[0], sound=False)
+    original = GOLDEN_PICTURES[NAMED]
+    assert read == (len(original), hashlib.sha256(original).digest())
 
 
 def pin_libraries(golden: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
