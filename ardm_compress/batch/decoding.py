@@ -145,8 +145,10 @@ def _restore(job: Job, data: Data, how: Decoding, progress: Progress | None) -> 
     from ardm_compress.container.parse import parse
 
     file = parse(data, how.limits)
-    if how.is_part_of_image and file.kind in (Kind.SOUND, Kind.STORED, Kind.JPEG):
+    if how.is_part_of_image and file.kind in (Kind.SOUND, Kind.STORED):
         raise OptionError("--region and --preview are for images of which samples are coded; this is none")
+    if how.region and file.kind is Kind.JPEG:
+        raise OptionError("--region is for images of which samples are coded; JPEG files have --preview")
     if how.is_part_of_sound and file.kind is not Kind.SOUND:
         raise OptionError("--start, --end and --duration are for sound that the model has coded; this file is none")
     if file.kind is Kind.STORED:
@@ -166,7 +168,7 @@ def _stored(job: Job, file: ParsedStored, how: Decoding) -> Restored:
 
 
 def _jpeg(job: Job, file: ParsedJpeg, how: Decoding, progress: Progress | None) -> Restored:
-    """Restore the file; or its pixels, if the output's name asks for another kind of image."""
+    """Restore the file; or its pixels, for a preview or if the output's name asks for another kind of image."""
     from ardm_compress.codec.jpegs import decode_jpeg
     from ardm_compress.formats.catalogue import check_suffix, plain_wrapper, written_as
     from ardm_compress.formats.kinds import BY_NAME, kinds_with
@@ -175,14 +177,19 @@ def _jpeg(job: Job, file: ParsedJpeg, how: Decoding, progress: Progress | None) 
     target = _check_target(job, job.target or _original_name(job.place), how)
     suffix = (_suffix(target) if job.target else None) or ""
     others = {name for kind in kinds_with(suffix) for name in kind.suffixes} - set(BY_NAME["JPEG"].suffixes)
+    if how.preview and not others:
+        if job.target != storage.STDIO:
+            raise OptionError("the preview of a JPEG file is another kind of image: -o small.png")
+        suffix = ".png"
     if others:
         check_suffix(plain_wrapper(RGB), suffix)
     if how.dry:
         return Restored(target, (), [])
     original = decode_jpeg(file, progress=progress)
-    if others:
-        return Restored(target, [written_as(read_pixels(original, how.limits), suffix)], [])
-    return Restored(target, [original], [], FILE)
+    if not (others or how.preview):
+        return Restored(target, [original], [], FILE)
+    pixels = read_pixels(original, how.limits, only_first=True, preview=how.preview)
+    return Restored(target, [written_as(pixels, suffix)], [])
 
 
 def _sound(job: Job, file: ParsedSound, how: Decoding, progress: Progress | None) -> Restored:

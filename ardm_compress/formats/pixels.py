@@ -31,6 +31,7 @@ FORCED_MODES: Final = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RG
 REFUSED_PLUGINS: Final = ("EPS", "WMF", "ARDM")  # of Pillow: they run Ghostscript and others, or are our own
 ACCEPT_BYTES: Final = 16  # by which Pillow's plugins know their files
 METRES_PER_INCH: Final = 0.0254
+JPEG_SCALES: Final = (8, 4, 2, 1)  # of which libjpeg, through Pillow, takes the largest that leaves what is asked for
 QUIET: Final = RLock()
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # else what it raises is on the terminal as well
@@ -46,23 +47,42 @@ WRITERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 }  # Pillow's name and options by suffix
 
 
-def read_pixels(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Picture:
+def read_pixels(
+    data: bytes, limits: Limits = DEFAULT_LIMITS, *, only_first: bool = False, preview: int = 0
+) -> Picture:  # fmt: skip
     """Read the pixels of an image, as those of a PNG file with the same profile, EXIF data and shape of pixels.
+
+    Args:
+        data: the file.
+        limits: of the image.
+        only_first: take the first image of several.
+        preview: about every 2**preview-th row and column; those of JPEG files are means, by their low frequencies.
 
     Raises:
         UnsupportedError: no image, or its pixels are not 8-bit gray or colour, or it has several; FormatError: damaged.
     """
     check_readable(data, limits, kind_of(data).name)
     with quiet(), _opened(data, limits) as image:
-        if getattr(image, "n_frames", 1) > 1:
+        if getattr(image, "n_frames", 1) > 1 and not only_first:
             raise UnsupportedError("animations and files of several pages have no one set of pixels")
         mode = FORCED_MODES.get(image.mode, "RGBA" if image.mode == "P" and "transparency" in image.info else "")
         if not mode:
             raise UnsupportedError(f"pixels of the kind {image.mode} cannot be those of an 8-bit PNG file")
-        pixels, chunks = np.array(image.convert(mode)), list(_shown_by(image))
+        chunks, stride = list(_shown_by(image)), _drafted(image, preview)
+        pixels = np.array(image.convert(mode))[::stride, ::stride]
     samples = pixels.reshape(*pixels.shape[:2], -1)
     plain = png.plain(samples.shape[2])
     return Picture(samples, replace(plain, kind=FORCED, head=write_chunks(chunks)))
+
+
+def _drafted(image: Image.Image, preview: int) -> int:
+    """Let a decoder that can, that of JPEG files, give fewer rows and columns; return which of those to take."""
+    before = image.size
+    image.draft(None, tuple(max(1, side >> preview) for side in before))  # type: ignore[arg-type]
+    if image.size == before:
+        return 1 << preview
+    most = min(side // max(1, side >> preview) for side in before)
+    return (1 << preview) // next(scale for scale in JPEG_SCALES if scale <= most)
 
 
 def _shown_by(image: Image.Image) -> Iterator[Chunk]:

@@ -27,13 +27,17 @@ class JpegFile(SampledFile):
         self._file = file
         self.size = file.shape  # rows and columns
 
-    def read(self) -> NDArray[np.uint8]:
+    def read(self, *, level: int = 0) -> NDArray[np.uint8]:
         """Decode the pixels as Pillow does, (rows, columns) or (rows, columns, channels).
+
+        Args:
+            level: 0 is all; up to 4, about every 2**level-th row and column, by their low frequencies.
 
         Raises:
             FormatError, ChecksumError: damaged; LimitError: too large.
         """
-        samples: NDArray[Any] = read_pixels(self.original(), self._source.limits).samples
+        found = read_pixels(self.original(), self._source.limits, only_first=True, preview=level)
+        samples: NDArray[Any] = found.samples
         return samples[..., 0] if samples.shape[2] == 1 else samples
 
     def original(self) -> bytes:

@@ -21,7 +21,7 @@ from ardm_compress.container.jpeg import ParsedJpeg, parse_jpeg, write_jpeg_xl
 from ardm_compress.container.parse import parse
 from ardm_compress.container.stored import ParsedStored
 from ardm_compress.container.streams import crc
-from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
+from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, OptionError, UnsupportedError
 from ardm_compress.options import Limits
 
 MIB = 1 << 20
@@ -132,9 +132,26 @@ def test_doors_give_pixels_and_bytes(tmp_path: Path) -> None:
     with ardm_compress.open(path) as file:
         assert (file.kind, file.suffix, file.size, file.info["quality"]) == ("JPEG file", ".jpg", (40, 33), 80)
         np.testing.assert_array_equal(file.read(), expected)
+        small = file.read(level=2)
         assert file.original() == FILES["colour"]
+    assert small.shape == (10, 9, 3)
+    assert abs(small.astype(float).mean((0, 1)) - expected.mean((0, 1))).max() < 4
     with Image.open(path) as image:
         np.testing.assert_array_equal(np.asarray(image), expected)
+
+
+@pytest.mark.parametrize("preview", [0, 1, 3, 4])
+def test_pixels_and_previews_are_other_kinds_of_images(tmp_path: Path, preview: int) -> None:
+    source, target = tmp_path / "a.jpg.ardm", tmp_path / "small.png"
+    source.write_bytes(encode_image(FILES["two files"]))
+    ardm_compress.decode_file(source, target, preview=preview)
+    with Image.open(target) as image, Image.open(io.BytesIO(FILES["two files"])) as expected:
+        assert image.size == (-(-33 // 2**preview), -(-40 // 2**preview))
+        if preview == 0:
+            np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
+    if preview:
+        with pytest.raises(OptionError, match=r"small\.png"):
+            ardm_compress.decode_file(source, preview=preview)
 
 
 @pytest.fixture(scope="module")
