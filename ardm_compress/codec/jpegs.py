@@ -85,7 +85,7 @@ def _coded(data: bytes, media: Media, options: EncodeOptions, progress: Progress
 def _encode_by_model(media: Coefficients, options: EncodeOptions, progress: Progress | None) -> bytes:
     frame = media.pictures[0].frame
     options.limits.check_pixels(frame.height, frame.width)
-    options.limits.check_memory(sum(picture.coefficients.nbytes for picture in media.pictures))
+    options.limits.check_memory(len(media.data) + sum(picture.coefficients.nbytes for picture in media.pictures))
     model = model_of(find_model(MODEL_NAME), AXES)
     planes = [[Plane.known(picture.plane(c), picture.steps_of(c)) for c in picture.frame.components]
               for picture in media.pictures]  # fmt: skip
@@ -133,14 +133,11 @@ def _decode_by_model(file: ParsedJpeg, progress: Progress | None) -> bytes:
     assert file.model is not None
     assert file.rest is not None
     model, pictures = model_of(file.model, AXES), file.rest.describe()
-    planes = [[Plane.empty(c.rows, c.columns, picture.steps_of(c)) for c in picture.frame.components]
+    planes = [[Plane.empty(picture.plane(c), picture.steps_of(c)) for c in picture.frame.components]
               for picture in pictures]  # fmt: skip
     tiles, stream = CoefficientTiles(model.network, model.tensors[EDGE_PULL], planes, known=False), Popped(file.body)
     loop.decode(tiles, tiles.steps, [stream], Counter(progress, len(tiles.ranks)).one)
     stream.finish()
-    for picture, own in zip(pictures, planes, strict=True):
-        for component, plane in zip(picture.frame.components, own, strict=True):
-            picture.plane(component)[:] = plane.values
     try:
         return put_together(pictures, file.rest)
     except UnsupportedError as error:

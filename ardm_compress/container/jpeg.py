@@ -122,16 +122,15 @@ def parse_jpeg(data: Data, limits: Limits = DEFAULT_LIMITS) -> ParsedJpeg:
     packed = reader.take(reader.varint(1, MOST_BYTES, "the length of the rest"))
     head = _head(original_size, checksum) + bytes([method]) + model_id
     _check_form(reader, head + write_varint(len(packed)) + packed)
-    model, rest = model_of_file(model_id), unpack(packed)
-    if rest.size != original_size:
-        raise FormatError("a JPEG file has another size than its header says", section="header")
+    limits.check_memory(original_size)
+    model, rest = model_of_file(model_id), unpack(packed, original_size)
     try:
         pictures = rest.describe()
     except UnsupportedError as error:
         raise FormatError(f"the rest of a JPEG file is damaged: {error}", section="header") from error
     frame = pictures[0].frame
     limits.check_pixels(frame.height, frame.width)
-    limits.check_memory(sum(picture.coefficients.nbytes for picture in pictures))
+    limits.check_memory(original_size + sum(picture.coefficients.nbytes for picture in pictures))
     file = ParsedJpeg(
         size=len(data), header_bytes=reader.offset, original_size=original_size, checksum=checksum,
         shape=(frame.height, frame.width), body=reader.data[reader.offset :], model=model, rest=rest,

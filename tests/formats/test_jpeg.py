@@ -15,15 +15,23 @@ from jpegs import SHAPES, jpeg
 from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.formats.jpeg import scans
 from ardm_compress.formats.jpeg.files import put_together, take_apart
-from ardm_compress.formats.jpeg.markers import MOST_BREAKS, MOST_SEGMENTS, ZEROS, Hole, ScanNotes
-from ardm_compress.formats.jpeg.pictures import expand
-from ardm_compress.formats.jpeg.rest import Rest, pack, unpack
+from ardm_compress.formats.jpeg.markers import (
+    MOST_BREAKS,
+    MOST_SEGMENTS,
+    MOST_VISITS,
+    ZEROS,
+    Hole,
+    Room,
+    ScanNotes,
+)  # fmt: skip
+from ardm_compress.formats.jpeg.pictures import expand, strip
+from ardm_compress.formats.jpeg.rest import NOTES_BYTES, Rest, pack, unpack
 
 
 def comes_back(data: bytes) -> bool:
     """Whether a file comes back by way of packed bytes."""
     pictures, rest = take_apart(data)
-    again = unpack(pack(rest))
+    again = unpack(pack(rest), len(data))
     assert [each.frame for each in again.describe()] == [each.frame for each in pictures]
     return put_together(pictures, again) == data
 
@@ -143,7 +151,26 @@ def test_what_takes_long_is_refused() -> None:
     _, rest = take_apart(data)
     notes = ScanNotes(np.array([ZEROS], np.uint8), np.arange(MOST_BREAKS // 2 + 1))
     with pytest.raises(FormatError, match="number of breaks"):
-        unpack(pack(Rest(rest.bare, rest.holes, ((notes, notes),))))
+        unpack(pack(Rest(rest.bare, rest.holes, ((notes, notes),))), rest.size)
+
+
+def test_scans_by_blocks_are_few() -> None:
+    """Runs of blocks without news let a small file visit many blocks many times."""
+    data = jpeg(progressive=True)
+    picture, _ = strip(data, 0, room := Room())
+    visits = MOST_VISITS - room.visits
+    assert visits > 3 * picture.frame.size // 64
+    assert strip(data, 0, Room(visits=visits))[0].frame == picture.frame
+    for few in (Room(visits=visits - 1), Room(coefficients=picture.frame.size - 1)):
+        with pytest.raises(UnsupportedError, match="too large, or has too many scans"):
+            strip(data, 0, few)
+
+
+def test_what_unpacks_to_more_than_the_file_can_hold_is_refused() -> None:
+    packed = pack(Rest(bytes(2 * NOTES_BYTES), (Hole(0, 0),), ((),)))
+    assert len(packed) < NOTES_BYTES >> 8
+    with pytest.raises(FormatError, match="too long"):
+        unpack(packed, 1000)
 
 
 def test_frames_of_another_size_than_their_coefficients_are_refused() -> None:
@@ -180,7 +207,7 @@ def test_damaged_rests_are_refused(edits: list[tuple[int, int]]) -> None:
     for at, value in edits:
         packed[at % len(packed)] = value
     try:
-        found = unpack(bytes(packed))
+        found = unpack(bytes(packed), rest.size)
         described = found.describe()
     except (FormatError, UnsupportedError):
         return

@@ -8,7 +8,7 @@ share this module. docs/format.md is normative.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -81,18 +81,18 @@ class Plane:
     steps: NDArray[np.int64]  # (64,), of the quantiser
 
     @classmethod
-    def empty(cls, rows: int, columns: int, steps: NDArray[np.int64]) -> Plane:
-        """Make a plane of which nothing is known."""
+    def empty(cls, values: NDArray[np.int16], steps: NDArray[np.int64]) -> Plane:
+        """Make a plane of which nothing is known, to be filled: ``values`` are zeros."""
+        rows, columns = values.shape[:2]
         return cls(
-            np.zeros((rows, columns, 64), np.int16), np.zeros((rows, columns, 65), np.uint8),
-            np.zeros((rows, columns), np.uint8), np.zeros((rows, columns, 4, 8), np.int32), steps,
+            values, np.zeros((rows, columns, 65), np.uint8), np.zeros((rows, columns), np.uint8),
+            np.zeros((rows, columns, 4, 8), np.int32), steps,
         )  # fmt: skip
 
     @classmethod
     def known(cls, values: NDArray[np.int16], steps: NDArray[np.int64]) -> Plane:
         """Make a plane of known coefficients."""
-        rows, columns = values.shape[:2]
-        plane = replace(cls.empty(rows, columns, steps), values=values)
+        plane = cls.empty(values, steps)
         every = np.indices(values.shape[:2]).reshape(2, -1)
         plane.counts[:] = (values[..., 1:] != 0).sum(2)
         count(plane.arrays, every[0], every[1])
@@ -119,10 +119,12 @@ def count(plane: Any, by: Any, bx: Any) -> None:
 @compiled
 def advance(plane: Any, by: Any, bx: Any, k: int) -> None:
     """Fill in the running counts behind coefficient ``k`` of blocks, of which those up to it are known."""
-    values, sums = plane[0], plane[1]
+    values, sums, counts = plane[0], plane[1], plane[2]
     for i in range(len(by)):
         y, x = by[i], bx[i]
         sums[y, x, k + 1] = sums[y, x, k] + (k > 0 and values[y, x, k] != 0)
+        if sums[y, x, k + 1] == counts[y, x]:  # all others are zero
+            sums[y, x, k + 2 :] = counts[y, x]
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""Quantised coefficients of the pictures of a file, as the coding loop takes them. NumPy only.
+"""Quantised coefficients of the pictures of a file, as the coding loop takes them. NumPy and Numba only.
 
 Pictures (a photograph, its thumbnail ...) are coded in lockstep, component by component. A rank is a component, a class
 of blocks and a coefficient's number, or how many of a block's coefficients are not zero. docs/format.md is normative.
@@ -6,8 +6,8 @@ of blocks and a coefficient's number, or how many of a block's coefficients are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -25,11 +25,12 @@ from ardm_compress.coding.coefficients.features import (
 )  # fmt: skip
 from ardm_compress.coding.stacks import Cells
 from ardm_compress.coding.tile import BATCH_POSITIONS
+from ardm_compress.compiling import compiled
 from ardm_compress.errors import FormatError
 from ardm_compress.inference.features import Features
 from ardm_compress.inference.mixture import Parameters
 from ardm_compress.inference.tables import MEAN_LIMIT, VALUE_BITS
-from ardm_compress.inference.threads import by_batches
+from ardm_compress.inference.threads import mapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +49,7 @@ CELLS: Final = [Cells(Upscaling(16**digits, 16), 16**digits // 2) for digits in 
 CELLS_FROM: Final = np.array([2, 24]) * SCALE_ONE  # local scales from which on values take another digit
 _SIZE_BITS: Final = 5  # of the size of what lies beyond the cells
 _LARGEST: Final = 1 << 15  # coefficient
+_LAST: Final = 63  # number of a coefficient
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,14 @@ class Rank:
     kind: int  # of features.KINDS; KINDS itself for the block that comes first
     number: int  # of the coefficient in zigzag order, or COUNT
     level: int = 0  # of the coding loop, which could cut streams by it
+
+
+class Part(NamedTuple):
+    """Blocks of a picture, of a rank."""
+
+    planes: Sequence[Plane]  # of the picture's components
+    by: Values  # rows
+    bx: Values  # columns
 
 
 class CoefficientTiles:
@@ -106,81 +116,72 @@ class CoefficientTiles:
             FormatError: the stream's values are impossible.
         """
         parts = [
-            (planes, *_blocks(planes[block.component], block))
+            Part(planes, *_wanted(planes[block.component], block))
             for planes in self._pictures
             if block.component < len(planes)
         ]
-        wanted = [
-            (planes, *_wanted(planes[block.component], by, bx, block.number)) for planes, by, bx in parts if len(by)
-        ]
-        wanted = [part for part in wanted if len(part[1])]
-        if wanted:
-            found, local = self._seen(block, wanted)
-            mixtures = self._mixtures(*found)
-            number = block.number
-            known = np.concatenate([_values(planes[block.component], by, bx, number) for planes, by, bx in wanted])
-            values = _code_values(self._network, mixtures, local, symbols, known)
+        parts = [part for part in parts if len(part.by)]
+        if parts:
+            values = _code_values(self._network, *self._evaluated(block, parts), symbols)
             if not self._known:
-                self._write(block, wanted, values)
-        if not self._known:
-            for planes, by, bx in parts:
-                _advance(planes[block.component], by, bx, block.number)
+                self._write(block, parts, values)
+        if not self._known and block.number == _LAST:
+            for planes in self._pictures:
+                if block.component < len(planes):
+                    _finish(planes[block.component], block)
 
-    def _seen(
-        self, rank: Rank, wanted: Sequence[tuple[Sequence[Plane], Values, Values]]
-    ) -> tuple[tuple[Features, Values], Values]:
-        """Give what the network sees of blocks, their rows of the level embedding, and local scales."""
-        total = sum(len(by) for _, by, _ in wanted)
-        inputs = np.empty((total, INPUTS), np.int8)
-        bucket, row, reference, scale = (np.empty(total, np.int64) for _ in range(4))
-        at = 0
-        for planes, by, bx in wanted:
-            own = slice(at, at + len(by))
-            self._fill(rank, planes, by, bx, inputs[own], bucket[own], row[own], reference[own], scale[own])
-            at += len(by)
-        seen = Features(inputs, bucket, reference[:, None].astype(np.float32), scale[:, None].astype(np.float32))
-        return (seen, row), scale
+    def _evaluated(self, rank: Rank, parts: Sequence[Part]) -> tuple[Parameters, Values, Values, Values]:
+        """Evaluate the network for blocks.
 
-    def _fill(
-        self, rank: Rank, planes: Sequence[Plane], by: Values, bx: Values, inputs: NDArray[np.int8], bucket: Values,
-        row: Values, reference: Values, scale: Values,
-    ) -> None:  # fmt: skip
-        role = rank.component % ROLES
+        Returns:
+            mixtures about their centres; the centres (n,); the local scales (n,); values (n,), as far as known.
+        """
+        ends = np.cumsum([0, *(len(part.by) for part in parts)]).tolist()
+        total, components = ends[-1], self._network.config.mixture
+        weights, means = np.empty((total, components), np.int32), np.empty((total, components), np.float32)
+        inverse, (centre, scale, known) = np.empty_like(means), np.empty((3, total), np.int64)
+
+        def evaluate(part: Part, batch: slice, own: slice) -> None:
+            seen, row = self._seen(rank, part.planes, part.by[batch], part.bx[batch])
+            state = self._network.hidden(seen, row, self._conditioning)
+            mixtures = self._network.start(state, seen.scale).parameters(seen.reference[:, 0])
+            weights[own], means[own], inverse[own] = mixtures
+            scale[own] = seen.scale[:, 0]
+            known[own] = _values(part.planes[rank.component], part.by[batch], part.bx[batch], rank.number)
+            centre_mixtures(weights[own], means[own], centre[own])
+
+        batches = [
+            (part, slice(at, at + BATCH_POSITIONS), slice(start + at, min(start + at + BATCH_POSITIONS, stop)))
+            for part, start, stop in zip(parts, ends, ends[1:], strict=False)
+            for at in range(0, stop - start, BATCH_POSITIONS)
+        ]
+        mapped(evaluate, *zip(*batches, strict=True))
+        return Parameters(weights, means, inverse), centre, scale, known
+
+    def _seen(self, rank: Rank, planes: Sequence[Plane], by: Values, bx: Values) -> tuple[Features, Values]:
+        """Give what the network sees of blocks, and their rows of the level embedding."""
+        count, role = len(by), rank.component % ROLES
+        inputs = np.empty((count, INPUTS), np.int8)
+        bucket, row, reference, scale = np.empty((4, count), np.int64)
         own, luma, other = (planes[i].arrays for i in (rank.component, 0, min(1, len(planes) - 1)))
+        numbers, levels, kinds = (np.full(count, value) for value in (rank.number, rank.lattice, rank.kind))
+        features(
+            own, luma, other, role, by, bx, numbers, levels, kinds, self._pull, inputs, bucket, row, reference, scale
+        )  # fmt: skip
+        return Features(inputs, bucket, reference[:, None].astype(np.float32), scale[:, None].astype(np.float32)), row
 
-        def part(batch: slice) -> None:
-            count = len(by[batch])
-            numbers, levels, kinds = (np.full(count, value) for value in (rank.number, rank.lattice, rank.kind))
-            features(
-                own, luma, other, role, by[batch], bx[batch], numbers, levels, kinds, self._pull,
-                inputs[batch], bucket[batch], row[batch], reference[batch], scale[batch],
-            )  # fmt: skip
-
-        by_batches(part, len(by), BATCH_POSITIONS)
-
-    def _mixtures(self, seen: Features, row: Values) -> Parameters:
-        """Evaluate the network for blocks."""
-        network = self._network
-
-        def part(batch: slice) -> Parameters:
-            own = seen.rows(batch)
-            state = network.hidden(own, row[batch], self._conditioning)
-            return network.start(state, own.scale).parameters(own.reference[:, 0])
-
-        parts = by_batches(part, len(row), BATCH_POSITIONS)
-        return Parameters(*(np.concatenate(each) for each in zip(*parts, strict=True)))
-
-    def _write(self, rank: Rank, wanted: Sequence[tuple[Sequence[Plane], Values, Values]], values: Values) -> None:
+    def _write(self, rank: Rank, parts: Sequence[Part], values: Values) -> None:
         low, high = (0, 63) if rank.number == COUNT else (-_LARGEST, _LARGEST - 1)
         if values.min() < low or values.max() > high:
             raise FormatError("a coefficient is out of range: the file is damaged", section="payload")
         at = 0
-        for planes, by, bx in wanted:
+        for planes, by, bx in parts:
             plane, own = planes[rank.component], values[at : at + len(by)]
             if rank.number == COUNT:
                 plane.counts[by, bx] = own
             else:
                 plane.values[by, bx, rank.number] = own
+                advance(plane.arrays, by, bx, rank.number)
             at += len(by)
 
 
@@ -191,56 +192,65 @@ def _classes(planes: Sequence[Plane]) -> list[tuple[int, int]]:
     return [(ROOT_LEVEL, KINDS), *((level, kind) for level in levels for kind in range(KINDS))]
 
 
-def _blocks(plane: Plane, rank: Rank) -> tuple[Values, Values]:
-    """List rows and columns of a class's blocks in raster order."""
+def _lattice(plane: Plane, rank: Rank) -> tuple[range, range]:
+    """Give the rows and columns of a class's blocks."""
     if rank.kind == KINDS:
-        return np.zeros(1, np.int64), np.zeros(1, np.int64)
-    reach = 1 << rank.lattice
-    rows, columns = plane.counts.shape
-    by = np.arange(0 if rank.kind == 1 else reach, rows, 2 * reach)
-    bx = np.arange(0 if rank.kind == 2 else reach, columns, 2 * reach)
-    return np.repeat(by, len(bx)), np.tile(bx, len(by))
+        return range(1), range(1)
+    (rows, columns), reach = plane.counts.shape, 1 << rank.lattice
+    by = range(0 if rank.kind == 1 else reach, rows, 2 * reach)
+    return by, range(0 if rank.kind == 2 else reach, columns, 2 * reach)
 
 
-def _wanted(plane: Plane, by: Values, bx: Values, number: int) -> tuple[Values, Values]:
-    """Pick those of the blocks whose coefficient is not known to be zero."""
-    if number <= 0:
-        return by, bx
-    left = plane.counts[by, bx] > plane.sums[by, bx, number]
-    return by[left], bx[left]
+def _wanted(plane: Plane, rank: Rank) -> tuple[Values, Values]:
+    """List rows and columns, in raster order, of a class's blocks whose coefficient is not known to be zero."""
+    by, bx = _lattice(plane, rank)
+    if not (by and bx):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    if rank.number <= 0:
+        return np.repeat(np.array(by), len(bx)), np.tile(np.array(bx), len(by))
+    rows, columns = (slice(each.start, each.stop, each.step) for each in (by, bx))
+    y, x = np.nonzero(plane.counts[rows, columns] > plane.sums[rows, columns, rank.number])
+    return by.start + by.step * y, bx.start + bx.step * x
 
 
-def _values(plane: Plane, by: Values, bx: Values, number: int) -> Values:
-    found = plane.counts[by, bx] if number == COUNT else plane.values[by, bx, number]
-    return found.astype(np.int64)
+def _values(plane: Plane, by: Values, bx: Values, number: int) -> NDArray[np.integer]:
+    return plane.counts[by, bx] if number == COUNT else plane.values[by, bx, number]
 
 
-def _advance(plane: Plane, by: Values, bx: Values, number: int) -> None:
-    """Derive what later ranks see of a rank of blocks that was decoded."""
-    if number >= 0:
-        advance(plane.arrays, by, bx, number)
-    if number == 63:
-        finish(plane.arrays, by, bx)
-        if (plane.sums[by, bx, 64] != plane.counts[by, bx]).any():
-            raise FormatError("coefficients do not fit their counts: the file is damaged", section="payload")
+def _finish(plane: Plane, rank: Rank) -> None:
+    """Derive what later ranks see of a class of blocks that was decoded."""
+    by, bx = _wanted(plane, replace(rank, number=0))
+    finish(plane.arrays, by, bx)
+    if (plane.sums[by, bx, 64] != plane.counts[by, bx]).any():
+        raise FormatError("coefficients do not fit their counts: the file is damaged", section="payload")
+
+
+@compiled
+def centre_mixtures(weights: Any, means: Any, centre: Any) -> None:
+    """Round the means of mixtures (n, components) to integers, ``centre`` (n,), and let these be their origins."""
+    for i in range(len(centre)):
+        total, moment = 0, 0
+        for j in range(weights.shape[1]):
+            total += np.int64(weights[i, j])
+            moment += np.int64(weights[i, j]) * np.int64(means[i, j])
+        centre[i] = (2 * moment // (total << VALUE_BITS)) + 1 >> 1
+        for j in range(weights.shape[1]):
+            moved = np.int64(means[i, j]) - (centre[i] << VALUE_BITS)
+            means[i, j] = min(max(moved, -MEAN_LIMIT), MEAN_LIMIT)
 
 
 def _code_values(
-    network: ExactNetwork, mixtures: Parameters, scale: Values, symbols: Symbols, known: Values
+    network: ExactNetwork, mixtures: Parameters, centre: Values, scale: Values, known: Values, symbols: Symbols
 ) -> Values:  # fmt: skip
     """Code integers (n,): those near the means of their mixtures by one to three digits, others by some bits more."""
-    weights, means = mixtures.weights.astype(np.int64), mixtures.means.astype(np.int64)
-    centre = (2 * (weights * means).sum(1) // (weights.sum(1) << VALUE_BITS)) + 1 >> 1
-    moved = (means - (centre[:, None] << VALUE_BITS)).clip(-MEAN_LIMIT, MEAN_LIMIT).astype(np.float32)
-    values = np.zeros(len(known), np.int64)
-    digits = np.searchsorted(CELLS_FROM, scale, side="right")
+    values, digits = np.empty(len(known), np.int64), np.searchsorted(CELLS_FROM, scale, side="right")
     for more, cells in enumerate(CELLS):
         index = np.flatnonzero(digits == more)
         if not len(index):
             continue
-        own = Parameters(mixtures.weights[index], moved[index], mixtures.inverse_scales[index])
         last = cells.upscaling.values - 1
         target = known[index] - centre[index] + cells.origin
+        own = Parameters(mixtures.weights[index], mixtures.means[index], mixtures.inverse_scales[index])
         found = symbols.cells(network, own, cells, target.clip(0, last))
         ends = np.flatnonzero((found == 0) | (found == last))
         if len(ends):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.formats.jpeg.markers import MOST_BREAKS, MOST_COEFFICIENTS, USUAL, Hole, Picture, ScanNotes
+from ardm_compress.formats.jpeg.markers import MOST_BREAKS, USUAL, Hole, Picture, Room, ScanNotes
 from ardm_compress.formats.jpeg.pictures import expand, strip
 from ardm_compress.formats.jpeg.rest import Rest
 
@@ -26,14 +26,15 @@ def take_apart(data: bytes) -> tuple[list[Picture], Rest]:
     Raises:
         UnsupportedError: it does not begin with a picture that can be taken out and put back bit for bit.
     """
-    first, bare = strip(data, 0)
+    room = Room()
+    first, bare = strip(data, 0, room)
     pictures, holes = [first], [Hole(0, len(data) - len(bare))]
     at, only = bare.find(BEGINNING, 1), bare
     for _ in range(MOST_TRIED):
         if at < 0:
             break
         try:
-            picture, left = strip(bare, at, MOST_COEFFICIENTS - sum(each.frame.size for each in pictures))
+            picture, left = strip(bare, at, room)
         except UnsupportedError:
             pass
         else:

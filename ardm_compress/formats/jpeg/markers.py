@@ -44,7 +44,8 @@ ONES: Final = 255  # in place of padding: as many ones as there is room for
 ZEROS: Final = 0
 
 MOST_COEFFICIENTS: Final = 1 << 27  # of all pictures: 90 megapixels in 4:2:0
-MOST_SCANS: Final = 256  # of a picture, so that a small file cannot take long
+MOST_VISITS: Final = 1 << 26  # of blocks by scans, of all pictures, so that a small file cannot take long
+MOST_SCANS: Final = 256  # of a picture
 MOST_SEGMENTS: Final = 1 << 16  # of a picture, for the same reason
 MOST_BREAKS: Final = 1 << 22  # of all pictures, see ``ScanNotes``
 _SEQUENTIAL, _PROGRESSIVE = (0xC0, 0xC1), 0xC2  # frames
@@ -144,6 +145,21 @@ class Scan:
         return mcus * int((self.layout[self.chosen, DOWN] * self.layout[self.chosen, ACROSS]).sum())
 
 
+@dataclass(slots=True)
+class Room:
+    """What the pictures of a file may still take."""
+
+    coefficients: int = MOST_COEFFICIENTS
+    visits: int = MOST_VISITS
+
+    def take(self, *, coefficients: int = 0, visits: int = 0) -> None:
+        """Raise UnsupportedError if there is not as much left."""
+        if coefficients > self.coefficients or visits > self.visits:
+            raise refused("it is too large, or has too many scans")
+        self.coefficients -= coefficients
+        self.visits -= visits
+
+
 OnScan = Callable[[Scan, int], int]
 _NO_TABLE: Final = np.zeros(16, np.uint8), np.zeros(0, np.uint8)
 
@@ -157,9 +173,9 @@ class Walk:
     """Along a picture's markers."""
 
     def __init__(
-        self, data: bytes, start: int, on_scan: OnScan, holes: Sequence[Hole] = (), most: int = MOST_COEFFICIENTS
+        self, data: bytes, start: int, on_scan: OnScan, holes: Sequence[Hole] = (), room: Room | None = None
     ) -> None:  # fmt: skip
-        self.data, self.at, self.on_scan, self.holes, self.most = data, start, on_scan, holes, most
+        self.data, self.at, self.on_scan, self.holes, self.room = data, start, on_scan, holes, room or Room()
         self.picture: Picture | None = None
         self._tables: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8]]] = {}  # 16 * class + number
         self._steps: dict[int, NDArray[np.int64]] = {}
@@ -202,8 +218,7 @@ class Walk:
             if self.picture:
                 raise refused("it has two frames")
             frame = _frame(body, progressive=marker == _PROGRESSIVE)
-            if frame.size > self.most:
-                raise refused("it is too large")
+            self.room.take(coefficients=frame.size)
             self.picture = Picture(frame, np.zeros(frame.size, np.int16))
         elif marker in _OTHER_FRAMES:
             raise refused("it is arithmetically coded, lossless or hierarchical")
@@ -219,7 +234,9 @@ class Walk:
             if self.picture is None or self._scans == MOST_SCANS:
                 raise refused("it has a scan before its frame, or too many")
             self._scans += 1
-            self.at = self.on_scan(self._scan(body, self.picture.frame), self.at)
+            scan = self._scan(body, self.picture.frame)
+            self.room.take(visits=scan.blocks)
+            self.at = self.on_scan(scan, self.at)
 
     def _huffman(self, body: bytes) -> None:
         while body:
@@ -300,16 +317,16 @@ def _frame(body: bytes, *, progressive: bool) -> Frame:
     return Frame(progressive, bits, height, width, tuple(components), size)
 
 
-def describe(bare: bytes, start: int, holes: Sequence[Hole], most: int = MOST_COEFFICIENTS) -> Picture:
+def describe(bare: bytes, start: int, holes: Sequence[Hole], room: Room) -> Picture:
     """Read what the markers of a picture without its scans say: its coefficients are zeros.
 
     Args:
         bare: the file without the data of scans.
         start: where the picture begins.
         holes: of pictures that begin behind it.
-        most: coefficients.
+        room: what it may take, which becomes less.
 
     Raises:
         UnsupportedError: there is no picture, or one that is too large.
     """
-    return Walk(bare, start, lambda _, at: at, holes, most).run()
+    return Walk(bare, start, lambda _, at: at, holes, room).run()

@@ -11,10 +11,10 @@ from ardm_compress.formats.jpeg.markers import (
     AC_FIRST,
     MODE,
     MOST_BREAKS,
-    MOST_COEFFICIENTS,
     USUAL,
     ZEROS,
     Picture,
+    Room,
     Scan,
     ScanNotes,
     Walk,
@@ -39,10 +39,10 @@ def _noted(padding: NDArray[np.uint8], breaks: NDArray[np.int64]) -> ScanNotes:
     return ScanNotes(padding.copy(), breaks.copy())
 
 
-def strip(data: bytes, start: int, most: int = MOST_COEFFICIENTS) -> tuple[Picture, bytes]:
+def strip(data: bytes, start: int, room: Room) -> tuple[Picture, bytes]:
     """Take a picture out of the data in which it begins at ``start``; returns the data without its scans as well.
 
-    It may have ``most`` coefficients.
+    What it takes of ``room`` is gone, whether or not it comes back.
 
     Raises:
         UnsupportedError: it is not of a kind that is coded, is damaged, or would not come back as it is.
@@ -68,7 +68,7 @@ def strip(data: bytes, start: int, most: int = MOST_COEFFICIENTS) -> tuple[Pictu
         notes.append(_noted(padding[:intervals], breaks[:broken]))
         return int(stop)
 
-    walk = Walk(data, start, read, most=most)
+    walk = Walk(data, start, read, room=room)
     picture = walk.run()
     picture.notes = notes
     if sum(len(note.breaks) for note in notes) > MOST_BREAKS:

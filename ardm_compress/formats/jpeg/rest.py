@@ -13,15 +13,16 @@ from ardm_compress.errors import FormatError
 from ardm_compress.files.fields import Reader, write_varint
 from ardm_compress.formats.jpeg.markers import (
     MOST_BREAKS,
-    MOST_COEFFICIENTS,
     MOST_SCANS,
     Hole,
     Picture,
+    Room,
     ScanNotes,
     describe,
 )
 
 MOST_BYTES: Final = 1 << 28  # of a file without the data of its scans
+NOTES_BYTES: Final = 1 << 24  # that notes take at most, besides paddings: they are fewer than half the file's bytes
 MOST_FILE: Final = 1 << 31  # bytes of scans
 MOST_PICTURES: Final = 65
 _LZMA, _ZLIB = 0, 1  # how it is packed
@@ -60,10 +61,9 @@ class Rest:
             UnsupportedError: there are none where they should be.
         """
         pictures: list[Picture] = []
-        room = MOST_COEFFICIENTS
+        room = Room()
         for index, hole in enumerate(self.holes):
             pictures.append(describe(self.bare, hole.start, self.holes[index + 1 :], room))
-            room -= pictures[-1].frame.size
         return pictures
 
 
@@ -78,8 +78,8 @@ def pack(rest: Rest) -> bytes:
     return bytes([_LZMA]) + packed
 
 
-def unpack(data: bytes) -> Rest:
-    """Invert ``pack``.
+def unpack(data: bytes, size: int) -> Rest:
+    """Invert ``pack``, for a file of ``size`` bytes.
 
     Raises:
         FormatError: it is damaged.
@@ -92,12 +92,14 @@ def unpack(data: bytes) -> Rest:
         else zlib.decompressobj(-zlib.MAX_WBITS, zdict=USUAL_BYTES)
     )
     try:
-        plain = unpacker.decompress(data[1:], MOST_BYTES)
+        plain = unpacker.decompress(data[1:], min(MOST_BYTES, 2 * size + NOTES_BYTES))
     except (lzma.LZMAError, zlib.error, EOFError) as error:
         raise FormatError(f"the rest of a JPEG file is damaged: {error}", section="header") from error
     if not unpacker.eof or unpacker.unused_data:
         raise FormatError("the rest of a JPEG file is cut short or too long", section="header")
     rest = _read(plain)
+    if rest.size != size:
+        raise FormatError("a JPEG file has another size than its header says", section="header")
     if _written(rest) != plain:
         raise FormatError("the rest of a JPEG file is not in its only valid form", section="header")
     return rest
