@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pictures import PHOTO, TEXT, bmp_file, png_chunk, png_file, read_image
+from pictures import PHOTO, TEXT, bmp_file, png_chunk, png_file, read_image, tiff_file
 from sounds import LIST, wave
+
+from ardm_compress.formats.lzw import pack_lzw
 
 FOLDER = Path(__file__).with_name("golden")
 
@@ -101,6 +103,12 @@ def transparent(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.concatenate([samples, np.broadcast_to(seen[None, :, None], (*samples.shape[:2], 1))], 2)
 
 
+def packed_tiff(samples: NDArray[np.uint8]) -> bytes:
+    """A TIFF file whose strips of 16 rows are packed by LZW, as libtiff does it."""
+    strips = [pack_lzw(samples[row : row + 16].tobytes(), 0) for row in range(0, len(samples), 16)]
+    return tiff_file(samples, strips, 5, 16)
+
+
 DEEP = (photo(40, 50).astype(np.int64) * 257 + np.arange(50)[:, None]) % 65536
 
 # image files
@@ -126,7 +134,9 @@ OLDER, OLDER_PICTURE = "photo-3", "picture-1"
 GOLDEN = {
     f"{model}-{name}": source for model in ("photo-1", "photo-2", OLDER, NEWEST) for name, source in SOURCES.items()
 }
+NEW_PICTURES = {"tiff-lzw": packed_tiff(photo(40, 50))}  # of kinds that the older ones had not
 GOLDEN_PICTURES = {f"{kind}-{name}": source for kind in (OLDER_PICTURE, PICTURE) for name, source in PICTURES.items()}
+GOLDEN_PICTURES |= {f"{PICTURE}-{name}": source for name, source in NEW_PICTURES.items()}
 GOLDEN_SOUND = {f"{SOUND}-{name}": source for name, source in SOUNDS.items()} | {
     f"{LEARNING}-{name}": SOUNDS[name] for name in LEARNT
 }

@@ -72,3 +72,18 @@ def saved(samples: NDArray[np.uint16], kind: str, **options: object) -> bytes:
     out = io.BytesIO()
     Image.fromarray(samples[..., 0] if samples.shape[2] == 1 else samples).save(out, kind, **options)
     return out.getvalue()
+
+
+def tiff_file(samples: NDArray[np.uint8], strips: list[bytes], packing: int, strip_rows: int) -> bytes:
+    """A TIFF file of red, green and blue (rows, columns, 3), which are in strips of so many rows."""
+    rows, columns = samples.shape[:2]
+    lengths, behind = list(map(len, strips)), 8 + sum(map(len, strips))
+    places = np.cumsum([8, *lengths[:-1]]).tolist()
+    arrays = struct.pack(f"<3H{2 * len(strips)}I", 8, 8, 8, *places, *lengths)
+    where = (behind + 6, behind + 6 + 4 * len(strips)) if len(strips) > 1 else (places[0], lengths[0])
+    tags = [(256, 4, 1, columns), (257, 4, 1, rows), (258, 3, 3, behind), (259, 3, 1, packing), (262, 3, 1, 2),
+            (273, 4, len(strips), where[0]), (277, 3, 1, 3), (278, 4, 1, strip_rows), (279, 4, len(strips), where[1]),
+            ]  # fmt: skip
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
+    head = struct.pack("<2sHI", b"II", 42, behind + len(arrays))
+    return head + b"".join(strips) + arrays + directory

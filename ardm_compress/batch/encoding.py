@@ -77,8 +77,15 @@ def check_exact(source: str, original: Data, how: Encoding) -> None:
     from ardm_compress.formats.kinds import IMAGE, kind_of
 
     kind = kind_of(original)
-    if how.exact and (kind.is_repacked or (how.force_pixels and kind.medium == IMAGE)):
-        message = f"of {kind.name} files the content comes back, not the same bytes"
+    is_exact = not how.exact or not (kind.is_repacked or (how.force_pixels and kind.medium == IMAGE))
+    if how.exact and kind.plug == "tiff":
+        from ardm_compress.formats.catalogue import read_media
+        from ardm_compress.formats.contents import Picture
+
+        media = read_media(original, any_kind=True, limits=how.limits)
+        is_exact = is_exact and not (isinstance(media, Picture) and media.wrapper.is_named)
+    if not is_exact:
+        message = f"of {kind.name} files like it the content comes back, not always the same bytes"
         raise OptionError(f"{source} is kept: {message}; --rm-inexact removes such files too")
 
 

@@ -16,6 +16,7 @@ from ardm_compress.formats.contents import (
     DEPTHS,
     FLAC,
     FLAC_RATE,
+    IN_STRIPS,
     MOST_SURROUNDINGS,
     RASTER,
     VERBATIM,
@@ -66,7 +67,8 @@ def read_image_wrapper(data: bytes) -> ImageWrapper:
     kind, depth = first & 3, first >> 2 & 7
     original = _read_original(reader) if first & NAMED else None
     rest = data[reader.offset :]
-    if depth >= len(DEPTHS) or (original and kind == RASTER) or (rest and rest[0] >= MIXED + len(STRIDES)):
+    is_unnamed = kind == RASTER and not form & IN_STRIPS
+    if depth >= len(DEPTHS) or (original and is_unnamed) or (rest and rest[0] >= MIXED + len(STRIDES)):
         raise FormatError("the wrapper is not one that version 1 defines", section="header")
     head, tail = _image_surroundings(rest[0], rest[1:]) if rest else (b"", b"")
     return ImageWrapper(kind, DEPTHS[depth], (first >> 5 & 3) + 1, form, head, tail, original)

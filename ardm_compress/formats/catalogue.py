@@ -22,9 +22,11 @@ from ardm_compress.formats.contents import (
     FORCED,
     LOSSY,
     LOSSY_SOUND,
+    MADE_ANEW,
     MOST_SOUND_CHANNELS,
     MOST_SURROUNDINGS,
     PNG,
+    RASTER,
     UNSIGNED,
     Coefficients,
     ImageWrapper,
@@ -175,6 +177,8 @@ def same_image(
     again = read_media(file_bytes(picture), limits=limits)
     if picture.wrapper.kind == FORCED:
         picture = replace(picture, wrapper=replace(picture.wrapper, kind=PNG))
+    if picture.wrapper.kind == RASTER:
+        picture = replace(picture, wrapper=replace(picture.wrapper, form=picture.wrapper.form & ~MADE_ANEW))
     return isinstance(again, Picture) and same_picture(picture, again)
 
 

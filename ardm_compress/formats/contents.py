@@ -24,6 +24,8 @@ MOST_CHANNELS: Final = 4  # of an image
 MOST_SOUND_CHANNELS: Final = 64
 MOST_SURROUNDINGS: Final = 1 << 27  # bytes of head and tail
 FLAC_RATE: Final = 655350  # frames per second of FLAC files, at most
+IN_STRIPS, MADE_ANEW = 16, 32  # flags of the form of a TIFF file's wrapper: samples lie in strips or tiles, as
+# ``ardm_compress.formats.strips`` tells, and the file is not the one that was compressed
 BIG_ENDIAN, UNSIGNED, VERBATIM, FLAC = 1, 2, 4, 8  # flags of a sound wrapper's kind; without VERBATIM and FLAC the
 # file is the shortest WAV file there is
 COMPARED: Final = 256  # rows at a time
@@ -68,7 +70,17 @@ class ImageWrapper:
     @property
     def is_exact(self) -> bool:
         """Whether the file comes back byte for byte."""
-        return self.kind == RASTER
+        return self.kind == RASTER and not (self.is_packed and self.form & MADE_ANEW)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether it is a TIFF file whose strips or tiles are packed again."""
+        return self.kind == RASTER and bool(self.form & IN_STRIPS)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether another file comes back, or, of another version of a library, may."""
+        return self.is_packed or not self.is_exact
 
     @property
     def comes_back(self) -> str:
@@ -77,7 +89,7 @@ class ImageWrapper:
 
     def file_size(self, rows: int, columns: int) -> int | None:
         """Return the bytes of the file that was compressed, which had so many pixels, if they are known."""
-        if not self.is_exact:
+        if self.is_named:
             return self.original.size if self.original else None
         row = columns * self.channels * self.depth // 8
         return len(self.head) + rows * (row + (-row % 4 if self.form & PADDED else 0)) + len(self.tail)
@@ -125,6 +137,11 @@ class SoundWrapper:
     def is_exact(self) -> bool:
         """Whether the file comes back byte for byte."""
         return not self.kind & FLAC
+
+    @property
+    def is_named(self) -> bool:
+        """Whether another file comes back."""
+        return not self.is_exact
 
     @property
     def comes_back(self) -> str:
@@ -179,8 +196,8 @@ Own = TypeVar("Own", bound=Media)
 
 
 def with_original(media: Own, data: Data) -> Own:
-    """Note size and SHA-256 of the file that media were read from, if it is large and will not come back itself."""
-    if not isinstance(media, Picture | Sound) or media.wrapper.is_exact or len(data) < NAMED_FROM:
+    """Note size and SHA-256 of the file that media were read from, if it is large and may not come back itself."""
+    if not isinstance(media, Picture | Sound) or not media.wrapper.is_named or len(data) < NAMED_FROM:
         return media
     return replace(media, wrapper=replace(media.wrapper, original=Original.of(data)))  # type: ignore[arg-type]
 

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from ardm_compress.errors import FormatError, UnsupportedError
 
-Directory: TypeAlias = "dict[int, tuple[int, ...]]"  # integers by the number of their tag
+
+class Directory(dict[int, tuple[int, ...]]):
+    """Integers by the number of their tag."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: dict[int, tuple[str, int]] = {}  # how struct names each of a tag's integers, and where they begin
+
 
 ORIENTATION: Final = 274
 SUB_DIRECTORIES: Final = 330
-TAGS: Final = frozenset((256, 257, 258, 259, ORIENTATION, 273, 277, 279, 284, 324, 325, SUB_DIRECTORIES, 339))  # read
+TAGS: Final = frozenset((256, 257, 258, 259, 262, 266, 273, ORIENTATION, 277, 278, 279, 284, 317, 322, 323, 324, 325,
+                         SUB_DIRECTORIES, 338, 339))  # that are read  # fmt: skip
 MOST_NUMBERS: Final = 1 << 22  # entries and values of a file
 INTEGERS: Final = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}  # by type
 
@@ -54,7 +62,7 @@ def read_directories(data: bytes) -> Iterator[Directory]:
 def read_orientation(exif: bytes) -> int:
     """Find how an image is turned, 1 to 8, in EXIF data; 1, not at all, if it does not say."""
     try:
-        found = next(iter(read_directories(exif)), {}).get(ORIENTATION, (1,))[0]
+        found = next(iter(read_directories(exif)), Directory()).get(ORIENTATION, (1,))[0]
     except (FormatError, UnsupportedError, IndexError):
         return 1
     return found if 1 <= found <= 8 else 1
@@ -88,7 +96,7 @@ class _Directories:
         (count,) = form.unpack(data, form.entries, offset)
         offset += struct.calcsize(form.entries)
         head, inline = struct.calcsize("=" + form.entry), struct.calcsize(form.offset)
-        directory = {}
+        directory = Directory()
         for at in range(offset, offset + count * (head + inline), head + inline):
             tag, kind, number = form.unpack(data, form.entry, at)
             self._count(1)
@@ -98,6 +106,7 @@ class _Directories:
             size = number * struct.calcsize(INTEGERS[kind])
             where = at + head if size <= inline else form.unpack(data, form.offset, at + head)[0]
             directory[tag] = form.unpack(data, f"{number}{INTEGERS[kind]}", where)
+            directory.places[tag] = form.order + INTEGERS[kind], where
         return directory, form.unpack(data, form.offset, offset + count * (head + inline))[0]
 
     def _count(self, numbers: int) -> None:

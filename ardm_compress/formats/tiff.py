@@ -1,29 +1,25 @@
-"""TIFF and BigTIFF files of which some samples lie unpacked side by side: integers of 8 or 16 bits.
+"""TIFF and BigTIFF files of integers of up to 16 bits, packed without loss or not.
 
-The largest image of a file is coded, with the pages that follow it if they are alike, as in stacks; all else in the
-file is head and tail. So raw files, whose first image is small, are coded by their raw samples.
+The largest image of a file is coded, with the pages that are like it; all else in the file is head and tail. So raw
+files, whose first image is small, are coded by their raw samples. Samples of 8 or 16 bits that lie unpacked in one
+piece are taken as they lie, all others by ``ardm_compress.formats.strips``.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from ardm_compress.errors import FormatError, UnsupportedError
-from ardm_compress.formats.raster import (
-    BIG_ENDIAN,
-    Layout,
-    check,
-    parts,
-    read_samples,
-    shows_samples,
-    stripped,
-)
+from ardm_compress.formats import raster
+from ardm_compress.formats.contents import IN_STRIPS, MADE_ANEW
+from ardm_compress.formats.raster import BIG_ENDIAN, Layout, read_samples, shows_samples, stripped
 from ardm_compress.formats.tags import Directory, read_directories
 
 if TYPE_CHECKING:
     from ardm_compress.files.data import Data
-    from ardm_compress.formats.contents import Picture
+    from ardm_compress.formats.contents import ImageWrapper, Picture
     from ardm_compress.options import Limits
 
 __all__ = ["check", "parts", "read", "shows_samples", "stripped"]
@@ -37,16 +33,40 @@ DESCRIBED_IN: Final = 1 << 16  # bytes at the beginning of a file
 
 
 def read(data: Data, limits: Limits) -> Picture:
-    """Take a file apart; see ``read_samples``."""
+    """Take a file apart; see ``read_samples`` and ``strips.read_pages``."""
     file = data[:]
     directories = list(read_directories(file))
     for directory in directories:
         _check_inside(directory, len(file))
     layouts = [layout for each in directories if (layout := _layout(each, file[:2] == b"MM"))]
-    if not layouts:
-        raise UnsupportedError("a TIFF file without unpacked samples of 8 or 16 bits side by side, in one piece")
-    layout = max(_joined(layouts), key=_size)
-    return read_samples(file, layout if len(layouts) > 1 else _with_pages(layout, file), limits)
+    layout = max(_joined(layouts), key=_size, default=None)
+    if layout and len(layouts) == 1:
+        layout = _with_pages(layout, file)
+    if layout is None or len(directories) > 1:
+        from ardm_compress.formats.strips import read_pages
+
+        if found := read_pages(file, directories, limits, _size(layout) if layout else 0):
+            return found
+    if layout is None:
+        raise UnsupportedError("a TIFF file without integers of up to 16 bits, packed without loss")
+    return read_samples(file, layout, limits)
+
+
+def parts(media: Picture) -> Iterator[bytes]:
+    """Make the file again, byte for byte unless it was made anew."""
+    if not media.wrapper.form & IN_STRIPS:
+        return raster.parts(media)
+    from ardm_compress.formats.strips import pages_parts
+
+    return pages_parts(media)
+
+
+def check(wrapper: ImageWrapper) -> None:
+    """Raise FormatError unless there are such files."""
+    if not wrapper.form & IN_STRIPS:
+        raster.check(wrapper)
+    elif wrapper.form & ~(IN_STRIPS | MADE_ANEW | BIG_ENDIAN) or (wrapper.depth < 8 and wrapper.channels > 1):
+        raise FormatError("no TIFF file is like that", section="header")
 
 
 def _check_inside(directory: Directory, size: int) -> None:
@@ -86,7 +106,7 @@ def _with_pages(layout: Layout, file: bytes) -> Layout:
 
 def _joined(layouts: list[Layout]) -> list[Layout]:
     """Join the layouts of pages that are alike and follow one another."""
-    found = [layouts[0]]
+    found = layouts[:1]
     for layout in layouts[1:]:
         last = found[-1]
         if layout.start == last.start + _size(last) and layout[2:] == last[2:]:
