@@ -21,13 +21,11 @@ from PIL.WebPImagePlugin import WebPImageFile
 from ardm_compress.codec.images import decode_image, salvage_image
 from ardm_compress.codec.jpegs import original_parts
 from ardm_compress.codec.pictures import encode_picture
-from ardm_compress.container.parse import parse
-from ardm_compress.container.streams import MAGIC, Kind
+from ardm_compress.container import MAGIC, Kind, parse
 from ardm_compress.errors import ArdmError, FormatError, UnsupportedError
-from ardm_compress.files.data import Joined, OnDisk, Stream
+from ardm_compress.files import Joined, OnDisk, Stream, read_chunks
 from ardm_compress.formats import png
 from ardm_compress.formats.catalogue import file_bytes
-from ardm_compress.formats.chunks import read_chunks
 from ardm_compress.formats.contents import WEBP, ImageWrapper
 from ardm_compress.formats.pixels import plugins
 from ardm_compress.options import DEFAULT_LIMITS, MAX_SIDE, EncodeOptions, Limits
@@ -35,7 +33,7 @@ from ardm_compress.options import DEFAULT_LIMITS, MAX_SIDE, EncodeOptions, Limit
 if TYPE_CHECKING:
     from ardm_compress.container.image import ParsedImage
     from ardm_compress.container.picture import ParsedPicture
-    from ardm_compress.files.data import Data
+    from ardm_compress.files import Data
 
 FORMAT: Final = "ARDM"
 MODES: Final = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # that PNG files hold without loss

@@ -23,7 +23,7 @@ from ardm_compress.reading.sound import SoundFile
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from ardm_compress.tasks.progress import Progress
+    from ardm_compress.tasks import Progress
 
 DTYPES: Final = ("float64", "float32", "int32", "int16")  # of samples that are read or written
 SUBTYPES: Final = {"int16": "PCM_16", "int32": "PCM_32"}  # that keep all bits; floating point: PCM_16

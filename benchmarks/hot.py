@@ -30,14 +30,13 @@ from corpus import corpus, integers, voice, wav
 from oa.rows import SymbolDecoder, SymbolEncoder
 
 from ardm_compress.codec import images, sounds
-from ardm_compress.coding.loading import load_model
+from ardm_compress.coding.models import load_model
+from ardm_compress.inference import find_model
 from ardm_compress.inference.features import FeatureMaker
-from ardm_compress.inference.instructions import SHAPES, Kernel, available
-from ardm_compress.inference.layers import QUAD, Layer
-from ardm_compress.inference.mixture import Children
-from ardm_compress.inference.products import Product
-from ardm_compress.inference.registry import find_model
-from ardm_compress.inference.tiles import KERNELS, Emitter
+from ardm_compress.inference.fused import Product
+from ardm_compress.inference.gradient import picture_gradient
+from ardm_compress.inference.instructions import KERNELS, QUAD, SHAPES, Emitter, Kernel, available
+from ardm_compress.inference.network import Children, Layer
 from ardm_compress.methods import contexts
 
 ROWS = 4096  # positions
@@ -82,7 +81,7 @@ def test_frequencies(benchmark: Any, model: Any, around: tuple[Any, ...]) -> Non
 
 def test_gradient(benchmark: Any, model: Any, around: tuple[Any, ...]) -> None:
     features, level = model.features.gather(*around), np.zeros(ROWS, np.int64)
-    benchmark(model.picture_gradient, features, level, model.network.conditioning(0, (0,)), around[0][:ROWS], 3)
+    benchmark(picture_gradient(model), features, level, model.network.conditioning(0, (0,)), around[0][:ROWS], 3)
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from overhead import bits
 
-from ardm_compress.ardm.costs import conditional_costs, whole_units
-from ardm_compress.ardm.order import Order, make_order
-from ardm_compress.ardm.schedule import Plan, Schedule, plan_all, table_from_conditional
-from ardm_compress.coding.conditioning import PLAIN
+from ardm_compress.ardm import Order, make_order
+from ardm_compress.ardm.schedule import Plan, Schedule, conditional_costs, plan_all, table_from_conditional, whole_units
+from ardm_compress.ardm.tiles import PLAIN
 from ardm_compress.coding.image import ImageBlock, ImageTiles
 from ardm_compress.inference.features import Features
-from ardm_compress.inference.mixture import Parameters
-from ardm_compress.inference.model import Model
+from ardm_compress.inference.network import Model, Parameters
 
 ORDERS = ("spread", "random", "raster", "block")
 PERIOD = 8

@@ -15,19 +15,17 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from ardm_compress.ardm.plans import planned_runs, tile_steps
+from ardm_compress.ardm.schedule import planned_runs, tile_steps
+from ardm_compress.ardm.tiles import PLAIN
 from ardm_compress.codec import images
-from ardm_compress.coding.conditioning import PLAIN
 from ardm_compress.coding.image import ImageTiles
-from ardm_compress.coding.loading import model_of
-from ardm_compress.coding.symbols import Cells, Collected
-from ardm_compress.coding.tile import BLOCK_POSITIONS
+from ardm_compress.coding.loop import BLOCK_POSITIONS, Cells, Collected
+from ardm_compress.coding.models import model_of
 from ardm_compress.container.image import read_file
 from ardm_compress.formats.catalogue import read_picture
-from ardm_compress.inference import tables as grid
-from ardm_compress.inference.mixture import Parameters
-from ardm_compress.inference.network import ExactNetwork
-from ardm_compress.inference.registry import model_of_file
+from ardm_compress.inference import config as grid
+from ardm_compress.inference import model_of_file
+from ardm_compress.inference.network import ExactNetwork, Parameters
 from ardm_compress.methods.model import DEFAULT_BUDGET
 
 

@@ -22,13 +22,13 @@ import torch
 from order_costs import ORDERS, Measured, order_of, plans, schedules
 from photographs import images, middles
 
+from ardm_compress.ardm.tiles import PLAIN
 from ardm_compress.bench.machine import machine
-from ardm_compress.coding.conditioning import PLAIN
 from ardm_compress.coding.image import decode_tiles, encode_tiles
-from ardm_compress.coding.loading import load_model
-from ardm_compress.coding.symbols import Popped
-from ardm_compress.inference.model import Model
-from ardm_compress.inference.registry import find_model
+from ardm_compress.coding.loop import Popped
+from ardm_compress.coding.models import load_model
+from ardm_compress.inference import find_model
+from ardm_compress.inference.network import Model
 from ardm_compress.training.data import held_out
 
 SIDE = 512

@@ -16,10 +16,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from corpus import corpus
 
 from ardm_compress.codec import images, sounds
-from ardm_compress.container.parse import parse
-from ardm_compress.container.streams import Kind
+from ardm_compress.container import Kind, parse
+from ardm_compress.formats import SOUND, kind_of
 from ardm_compress.formats.catalogue import same_image
-from ardm_compress.formats.kinds import SOUND, kind_of
 
 FILE = Path(__file__).with_name("sizes.csv")
 BUDGETS = {"photo-160": (8, 96), "photo-32": (96,), "voice": (16, 512)}  # of the others the usual one

@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image
 
 from ardm_compress.codec import images
+from ardm_compress.computing import threads
 from ardm_compress.formats.catalogue import same_image
-from ardm_compress.inference.threads import threads
 
 ALONE = 10  # files measured one at a time
 

@@ -25,8 +25,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ardm_compress.coding.coefficients import features as dct
+from ardm_compress.coding.models import save_model
 from ardm_compress.inference.config import NetworkConfig
-from ardm_compress.inference.model import save_model
 from ardm_compress.training.export import export
 from ardm_compress.training.features import Features
 from ardm_compress.training.model import Network, hidden_layers, mixture_bits

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ardm_compress.ardm.upscaling import Upscaling
+from ardm_compress.ardm import Upscaling
 from ardm_compress.training.muon import Muon
 
 VALUES = 1 << 16

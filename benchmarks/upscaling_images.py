@@ -18,7 +18,7 @@ import torch
 from photographs import images, middles
 from upscaling import HEADINGS, Batch, Net, batch_of, measure, randomly_done, row, train
 
-from ardm_compress.ardm.upscaling import Upscaling
+from ardm_compress.ardm import Upscaling
 from ardm_compress.inference.config import NetworkConfig
 from ardm_compress.training.data import held_out
 

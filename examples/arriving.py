@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ardm_compress.codec.images import encode_image, salvage_image
-from ardm_compress.container.parse import parse
+from ardm_compress.container import parse
 
 PHOTO = Path(__file__).with_name("photo.png")
 

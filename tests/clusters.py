@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from distributed import get_worker
 
 from ardm_compress.batch.run import encode_group
-from ardm_compress.coding import loading
+from ardm_compress.coding import models
 
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Job
     from ardm_compress.batch.settings import Encoding, Outcome
 
-LOAD = loading.load
+LOAD = models.load
 
 
 def slow(task: int) -> tuple[int, str]:
@@ -54,5 +54,5 @@ def broken(data: bytes) -> Any:
 
 def set_broken(wrong: bool) -> None:
     """Let this process compute other integers than it should, or right ones again."""
-    loading.load = broken if wrong else LOAD
-    loading.loaded.cache_clear()
+    models.load = broken if wrong else LOAD
+    models.loaded.cache_clear()

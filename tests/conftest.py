@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pictures import PHOTO, Samples, read_image
 
-from ardm_compress.inference.registry import find_model
+from ardm_compress.inference import find_model
 
 if TYPE_CHECKING:
-    from ardm_compress.inference.model import Model
+    from ardm_compress.inference.network import Model
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads that spin take minutes where others work
 
@@ -34,7 +34,7 @@ def photo() -> Samples:
 @pytest.fixture(scope="session")
 def model() -> Model:
     """The model that files are made with by default."""
-    from ardm_compress.coding.loading import loaded  # here, so that tests without the model start fast
+    from ardm_compress.coding.models import loaded  # here, so that tests without the model start fast
 
     return loaded(find_model("photo"))
 
@@ -42,6 +42,6 @@ def model() -> Model:
 @pytest.fixture(scope="session")
 def sound_model() -> Model:
     """The model that files of sound are made with by default."""
-    from ardm_compress.coding.loading import loaded
+    from ardm_compress.coding.models import loaded
 
     return loaded(find_model("sound"))

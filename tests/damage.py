@@ -22,12 +22,11 @@ from pictures import TEXT, png_file
 from ardm_compress.codec import images, sounds
 from ardm_compress.codec.jpegs import decode_jpeg
 from ardm_compress.codec.pictures import encode_picture
+from ardm_compress.container import CRC_BYTES, START, parse
 from ardm_compress.container.image import WRAPPED, ParsedImage, read_wrapped, write_wrapped
 from ardm_compress.container.jpeg import ParsedJpeg
-from ardm_compress.container.parse import parse
 from ardm_compress.container.picture import ParsedPicture
 from ardm_compress.container.stored import ParsedStored
-from ardm_compress.container.streams import CRC_BYTES, START
 from ardm_compress.container.wrappers import write_image_wrapper
 from ardm_compress.errors import ArdmError
 from ardm_compress.formats.catalogue import read_picture

@@ -19,13 +19,13 @@ PACKAGE = Path(__file__).parents[1] / "ardm_compress"
 COMPILED = [  # by Numba
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
     for path in PACKAGE.rglob("*.py")
-    if re.search(r"^(import|from) (numba|ardm_compress\.compiling)\b", path.read_text("utf-8"), re.MULTILINE)
+    if re.search(r"^(import|from) (numba|ardm_compress\.computing)\b", path.read_text("utf-8"), re.MULTILINE)
 ]
 
 with atheris.instrument_imports(include=["ardm_compress"], exclude=COMPILED):
     from targets import TARGETS, seeds, write_tiny
 
-    from ardm_compress.inference.registry import VARIABLE
+    from ardm_compress.inference import VARIABLE
 
 
 def main() -> None:

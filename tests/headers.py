@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
-from ardm_compress.ardm.plans import Runs
+from ardm_compress.ardm.schedule import Runs
 from ardm_compress.container.image import Header, read_file
 
 

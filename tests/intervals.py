@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ardm_compress.ardm.upscaling import Upscaling
+from ardm_compress.ardm import Upscaling
 
 
 def digits_of(upscaling: Upscaling, x: NDArray[np.integer[Any]]) -> NDArray[np.int64]:

@@ -13,13 +13,12 @@ from intervals import digits_of
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ardm_compress.ardm.upscaling import Upscaling
+from ardm_compress.ardm import Upscaling
 from ardm_compress.coding.sound.features import SUMMARY_INPUTS
 from ardm_compress.inference.config import CLIP, INPUT_STEP, NetworkConfig
 from ardm_compress.inference.features import FeatureMaker, Features
 from ardm_compress.inference.instructions import Kernel, available
-from ardm_compress.inference.mixture import Children
-from ardm_compress.inference.network import ExactNetwork
+from ardm_compress.inference.network import Children, ExactNetwork
 from ardm_compress.training.export import STREAM, head_steps
 from ardm_compress.training.model import Network
 

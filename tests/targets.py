@@ -18,12 +18,13 @@ from pictures import TEXT, png_file
 from PIL import Image
 from sounds import LIST, wave
 
-from ardm_compress.ardm.order import make_order
+from ardm_compress import methods
+from ardm_compress.ardm import make_order
 from ardm_compress.codec import images, sounds
 from ardm_compress.container import image as image_container
+from ardm_compress.container import parse
 from ardm_compress.container import picture as picture_container
 from ardm_compress.container import sound as sound_container
-from ardm_compress.container.parse import parse
 from ardm_compress.container.wrappers import (
     read_image_wrapper,
     read_sound_wrapper,
@@ -35,9 +36,9 @@ from ardm_compress.formats.catalogue import file_bytes, read_media, read_sound
 from ardm_compress.formats.contents import Picture, same_picture, sample_type
 from ardm_compress.formats.jpeg.files import put_together, take_apart
 from ardm_compress.formats.jpeg.rest import pack, unpack
+from ardm_compress.inference import MANIFEST
 from ardm_compress.inference.config import NetworkConfig
-from ardm_compress.inference.registry import MANIFEST
-from ardm_compress.methods import choice, contexts, raw, registry
+from ardm_compress.methods import choice, contexts, raw
 from ardm_compress.options import EncodeOptions, Limits
 from ardm_compress.training.export import export, save_model
 from ardm_compress.training.model import Network
@@ -78,9 +79,9 @@ def payload(data: bytes) -> None:
         return
     depth, channels = (1, 2, 4, 8, 16)[data[0] % 5], data[1] % 4 + 1
     shape = 4, 5, channels
-    registry.salvage_tile(data[2:], shape, depth)
+    methods.salvage_tile(data[2:], shape, depth)
     with suppress(ArdmError):
-        registry.decode_tiles([data[2:]], shape, depth)
+        methods.decode_tiles([data[2:]], shape, depth)
 
 
 def write_tiny(folder: Path) -> None:

@@ -16,20 +16,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from ardm_compress.coding.conditioning import COSITED, LATENT_LIMIT, PLAIN, Conditioning
+from ardm_compress.ardm.tiles import COSITED, LATENT_LIMIT, PLAIN, Conditioning
 from ardm_compress.coding.image import ImageTiles, turned
-from ardm_compress.coding.tile import BATCH_POSITIONS
+from ardm_compress.coding.loop import BATCH_POSITIONS
+from ardm_compress.computing import mapped
 from ardm_compress.inference.config import INPUT_STEP
 from ardm_compress.inference.features import Features
-from ardm_compress.inference.mixture import boundaries
-from ardm_compress.inference.threads import mapped
+from ardm_compress.inference.network import boundaries
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ardm_compress.inference.gradient import PictureGradient
-    from ardm_compress.inference.mixture import Parameters
-    from ardm_compress.inference.model import Model
+    from ardm_compress.inference.network import Model, Parameters
 
 SAMPLED_LEVELS: Final = 3  # the finest, from which positions are sampled
 RANK_STRIDE: Final = 3  # of so many ranks one is sampled; odd: ranks beside and below known positions take turns
@@ -200,7 +199,9 @@ def _fit(sample: SampledPositions, choices: Sequence[Choice], shares: Sequence[i
     """Return the choices with latents that code their tiles in fewer bits, by one step of the fit for each share."""
     if not sample.model.config.latents:
         return choices
-    gradient = sample.model.picture_gradient  # made here once, not by every thread
+    from ardm_compress.inference.gradient import picture_gradient  # compiles
+
+    gradient = picture_gradient(sample.model)  # made here once, not by every thread
     return mapped(partial(_fit_latents, sample, gradient, shares), choices)
 
 

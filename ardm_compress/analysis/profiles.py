@@ -8,7 +8,7 @@ import numpy as np
 
 from ardm_compress.coding.sound.adaptive import encode_tile
 from ardm_compress.coding.sound.filters import PROFILES
-from ardm_compress.inference.threads import mapped
+from ardm_compress.computing import mapped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

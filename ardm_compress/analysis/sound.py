@@ -35,9 +35,9 @@ from ardm_compress.errors import FormatError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.ardm.order import Order
-    from ardm_compress.ardm.plans import Steps
-    from ardm_compress.inference.model import Model
+    from ardm_compress.ardm import Order
+    from ardm_compress.ardm.schedule import Steps
+    from ardm_compress.inference.network import Model
 
 RIDGE_SAMPLES: Final = 8.0  # worth of no link
 LINK_LIMIT: Final = 31  # magnitude of a link's weight

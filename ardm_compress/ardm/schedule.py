@@ -1,20 +1,77 @@
-"""Schedules: which ranks one network call codes, and the dynamic program that chooses them. NumPy only.
+"""Schedules: which ranks one network call codes, as a file says, or planned by what ranks cost a model. NumPy only.
 
 A file costs one network call per step. Fewer steps are faster and bigger: the ranks of a step cannot see each other.
+A file names the number of calls only; what is planned for it is part of the format, docs/format.md section 5.
+
+A model file holds, for each level (coarser ones share the last), the expected bits of a position of rank j when the
+step that codes it started at another rank of the same level (``same``), or 1, 2, ... levels further up (``coarser``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
+
+from ardm_compress.errors import FormatError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from ardm_compress.ardm import Order
+
+UNIT_BITS = 12  # costs are integers, of which 2**UNIT_BITS are a bit
+ALWAYS_LOST = 256  # a rank loses one in so many bits, and what is measured, if it is not the first of its step
+
+
+def conditional_costs(
+    order: Order, shape: Sequence[int], costs: Mapping[str, NDArray[np.float32]]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return what each rank of a tile is expected to cost, given that those before another are known.
+
+    docs/format.md section 5.6 is normative.
+
+    Args:
+        order: the order the costs were measured for, n ranks per level.
+        shape: of the tile.
+        costs: ``same`` (levels, n, n): [l, t, j] for start t <= j; ``coarser`` (levels, d, n, n): [l, d, t, j] for a
+            start at rank t of level l + 1 + d; bits.
+
+    Returns:
+        (m, m) upper triangular, integers in units of 2**-UNIT_BITS bits, which sums in any order leave exact, and the
+        m ranks that are not empty, which it is indexed by.
+    """
+    sizes = order.sizes(shape)
+    ranks = np.flatnonzero(sizes)
+    levels = order.levels(shape)
+    n = order.ranks_per_level
+    level, within = levels - 1 - ranks // n, ranks % n
+    start, rank = np.indices((len(ranks), len(ranks)))
+    same, coarser = costs["same"], costs["coarser"]
+    row = np.minimum(level[rank], len(same) - 1)
+    depth = np.clip(level[start] - level[rank] - 1, 0, coarser.shape[1] - 1)
+    bits: NDArray[np.float32] = np.where(
+        level[start] == level[rank],
+        same[row, within[start], within[rank]],
+        coarser[row, depth, within[start], within[rank]],
+    )
+    return whole_units(bits) * sizes[ranks], ranks
+
+
+def whole_units(bits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Measured bits [start, rank], (m, m), of which those below the diagonal are not read, as integer costs."""
+    start, rank = np.indices(bits.shape)
+    # Knowing more cannot cost more; where it seems to, the measurement was noisy.
+    falling = np.minimum.accumulate(np.where(start <= rank, bits.astype(np.float64), np.inf), axis=0)
+    units = np.floor(np.where(start <= rank, falling, 0.0) * (1 << UNIT_BITS) + 0.5)
+    # Where the measurement finds no loss at all, noise would choose among steps.
+    found: NDArray[np.float64] = units + np.floor(units / ALWAYS_LOST) * (start < rank)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +226,105 @@ def _check_table(table: NDArray[np.float64]) -> None:
 def _check_budget(budget: int, largest: int) -> None:
     if not 1 <= budget <= largest:
         raise ValueError(f"budget must be in 1..{largest}, got {budget}")
+
+
+Runs: TypeAlias = tuple[int, ...] | int | None  # non-empty ranks of every step; so many planned steps; None: all 1
+Steps: TypeAlias = Sequence[tuple[int, int]]  # first and stop rank of every step
+Costs: TypeAlias = "Mapping[str, NDArray[np.float32]]"  # a model's, see ardm_compress.ardm.schedule
+
+COST_LIMIT_BITS: Final = 256.0  # of a position
+
+
+class PlanRow(NamedTuple):
+    """What a budget is expected to give."""
+
+    budget: int  # network calls
+    bits_per_sample: float
+    steps_per_level: tuple[int, ...]  # coarsest level first; a step counts where it starts
+
+
+def tile_steps(runs: Sequence[int] | None, order: Order, first: Sequence[int], shape: Sequence[int]) -> Steps:
+    """Return first and stop rank of every step of a tile; tiles smaller than the first lack its coarsest levels.
+
+    Args:
+        runs: non-empty ranks of the first tile per step; None is one each.
+        order: in which the tiles are coded.
+        first: shape of the first tile.
+        shape: of the tile, at most that of the first.
+
+    Raises:
+        FormatError: the schedule does not fit the first tile.
+    """
+    occupied = np.flatnonzero(order.sizes(first))
+    runs = runs if runs is not None else (1,) * len(occupied)
+    if sum(runs) != len(occupied):
+        raise FormatError("the schedule does not cover the tile's ranks", section="header")
+    if not len(occupied):
+        return []
+    firsts = occupied[np.cumsum(runs)[:-1]]
+    skipped = (order.levels(first) - order.levels(shape)) * order.ranks_per_level
+    edges = np.maximum(0, np.array([0, *firsts, order.ranks(first)]) - skipped).tolist()
+    return list(pairwise(edges))
+
+
+def call_count(runs: Runs, order: Order, first: Sequence[int]) -> int:
+    """Count the steps of the first tile.
+
+    Raises:
+        FormatError: the schedule does not fit it.
+    """
+    if not isinstance(runs, int):
+        return len(tile_steps(runs, order, first, first))
+    if runs >= np.count_nonzero(order.sizes(first)):
+        raise FormatError("the schedule plans as many steps as the tile has ranks, or more", section="header")
+    return runs
+
+
+def budget_runs(order: Order, tile: Sequence[int], budget: int) -> Runs:
+    """Return what a header says of a schedule of at most ``budget`` calls."""
+    return budget if budget < np.count_nonzero(order.sizes(tile)) else None
+
+
+def planned_runs(runs: Runs, order: Order, costs: Costs, first: Sequence[int]) -> tuple[int, ...] | None:
+    """Plan the non-empty ranks of each step of a first tile, if the header only says how many steps there are.
+
+    Raises:
+        FormatError: the steps are not fewer than the ranks; ModelError: the model has no costs to plan by.
+    """
+    if not isinstance(runs, int):
+        return runs
+    call_count(runs, order, first)
+    table, _ = _cost_table(order, costs, first)
+    return tuple(stop - start for start, stop in plan_steps(table, runs))
+
+
+def plan_budgets(
+    order: Order, costs: Costs, tile: Sequence[int], *, channels: int, bit_depth: int
+) -> list[PlanRow]:  # fmt: skip
+    """Return what every budget from 1 to the maximum is expected to give for a tile.
+
+    Raises:
+        ModelError: the model has no costs to plan by.
+    """
+    table, ranks = _cost_table(order, costs, tile)
+    if not len(ranks):
+        return []
+    plans, levels, samples = plan_all(table), order.levels(tile), int(np.prod(tile)) * channels
+    rows = []
+    for budget in range(1, len(ranks) + 1):
+        starts = ranks[list(plans.schedule(budget).starts)] // order.ranks_per_level
+        per_level = tuple(np.bincount(starts, minlength=levels).tolist())
+        bits = plans.cost(budget) / (1 << UNIT_BITS) + bit_depth * channels  # the root's
+        rows.append(PlanRow(budget, bits / samples, per_level))
+    return rows
+
+
+def _cost_table(
+    order: Order, costs: Costs, tile: Sequence[int]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:  # fmt: skip
+    """Return what coding ranks t..k of a tile in one step costs, and the ranks, which are those that are not empty."""
+    tables = [costs.get(name, np.full(1, np.nan)) for name in ("same", "coarser")]
+    if not all(np.isfinite(each).all() and each.min() >= 0 and each.max() < COST_LIMIT_BITS for each in tables):
+        raise ModelError("the model has no costs that a schedule could be planned by; train it anew")
+    conditional, ranks = conditional_costs(order, tile, costs)
+    return (table_from_conditional(conditional) if len(ranks) else conditional), ranks

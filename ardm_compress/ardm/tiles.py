@@ -1,9 +1,9 @@
-"""Cut images into tiles; rows and columns of tiles, regions and previews. Standard library and errors only."""
+"""Tiles of images: where they lie, regions and previews, and what the encoder tells the network about each."""
 
 from __future__ import annotations
 
 from math import ceil
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ardm_compress.errors import UnsupportedError
 
@@ -77,3 +77,21 @@ def paste(tile: Any, box: tuple[slice, slice], samples: Any, wanted: tuple[slice
 
 def _span(index: int, size: int, limit: int) -> slice:
     return slice(index * size, min((index + 1) * size, limit))
+
+
+LATENT_LIMIT: Final = 127  # magnitude of a latent
+
+# Styles that the models of images know: colour at full resolution; coarse colour between, on and repeated over even
+# positions.
+FULL_COLOUR, CENTRED, COSITED, REPEATED = range(4)
+
+
+class Conditioning(NamedTuple):
+    """Style, mirror and latents of a tile of an image; any values decode, and good ones make the file smaller."""
+
+    style: int = 0  # row of the model's style embedding, 0..31
+    mirror: int = 0  # the tile is coded upside down (bit 0), left to right (bit 1)
+    latents: tuple[int, ...] = ()  # within +-LATENT_LIMIT, the last not 0; those not given are 0
+
+
+PLAIN: Final = Conditioning()

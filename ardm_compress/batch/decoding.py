@@ -11,22 +11,22 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ardm_compress.batch.settings import SUFFIX, Bar, Decoding, Encoding, Outcome, check_output, finish, no_bar
-from ardm_compress.container.streams import Kind
+from ardm_compress.container import Kind
 from ardm_compress.errors import ArdmError, ChecksumError, OptionError
 from ardm_compress.files import locations as storage
-from ardm_compress.formats.kinds import FILE
+from ardm_compress.formats import FILE
 
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Job
+    from ardm_compress.container import Parsed
     from ardm_compress.container.image import ParsedImage
     from ardm_compress.container.jpeg import ParsedJpeg
-    from ardm_compress.container.parse import Parsed
     from ardm_compress.container.picture import ParsedPicture
     from ardm_compress.container.sound import ParsedSound
     from ardm_compress.container.stored import ParsedStored
-    from ardm_compress.files.data import Data
+    from ardm_compress.files import Data
     from ardm_compress.formats.contents import ImageWrapper, Picture, SoundWrapper
-    from ardm_compress.tasks.progress import Progress
+    from ardm_compress.tasks import Progress
 
 
 RGB: Final = 3  # channels
@@ -75,7 +75,7 @@ def check_file(job: Job, how: Decoding, bar: Bar = no_bar) -> Outcome:
     Raises:
         ChecksumError: that one is another; ArdmError, OSError: as ``decode_file``.
     """
-    from ardm_compress.container.parse import parse
+    from ardm_compress.container import parse
 
     start, name = time.perf_counter(), _original_name(job.place)
     with ExitStack() as stack:
@@ -142,7 +142,7 @@ def is_same_image(picture: Picture, original: bytes, how: Decoding | Encoding) -
 
 
 def _restore(job: Job, data: Data, how: Decoding, progress: Progress | None) -> Restored:
-    from ardm_compress.container.parse import parse
+    from ardm_compress.container import parse
 
     file = parse(data, how.limits)
     if how.is_part_of_image and file.kind in (Kind.SOUND, Kind.STORED):
@@ -170,8 +170,8 @@ def _stored(job: Job, file: ParsedStored, how: Decoding) -> Restored:
 def _jpeg(job: Job, file: ParsedJpeg, how: Decoding, progress: Progress | None) -> Restored:
     """Restore the file; or its pixels, for a preview or if the output's name asks for another kind of image."""
     from ardm_compress.codec.jpegs import decode_jpeg
+    from ardm_compress.formats import BY_NAME, kinds_with
     from ardm_compress.formats.catalogue import check_suffix, plain_wrapper, written_as
-    from ardm_compress.formats.kinds import BY_NAME, kinds_with
     from ardm_compress.formats.pixels import read_pixels
 
     target = _check_target(job, job.target or _original_name(job.place), how)

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Final
 
 from ardm_compress.batch.decoding import restores
 from ardm_compress.batch.settings import SUFFIX, Bar, Encoding, Outcome, check_output, finish, no_bar
-from ardm_compress.container.streams import Kind
+from ardm_compress.container import Kind
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, OptionError, UnsupportedError
+from ardm_compress.files import blocks
 from ardm_compress.files import locations as storage
-from ardm_compress.files.data import blocks
-from ardm_compress.inference.registry import AUTO, candidates
+from ardm_compress.inference import AUTO, candidates
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ardm_compress.batch.inputs import Job
-    from ardm_compress.files.data import Data
-    from ardm_compress.tasks.progress import Progress
+    from ardm_compress.files import Data
+    from ardm_compress.tasks import Progress
 
 NOT_VERIFIED: Final = "verification failed, nothing was written: decoding gives something else"
 
@@ -38,7 +38,7 @@ def check_target(job: Job, how: Encoding) -> str:
 
 def _is_whole(location: str) -> bool:
     """Whether a file is a compressed one and, as far as its header tells, whole."""
-    from ardm_compress.container.parse import UNLIMITED, parse
+    from ardm_compress.container import UNLIMITED, parse
 
     try:
         with storage.opened(location) as data:
@@ -74,7 +74,7 @@ def encode_file(job: Job, how: Encoding, bar: Bar = no_bar) -> Outcome:
 
 def check_exact(source: str, original: Data, how: Encoding) -> None:
     """Raise OptionError if only the content of a file would come back, and that is not enough."""
-    from ardm_compress.formats.kinds import IMAGE, kind_of
+    from ardm_compress.formats import IMAGE, kind_of
 
     kind = kind_of(original)
     is_exact = not how.exact or not (kind.is_repacked or (how.force_pixels and kind.medium == IMAGE))
@@ -91,9 +91,9 @@ def check_exact(source: str, original: Data, how: Encoding) -> None:
 
 def _check(data: Data, how: Encoding) -> None:
     """Raise what encoding would, as far as that can be told without the model."""
+    from ardm_compress.formats import SOUND, kind_of
     from ardm_compress.formats.catalogue import read_media
     from ardm_compress.formats.contents import Sound
-    from ardm_compress.formats.kinds import SOUND, kind_of
 
     medium, axes = ("sound", 1) if kind_of(data).medium == SOUND else ("images", 2)
     if how.model not in (None, AUTO, *candidates(axes, channels=1)):
@@ -105,7 +105,7 @@ def _check(data: Data, how: Encoding) -> None:
 
 def _encode(original: Data, how: Encoding, progress: Progress | None) -> AbstractContextManager[Data]:
     """Return a context in which the compressed file is there."""
-    from ardm_compress.formats.kinds import SOUND, kind_of
+    from ardm_compress.formats import SOUND, kind_of
 
     if kind_of(original).medium == SOUND:
         from ardm_compress.codec.sounds import encoded_sound
@@ -118,7 +118,7 @@ def _encode(original: Data, how: Encoding, progress: Progress | None) -> Abstrac
 
 def _verify(coded: Data, original: Data, how: Encoding, progress: Progress | None) -> None:
     """Raise ChecksumError unless a compressed file restores what is to be kept of the original."""
-    from ardm_compress.container.parse import parse
+    from ardm_compress.container import parse
 
     try:
         file = parse(coded, how.limits)
@@ -132,7 +132,7 @@ def _verify(coded: Data, original: Data, how: Encoding, progress: Progress | Non
 
 def write_encoded(job: Job, how: Encoding, target: str, original: Data, data: Data) -> Outcome:
     """Write the compressed file of an original."""
-    from ardm_compress.container.parse import UNLIMITED, parse
+    from ardm_compress.container import UNLIMITED, parse
     from ardm_compress.formats.contents import Original
 
     facts, digest = parse(data, UNLIMITED).facts, Original.of(original).sha256.hex()

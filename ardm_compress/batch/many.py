@@ -12,7 +12,7 @@ from ardm_compress.batch import failing
 from ardm_compress.batch.decoding import decode_file, image_target, is_same_image, write_decoded
 from ardm_compress.batch.encoding import NOT_VERIFIED, check_exact, check_target, encode_file, write_encoded
 from ardm_compress.batch.settings import Decoding, Encoding, Outcome, finish
-from ardm_compress.container.streams import Kind
+from ardm_compress.container import Kind
 from ardm_compress.errors import ArdmError, ChecksumError
 from ardm_compress.files import locations as storage
 
@@ -65,7 +65,7 @@ def group_jobs(jobs: Sequence[Job], processes: int, *, together: bool = True) ->
 def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
     """``encode_file`` of many, of which those that fail do not stop the others; outcomes in the order of the jobs."""
     from ardm_compress.codec.images import encode_images
-    from ardm_compress.formats.kinds import SOUND, kind_of
+    from ardm_compress.formats import SOUND, kind_of
 
     def target(job: Job, data: bytes) -> tuple[str, str] | None:
         check_exact(job.source, data, how)
@@ -89,7 +89,7 @@ def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
 def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
     """``decode_file`` of many, all of each; as ``encode_files``."""
     from ardm_compress.codec.images import decode_images
-    from ardm_compress.container.parse import parse
+    from ardm_compress.container import parse
     from ardm_compress.formats.catalogue import written_as
 
     def target(job: Job, data: bytes) -> tuple[str, str | None] | None:
@@ -140,7 +140,7 @@ def _verify(images: Sequence[Read], coded: Sequence[bytes | ArdmError], how: Enc
     """Return the compressed files, or an error instead of those that do not restore what they were made from."""
     from ardm_compress.codec.images import decode_images
     from ardm_compress.codec.pictures import CodedImage
-    from ardm_compress.container.parse import parse
+    from ardm_compress.container import parse
 
     files = [data if isinstance(data, ArdmError) else parse(data, how.limits) for data in coded]
     pictures = decode_images((file for file in files if isinstance(file, CodedImage)), jobs=how.jobs, limits=how.limits)

@@ -9,9 +9,9 @@ from typing import Final, NamedTuple, TypeAlias
 
 from ardm_compress.errors import OutputExistsError
 from ardm_compress.files import locations
-from ardm_compress.inference.registry import AUTO
+from ardm_compress.inference import AUTO
 from ardm_compress.options import DEFAULT_LIMITS, DecodeOptions, EncodeOptions, Limits
-from ardm_compress.tasks.progress import Progress
+from ardm_compress.tasks import Progress
 
 SUFFIX: Final = ".ardm"
 Bar: TypeAlias = Callable[[str], AbstractContextManager[Progress | None]]  # a bar of progress with that label

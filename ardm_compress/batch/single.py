@@ -16,7 +16,7 @@ from ardm_compress.options import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from ardm_compress.ardm.tiles import Region
-    from ardm_compress.tasks.progress import Progress
+    from ardm_compress.tasks import Progress
 
 
 def encode_file(

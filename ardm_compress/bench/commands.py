@@ -20,7 +20,7 @@ from ardm_compress.bench.base import Measured
 from ardm_compress.bench.inputs import Input
 from ardm_compress.bench.samples import check_image, check_sound
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.formats.kinds import IMAGE, SOUND
+from ardm_compress.formats import IMAGE, SOUND
 from ardm_compress.options import MIB
 
 WATCH: Final = """

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.formats import png
+from ardm_compress.files import read_chunks, write_chunks
+from ardm_compress.formats import FOLDER_SUFFIXES, IMAGE, SOUND, kinds_with, png
 from ardm_compress.formats.catalogue import converted, file_bytes, read_media, shows_samples
-from ardm_compress.formats.chunks import read_chunks, write_chunks
 from ardm_compress.formats.contents import PNG, Coefficients, ImageWrapper, Picture, Sound, Stored
-from ardm_compress.formats.kinds import FOLDER_SUFFIXES, IMAGE, SOUND, kinds_with
 
 SUFFIXES: Final = {
     suffix: kind.medium for suffix in sorted(FOLDER_SUFFIXES) for kind in kinds_with(suffix) if kind.plug

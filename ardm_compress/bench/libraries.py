@@ -20,9 +20,9 @@ from PIL import Image, features
 from ardm_compress.bench.base import Measured
 from ardm_compress.bench.inputs import Input
 from ardm_compress.bench.samples import WIDE, colours
+from ardm_compress.computing import processors
 from ardm_compress.errors import ChecksumError, UnsupportedError
-from ardm_compress.formats.kinds import IMAGE, SOUND
-from ardm_compress.inference.threads import processors
+from ardm_compress.formats import IMAGE, SOUND
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

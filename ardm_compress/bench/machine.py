@@ -7,7 +7,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ardm_compress.inference.threads import processors
+from ardm_compress.computing import processors
 
 
 def machine() -> dict[str, str]:

@@ -12,7 +12,7 @@ from ardm_compress.bench.inputs import Found, Input, prepared
 from ardm_compress.bench.ledger import Ledger, Row, row
 from ardm_compress.bench.ours import OURS
 from ardm_compress.errors import ArdmError, ChecksumError
-from ardm_compress.tasks.progress import Progress
+from ardm_compress.tasks import Progress
 
 Tell = Callable[[str], None]
 LOSSY: Final = "not lossless"

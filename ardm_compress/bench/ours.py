@@ -10,12 +10,11 @@ from typing import Final
 from ardm_compress.bench.base import Measured
 from ardm_compress.bench.inputs import Input
 from ardm_compress.bench.machine import version_of
-from ardm_compress.container.parse import parse
-from ardm_compress.container.streams import Kind
+from ardm_compress.container import Kind, parse
 from ardm_compress.errors import ChecksumError
+from ardm_compress.formats import IMAGE, SOUND
 from ardm_compress.formats.catalogue import same_image
-from ardm_compress.formats.kinds import IMAGE, SOUND
-from ardm_compress.inference.registry import find_model
+from ardm_compress.inference import find_model
 
 OURS: Final = "ardm-compress"
 ALL: Final = 1 << 20  # network calls, more than any schedule has
@@ -47,7 +46,7 @@ class Ours:
 
     def measure(self, source: Input) -> Measured:
         """See ``Coder.measure``."""
-        from ardm_compress.coding.loading import loaded
+        from ardm_compress.coding.models import loaded
 
         loaded(find_model(MODELS[self.kind]))
         data = source.path.read_bytes()

@@ -15,8 +15,8 @@ from ardm_compress.tasks.cluster.tasks import completed
 
 if TYPE_CHECKING:
     from ardm_compress.bench.base import Coder
+    from ardm_compress.tasks import Progress
     from ardm_compress.tasks.cluster.workers import Workers
-    from ardm_compress.tasks.progress import Progress
 
 
 class _Task(NamedTuple):

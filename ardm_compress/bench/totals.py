@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from ardm_compress.bench.ledger import Row
 from ardm_compress.bench.measure import LeftOut, Result
-from ardm_compress.formats.kinds import IMAGE
+from ardm_compress.formats import IMAGE
 
 AS_FOUND: Final = "files as found"
 MEGA: Final = 1e6

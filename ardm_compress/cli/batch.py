@@ -19,7 +19,7 @@ from ardm_compress.batch.settings import SUFFIX, Outcome, no_bar
 from ardm_compress.cli.group import complain, printable, progress_bar
 from ardm_compress.errors import OptionError
 from ardm_compress.files import locations as storage
-from ardm_compress.inference.registry import DEVICE, find_model
+from ardm_compress.inference import DEVICE, find_model
 
 if TYPE_CHECKING:
     from ardm_compress.batch.inputs import Choice, Job
@@ -239,7 +239,7 @@ def run(
 def _check_device() -> None:
     """If there is no GPU where one must be used, say that once and not of every file."""
     if os.environ.get(DEVICE, "cpu") not in ("", "cpu", "auto"):
-        from ardm_compress.coding.loading import loaded
+        from ardm_compress.coding.models import loaded
 
         loaded(find_model("photo"))
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ardm_compress.cli.group import progress_bar
+from ardm_compress.computing import processors
 from ardm_compress.errors import ChecksumError, UnsupportedError
-from ardm_compress.inference.threads import processors
 
 if TYPE_CHECKING:
     from ardm_compress.bench.base import Coder
@@ -149,7 +149,7 @@ def _coders(budgets: list[int | None] | None, jobs: int) -> list[Coder]:
     from ardm_compress.bench.commands import COMMANDS
     from ardm_compress.bench.libraries import libraries
     from ardm_compress.bench.ours import ALL, Ours
-    from ardm_compress.formats.kinds import IMAGE, SOUND
+    from ardm_compress.formats import IMAGE, SOUND
 
     images = [Ours(IMAGE, budget or ALL, jobs) for budget in budgets or IMAGES]
     sounds = [Ours(SOUND, budget or ALL, jobs) for budget in budgets or SOUNDS]

@@ -30,7 +30,7 @@ from ardm_compress.cli.options import (
     options,
     work_settings,
 )
-from ardm_compress.inference.registry import AUTO, find_model
+from ardm_compress.inference import AUTO, find_model
 
 MODELS = click.option("--model", help="Name of the model: by default photo, none for sound; auto tries all.")
 
@@ -78,7 +78,7 @@ def encode(files: tuple[str, ...], **given: Any) -> None:
     FILE may be -, which is standard input; its output is then standard output, if -o names no other.
     """
     from ardm_compress.batch.run import encode_group
-    from ardm_compress.formats.kinds import FOLDER_SUFFIXES
+    from ardm_compress.formats import FOLDER_SUFFIXES
 
     talk = talk_settings(given)
     takes_all = given.pop("takes_all")

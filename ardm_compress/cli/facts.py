@@ -15,10 +15,10 @@ from ardm_compress.cli.batch import exit_code, print_json, select_jobs
 from ardm_compress.cli.group import complain, printable
 from ardm_compress.cli.options import FILES, JSON, MODEL, SELECTION, options
 from ardm_compress.errors import ModelError
-from ardm_compress.formats.kinds import FILE
+from ardm_compress.formats import FILE
 
 if TYPE_CHECKING:
-    from ardm_compress.ardm.plans import PlanRow
+    from ardm_compress.ardm.schedule import PlanRow
 
 
 @click.command(short_help="Describe compressed files.")
@@ -40,7 +40,7 @@ def info(files: tuple[str, ...], as_json: bool, **given: Any) -> None:
 
 
 def _describe(source: str, told: list[dict[str, object]]) -> None:
-    from ardm_compress.container.parse import UNLIMITED, parse
+    from ardm_compress.container import UNLIMITED, parse
     from ardm_compress.files import locations as storage
 
     with storage.opened(source) as data:
@@ -128,7 +128,7 @@ def plan(model: str, width: int, height: int, as_json: bool) -> None:
 @JSON
 def models(as_json: bool) -> None:
     """List the models, and check that their files are whole."""
-    from ardm_compress.inference.registry import facts
+    from ardm_compress.inference import facts
 
     rows = facts()
     titles = ("model", "id", "network", "MMAC/pixel", "bytes", "state", "file")

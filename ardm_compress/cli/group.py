@@ -18,7 +18,7 @@ from ardm_compress.batch.failing import EXPECTED, INTERRUPTED, explain
 from ardm_compress.tasks.processes import terminable
 
 if TYPE_CHECKING:
-    from ardm_compress.tasks.progress import Progress
+    from ardm_compress.tasks import Progress
 
 MODULES: Final = {
     "bench": "bench", "decode": "decoding", "encode": "encoding", "info": "facts", "inpaint": "drawing",
@@ -84,8 +84,8 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
         return
     from importlib.metadata import PackageNotFoundError, version
 
-    from ardm_compress.container.streams import VERSION
-    from ardm_compress.inference.registry import manifest
+    from ardm_compress.container import VERSION
+    from ardm_compress.inference import manifest
 
     try:
         number = version("ardm-compress")

@@ -8,8 +8,8 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from ardm_compress.inference.registry import DEVICE, DEVICES
-from ardm_compress.inference.threads import processors, use_processors
+from ardm_compress.computing import processors, use_processors
+from ardm_compress.inference import DEVICE, DEVICES
 from ardm_compress.options import DEFAULT_LIMITS, MIB, Limits
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -10,24 +10,23 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ardm_compress.ardm.plans import PlanRow, plan_budgets
-from ardm_compress.ardm.tiles import tile_side
+from ardm_compress.ardm.schedule import PlanRow, plan_budgets
+from ardm_compress.ardm.tiles import PLAIN, tile_side
 from ardm_compress.codec.images import check_for_model
 from ardm_compress.coding import loop
-from ardm_compress.coding.conditioning import PLAIN
 from ardm_compress.coding.image import ImageTiles, decode_tiles
-from ardm_compress.coding.loading import model_of
-from ardm_compress.coding.symbols import draw
+from ardm_compress.coding.loop import draw
+from ardm_compress.coding.models import model_of
 from ardm_compress.errors import LimitError, UnsupportedError
-from ardm_compress.inference.registry import find_model
+from ardm_compress.inference import find_model
 from ardm_compress.methods.model import given_budget, planned_steps
 from ardm_compress.options import DEFAULT_ENCODING, DEFAULT_LIMITS
-from ardm_compress.tasks.progress import Counter, Progress
+from ardm_compress.tasks import Counter, Progress
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.ardm.plans import Steps
+    from ardm_compress.ardm.schedule import Steps
 
 MARGIN: Final = 64  # pixels around holes by which they are filled
 

@@ -18,8 +18,8 @@ from ardm_compress.codec.pictures import (
     encode_picture,
     encode_together,
 )
+from ardm_compress.container import parse
 from ardm_compress.container.image import ParsedImage
-from ardm_compress.container.parse import parse
 from ardm_compress.container.picture import ParsedPicture
 from ardm_compress.container.stored import may_store_in, stored
 from ardm_compress.errors import ArdmError, FormatError, LimitError, UnsupportedError
@@ -27,13 +27,12 @@ from ardm_compress.formats.catalogue import read_media
 from ardm_compress.formats.contents import ImageWrapper, Media, Picture, with_original
 from ardm_compress.methods.choice import MODEL_CHANNELS
 from ardm_compress.options import DEFAULT_DECODING, DEFAULT_ENCODING, MAX_SIDE, DecodeOptions, EncodeOptions
-from ardm_compress.tasks.progress import Progress
-from ardm_compress.tasks.runner import together
+from ardm_compress.tasks import Progress, together
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.files.data import Data
+    from ardm_compress.files import Data
 
 Result = TypeVar("Result")
 File = TypeVar("File", bound="Data | ParsedImage | ParsedPicture")

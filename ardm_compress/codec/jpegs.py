@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from ardm_compress.coding import loop
 from ardm_compress.coding.coefficients.features import Plane
 from ardm_compress.coding.coefficients.tiles import CoefficientTiles
-from ardm_compress.coding.loading import model_of
-from ardm_compress.coding.symbols import Popped
+from ardm_compress.coding.loop import Popped
+from ardm_compress.coding.models import model_of
 from ardm_compress.container.jpeg import (
     ParsedJpeg,
     check_original,
@@ -19,16 +19,15 @@ from ardm_compress.container.jpeg import (
 )  # fmt: skip
 from ardm_compress.container.stored import ParsedStored, stored
 from ardm_compress.errors import ArdmError, FormatError, LimitError, UnsupportedError
+from ardm_compress.formats import BY_NAME, kind_of
 from ardm_compress.formats.contents import Coefficients, Media, Stored
 from ardm_compress.formats.jpeg.files import put_together
 from ardm_compress.formats.jpeg.rest import pack
-from ardm_compress.formats.kinds import BY_NAME, kind_of
 from ardm_compress.formats.pixels import sides_of
-from ardm_compress.inference.registry import find_model
-from ardm_compress.methods import jpegxl
-from ardm_compress.methods.registry import check_shape
+from ardm_compress.inference import find_model
+from ardm_compress.methods import check_shape, jpegxl
 from ardm_compress.options import DEFAULT_ENCODING, EncodeOptions
-from ardm_compress.tasks.progress import Counter, Progress
+from ardm_compress.tasks import Counter, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

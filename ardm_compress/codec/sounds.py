@@ -12,33 +12,31 @@ import numpy as np
 
 from ardm_compress.analysis.profiles import choose_profile
 from ardm_compress.analysis.sound import analyse_tile
-from ardm_compress.ardm.order import make_sound_order
-from ardm_compress.ardm.plans import Steps, tile_steps
+from ardm_compress.ardm import make_sound_order
+from ardm_compress.ardm.schedule import Steps, tile_steps
 from ardm_compress.coding import loop
-from ardm_compress.coding.loading import model_of
+from ardm_compress.coding.models import model_of
 from ardm_compress.coding.sound import adaptive
 from ardm_compress.coding.sound.tile import decode_tile
-from ardm_compress.container.parse import parse
+from ardm_compress.computing import mapped, threads
+from ardm_compress.container import check_tile, parse, sample_checksum
 from ardm_compress.container.sound import MAX_PERIOD_BITS, PAIR, ParsedSound, SoundHeader, add_payload, write_file
 from ardm_compress.container.stored import ParsedStored, may_store_in, write_stored
-from ardm_compress.container.streams import check_tile, sample_checksum
 from ardm_compress.container.wrappers import write_sound_wrapper
 from ardm_compress.errors import FormatError, UnsupportedError
-from ardm_compress.files.data import spool
+from ardm_compress.files import spool
 from ardm_compress.formats.catalogue import converted, file_parts, is_foreign, read_sound, stored_as
 from ardm_compress.formats.contents import Sound, with_original
-from ardm_compress.inference.registry import AUTO, candidates, find_model
-from ardm_compress.inference.threads import mapped, threads
+from ardm_compress.inference import AUTO, candidates, find_model
 from ardm_compress.options import DEFAULT_DECODING, DEFAULT_ENCODING, DecodeOptions, EncodeOptions
-from ardm_compress.tasks.progress import Counter, Progress, Tick, ignored
-from ardm_compress.tasks.runner import in_order
+from ardm_compress.tasks import Counter, Progress, Tick, ignored, in_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.ardm.order import Order
-    from ardm_compress.files.data import Data
-    from ardm_compress.inference.model import Model
+    from ardm_compress.ardm import Order
+    from ardm_compress.files import Data
+    from ardm_compress.inference.network import Model
 
 DEFAULT_BUDGET: Final = 512  # network calls of a tile
 LEAST_BUDGET: Final = 2

@@ -11,24 +11,21 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ardm_compress.ardm.order import COARSER, level_shape
-from ardm_compress.ardm.upscaling import Upscaling
+from ardm_compress.ardm import COARSER, Upscaling, level_shape
 from ardm_compress.coding import loop
-from ardm_compress.coding.stacks import Cells
-from ardm_compress.coding.tile import BATCH_POSITIONS, BLOCK_POSITIONS
+from ardm_compress.coding.ans import Cells
+from ardm_compress.coding.loop import BATCH_POSITIONS, BLOCK_POSITIONS
+from ardm_compress.computing import by_batches
 from ardm_compress.inference.features import Features
-from ardm_compress.inference.threads import by_batches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.ardm.order import Order
-    from ardm_compress.ardm.plans import Steps
-    from ardm_compress.coding.conditioning import Conditioning
-    from ardm_compress.coding.loop import Progress
-    from ardm_compress.coding.symbols import Symbols
-    from ardm_compress.inference.mixture import Parameters
-    from ardm_compress.inference.model import Model
+    from ardm_compress.ardm import Order
+    from ardm_compress.ardm.schedule import Steps
+    from ardm_compress.ardm.tiles import Conditioning
+    from ardm_compress.coding.loop import Progress, Symbols
+    from ardm_compress.inference.network import Model, Parameters
 
 DIGIT_BITS: Final = 4  # of a sample; part of the format
 OUTSIDE: Final = 1 << 30  # rank of positions outside the tile
@@ -85,7 +82,7 @@ class PaddedLevel:
 
 
 class ImageTiles:
-    """Tiles of images, as ``coding.tile.Tiles``: all samples (encoding), or those decoded so far."""
+    """Tiles of images, as ``loop.Tiles``: all samples (encoding), or those decoded so far."""
 
     def __init__(
         self, model: Model, samples: NDArray[np.uint8], conditionings: Sequence[Conditioning], *,
@@ -112,7 +109,7 @@ class ImageTiles:
 
     @property
     def count(self) -> int:
-        """See ``coding.tile.Tiles``."""
+        """See ``loop.Tiles``."""
         return len(self.samples)
 
     def begin(self, symbols: Symbols) -> None:
@@ -124,7 +121,7 @@ class ImageTiles:
             self._share_gray(self.samples[:, 0, 0])
 
     def blocks(self, first: int, stop: int) -> list[ImageBlock]:
-        """See ``coding.tile.Tiles``: blocks without the positions that are known from the beginning."""
+        """See ``loop.Tiles``: blocks without the positions that are known from the beginning."""
         blocks = step_blocks(self.model.order, self.shape, first, stop, self._block)
         if self._known is None:
             return blocks
@@ -136,7 +133,7 @@ class ImageTiles:
         ]
 
     def code(self, block: ImageBlock, symbols: Symbols) -> None:
-        """See ``coding.tile.Tiles``."""
+        """See ``loop.Tiles``."""
         network = self.model.network
         known, hidden, features = self.read(block), *self._evaluate(block)
         cells = Cells(Upscaling(1 << self.model.config.bit_depth, 1 << DIGIT_BITS))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ardm_compress.compiling import compiled
+from ardm_compress.computing import compiled
 from ardm_compress.errors import FormatError
 
 if TYPE_CHECKING:

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from math import ceil, prod
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
-from ardm_compress.ardm.order import make_order
-from ardm_compress.ardm.plans import call_count
-from ardm_compress.ardm.tiles import tile_box
-from ardm_compress.coding.conditioning import LATENT_LIMIT, Conditioning
-from ardm_compress.container.streams import (
+from ardm_compress.ardm import make_order
+from ardm_compress.ardm.schedule import call_count
+from ardm_compress.ardm.tiles import LATENT_LIMIT, Conditioning, tile_box
+from ardm_compress.container import (
     CRC_BYTES,
     MAGIC,
     START,
@@ -26,15 +25,14 @@ from ardm_compress.container.streams import (
 )
 from ardm_compress.container.wrappers import IMAGE_KINDS, MAX_WRAPPER, describe_original, read_image_wrapper
 from ardm_compress.errors import FormatError, LimitError
-from ardm_compress.files.data import Data, Joined, Part
-from ardm_compress.files.fields import write_varint
+from ardm_compress.files import Data, Joined, Part, write_varint
 from ardm_compress.formats.contents import PNG, ImageWrapper
-from ardm_compress.inference.registry import MODEL_ID_BYTES, model_of_file
+from ardm_compress.inference import MODEL_ID_BYTES, model_of_file
 from ardm_compress.options import DEFAULT_LIMITS, MAX_SIDE, Limits
 
 if TYPE_CHECKING:
-    from ardm_compress.ardm.plans import Runs
-    from ardm_compress.inference.registry import ModelFile
+    from ardm_compress.ardm.schedule import Runs
+    from ardm_compress.inference import ModelFile
 
 STYLE_BITS: Final = 5
 MAX_SECTIONS: Final = 20

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
-from ardm_compress.container.streams import CRC_BYTES, JPEG, SOUND, START, STORED, VERSION, HeaderReader, Kind, crc
+from ardm_compress.container import CRC_BYTES, JPEG, SOUND, START, STORED, VERSION, HeaderReader, Kind, crc
 from ardm_compress.errors import ChecksumError, FormatError, UnsupportedError
-from ardm_compress.files.fields import write_varint
+from ardm_compress.files import write_varint
+from ardm_compress.formats import FILE
 from ardm_compress.formats.jpeg.facts import quality_of, sampling_of
 from ardm_compress.formats.jpeg.rest import MOST_BYTES, MOST_FILE, Rest, unpack
-from ardm_compress.formats.kinds import FILE
-from ardm_compress.inference.registry import MODEL_ID_BYTES, model_of_file
+from ardm_compress.inference import MODEL_ID_BYTES, model_of_file
 from ardm_compress.options import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from ardm_compress.files.data import Data
+    from ardm_compress.files import Data
     from ardm_compress.formats.jpeg.markers import Picture
-    from ardm_compress.inference.registry import ModelFile
+    from ardm_compress.inference import ModelFile
 
 JPEG_XL, MODEL = 0, 1  # what it is coded by
 MOST_SIDE: Final = 0xFFFF  # pixels

@@ -8,7 +8,7 @@ from math import ceil, prod
 from typing import ClassVar, Final, Literal
 
 from ardm_compress.ardm.tiles import tile_box
-from ardm_compress.container.streams import (
+from ardm_compress.container import (
     CRC_BYTES,
     MAGIC,
     VERSION,
@@ -21,8 +21,7 @@ from ardm_compress.container.streams import (
 )
 from ardm_compress.container.wrappers import IMAGE_KINDS, MAX_WRAPPER, describe_original, read_image_wrapper
 from ardm_compress.errors import FormatError, LimitError
-from ardm_compress.files.data import Data
-from ardm_compress.files.fields import write_varint
+from ardm_compress.files import Data, write_varint
 from ardm_compress.formats.contents import ImageWrapper
 from ardm_compress.options import DEFAULT_LIMITS, MAX_SIDE, Limits
 

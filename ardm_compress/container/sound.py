@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, Literal
 
-from ardm_compress.ardm.order import make_sound_order
-from ardm_compress.ardm.plans import tile_steps
-from ardm_compress.container.streams import (
+from ardm_compress.ardm import make_sound_order
+from ardm_compress.ardm.schedule import tile_steps
+from ardm_compress.container import (
     CRC_BYTES,
     MAGIC,
     SOUND,
@@ -23,14 +23,13 @@ from ardm_compress.container.streams import (
 )
 from ardm_compress.container.wrappers import MAX_WRAPPER, describe_original, read_sound_wrapper
 from ardm_compress.errors import FormatError, LimitError
-from ardm_compress.files.data import Data, Joined, OnDisk
-from ardm_compress.files.fields import write_varint
-from ardm_compress.inference.registry import MODEL_ID_BYTES, model_of_file
+from ardm_compress.files import Data, Joined, OnDisk, write_varint
+from ardm_compress.inference import MODEL_ID_BYTES, model_of_file
 from ardm_compress.options import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from ardm_compress.formats.contents import SoundWrapper
-    from ardm_compress.inference.registry import ModelFile
+    from ardm_compress.inference import ModelFile
 
 TILED: Final = 1
 LEARNS: Final = 2  # flag: there is no model; filters learn from the samples

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, ClassVar, Final, Literal
 
-from ardm_compress.container.streams import CRC_BYTES, SOUND, START, STORED, VERSION, HeaderReader, Kind
+from ardm_compress.container import CRC_BYTES, SOUND, START, STORED, VERSION, HeaderReader, Kind
 from ardm_compress.errors import ChecksumError, FormatError, LimitError
-from ardm_compress.files.data import BLOCK, Data, Joined, OnDisk, blocks, spool
-from ardm_compress.files.fields import write_varint
-from ardm_compress.formats.kinds import FILE
+from ardm_compress.files import BLOCK, Data, Joined, OnDisk, blocks, spool, write_varint
+from ardm_compress.formats import FILE
 
 PACKED: Final = 1  # flag; else the bytes are as they were
 LARGEST: Final = 1 << 34  # bytes

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from ardm_compress.errors import FormatError, LimitError
-from ardm_compress.files.fields import Reader, write_varint
+from ardm_compress.files import Reader, write_varint
 from ardm_compress.formats.contents import (
     DEPTHS,
     FLAC,

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 
+from ardm_compress import files
 from ardm_compress.errors import ArdmError, OptionError, OutputExistsError, SourceChangedError, UnsupportedError
-from ardm_compress.files import data
 from ardm_compress.files.atomic import refuse_existing, write_atomically
 
 if TYPE_CHECKING:
-    from ardm_compress.files.data import Data
+    from ardm_compress.files import Data
 
 STDIO: Final = "-"  # standard input as a source, standard output as a target
 State: TypeAlias = tuple[int, int, int, int]  # device, inode, size, time of change in nanoseconds
@@ -55,17 +55,17 @@ def size(location: str) -> int | None:
 def opened(location: str) -> Iterator[Data]:
     """Open a file's data, read where and when they are needed; fetch what is not on this machine first."""
     if path := local(location):
-        with data.opened(path) as content:
+        with files.opened(path) as content:
             yield content
     elif location == STDIO:
         pipe = _open_stream(sys.stdin).buffer
-        with data.spool(iter(lambda: pipe.read(data.BLOCK), b"")) as received:
-            yield data.OnDisk(received)
+        with files.spool(iter(lambda: pipe.read(files.BLOCK), b"")) as received:
+            yield files.OnDisk(received)
     else:
-        with data.spool() as fetched:
+        with files.spool() as fetched:
             with translated(location), filesystem(location).open(location, "rb") as file:
-                fetched.writelines(iter(lambda: file.read(data.BLOCK), b""))
-            yield data.OnDisk(fetched)
+                fetched.writelines(iter(lambda: file.read(files.BLOCK), b""))
+            yield files.OnDisk(fetched)
 
 
 def check_output(location: str, *, force: bool, parents: bool = False) -> None:
@@ -273,13 +273,13 @@ def _upload(location: str, parts: Iterable[bytes], *, force: bool, parents: bool
     """Under another name first: a reader never sees a part, whatever the file system."""
     system, folder = filesystem(location), location.rpartition("/")[0]
     temp = f"{folder}/.ardm-{secrets.token_hex(6)}.tmp"
-    with data.spool(parts) as collected, translated(location):  # an error in making the parts uploads nothing
+    with files.spool(parts) as collected, translated(location):  # an error in making the parts uploads nothing
         collected.seek(0)
         if parents:
             system.makedirs(folder, exist_ok=True)
         try:
             with system.open(temp, "wb") as file:
-                file.writelines(iter(lambda: collected.read(data.BLOCK), b""))
+                file.writelines(iter(lambda: collected.read(files.BLOCK), b""))
             check_output(location, force=force)
             system.mv(temp, location)
         finally:

@@ -10,7 +10,7 @@ from ardm_compress.formats.contents import BIG_ENDIAN, Sound
 from ardm_compress.formats.pcm import SoundLayout, fields_at, read_between, write_between
 
 if TYPE_CHECKING:
-    from ardm_compress.files.data import Data
+    from ardm_compress.files import Data
     from ardm_compress.options import Limits
 
 

@@ -10,7 +10,7 @@ from ardm_compress.formats.contents import PADDED
 from ardm_compress.formats.raster import BLUE_FIRST, UPWARDS, Layout, check, parts, read_samples, stripped
 
 if TYPE_CHECKING:
-    from ardm_compress.files.data import Data
+    from ardm_compress.files import Data
     from ardm_compress.formats.contents import ImageWrapper, Picture
     from ardm_compress.options import Limits
 

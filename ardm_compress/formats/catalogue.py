@@ -1,6 +1,6 @@
 """Foreign files of every kind <-> media: what the command line, the doors and the benchmarks ask.
 
-The table of kinds is ``ardm_compress.formats.kinds``; each kind's own module is imported when a file needs it.
+The table of kinds is ``ardm_compress.formats``; each kind's own module is imported when a file needs it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Final, Protocol, cast
 import numpy as np
 
 from ardm_compress.errors import AlreadyCompressedError, FormatError, UnsupportedError
-from ardm_compress.files.data import Data, OnDisk, blocks, spool
+from ardm_compress.files import Data, OnDisk, blocks, spool
+from ardm_compress.formats import BY_NAME, OTHER, OURS, SOUND, UNKNOWN, Kind, kind_of, kinds_with
 from ardm_compress.formats.contents import (
     FLAC,
     FLAC_RATE,
@@ -36,7 +37,6 @@ from ardm_compress.formats.contents import (
     Stored,
     same_picture,
 )
-from ardm_compress.formats.kinds import BY_NAME, OTHER, OURS, SOUND, UNKNOWN, Kind, kind_of, kinds_with
 from ardm_compress.options import DEFAULT_LIMITS, MAX_SIDE, Limits
 
 DAMAGE: Final = (FormatError, struct.error, ValueError, OSError, RuntimeError, SyntaxError,
@@ -44,7 +44,7 @@ DAMAGE: Final = (FormatError, struct.error, ValueError, OSError, RuntimeError, S
 
 
 class Plug(Protocol):
-    """The module of a kind of files; see ``ardm_compress.formats.kinds``."""
+    """The module of a kind of files; see ``ardm_compress.formats``."""
 
     def read(self, data: Data, limits: Limits) -> Media:
         """Take a file apart."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias, T
 
 import numpy as np
 
-from ardm_compress.files.data import Data, blocks
-from ardm_compress.formats.kinds import BY_NAME, FILE, IMAGE, Kind, kind_of
+from ardm_compress.files import Data, blocks
+from ardm_compress.formats import BY_NAME, FILE, IMAGE, Kind, kind_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.files.data import Data, OnDisk, Stream, blocks, spool
+from ardm_compress.files import Data, OnDisk, Stream, blocks, spool
 from ardm_compress.formats.contents import FLAC, FLAC_RATE, Sound, SoundWrapper
 from ardm_compress.formats.frames import frame_ends
 from ardm_compress.formats.pcm import READ, low_bits, pack, spans

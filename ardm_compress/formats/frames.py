@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from ardm_compress.files.data import Data
+    from ardm_compress.files import Data
 
 SEARCHED: Final = 1 << 22  # bytes at the end of a file: a frame has at most half as many
 MOST_TRIED: Final = 8  # places that look like the beginning of a frame

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ardm_compress.formats.contents import Coefficients
 
 if TYPE_CHECKING:
-    from ardm_compress.files.data import Data
+    from ardm_compress.files import Data
     from ardm_compress.options import Limits
 
 

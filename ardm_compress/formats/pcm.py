@@ -22,7 +22,7 @@ from ardm_compress.formats.contents import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.files.data import Data
+    from ardm_compress.files import Data
 
 READ: Final = 1 << 16  # frames at a time
 LARGEST: Final = 1 << 24  # magnitude of samples that are coded, without the low bits that are always 0

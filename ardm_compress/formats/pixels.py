@@ -17,10 +17,9 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
-from ardm_compress.formats import png
-from ardm_compress.formats.chunks import Chunk, write_chunks
+from ardm_compress.files import Chunk, write_chunks
+from ardm_compress.formats import kind_of, png
 from ardm_compress.formats.contents import FORCED, Picture
-from ardm_compress.formats.kinds import kind_of
 from ardm_compress.formats.tags import ORIENTATION, write_orientation
 from ardm_compress.options import DEFAULT_LIMITS, Limits
 

@@ -18,14 +18,13 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from ardm_compress.errors import FormatError, UnsupportedError
-from ardm_compress.files.data import BLOCK
-from ardm_compress.formats.chunks import Chunk, read_chunks, write_chunks
+from ardm_compress.files import BLOCK, Chunk, read_chunks, write_chunks
 from ardm_compress.formats.contents import DEPTHS, PNG, ImageWrapper, Picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.files.data import Data
+    from ardm_compress.files import Data
     from ardm_compress.options import Limits
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"

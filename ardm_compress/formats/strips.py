@@ -19,7 +19,7 @@ import numpy as np
 
 from ardm_compress.ardm.tiles import box_shape, tile_box
 from ardm_compress.errors import FormatError, UnsupportedError
-from ardm_compress.files.fields import Reader, write_varint
+from ardm_compress.files import Reader, write_varint
 from ardm_compress.formats.contents import (
     DEPTHS,
     IN_STRIPS,

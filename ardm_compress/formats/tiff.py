@@ -18,7 +18,7 @@ from ardm_compress.formats.raster import BIG_ENDIAN, Layout, read_samples, shows
 from ardm_compress.formats.tags import Directory, read_directories
 
 if TYPE_CHECKING:
-    from ardm_compress.files.data import Data
+    from ardm_compress.files import Data
     from ardm_compress.formats.contents import ImageWrapper, Picture
     from ardm_compress.options import Limits
 

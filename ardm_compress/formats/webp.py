@@ -12,14 +12,14 @@ from PIL import Image
 from PIL.WebPImagePlugin import WebPImageFile
 
 from ardm_compress.errors import FormatError, UnsupportedError
-from ardm_compress.formats.chunks import Chunk, read_chunks, write_chunks
+from ardm_compress.files import Chunk, read_chunks, write_chunks
 from ardm_compress.formats.contents import LOSSY, WEBP, ImageWrapper, Picture
 from ardm_compress.formats.pixels import quiet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.files.data import Data
+    from ardm_compress.files import Data
     from ardm_compress.options import Limits
 
 PIXELS: Final = b"VP8L"

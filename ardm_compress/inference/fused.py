@@ -1,26 +1,87 @@
-"""The exact network, fast: compiled functions that take whole batches. Imports Numba."""
+"""The exact network, fast: layers packed for an instruction, and compiled functions that take whole batches."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from ardm_compress.computing import mapped
+from ardm_compress.inference import config as grid
 from ardm_compress.inference import kernels
-from ardm_compress.inference import tables as grid
 from ardm_compress.inference.config import CLIP, INPUT_STEP, NORM_FLOOR, SAMPLE_BITS, NetworkConfig
 from ardm_compress.inference.features import ONE, FeatureMaker, Features
-from ardm_compress.inference.instructions import SHAPES, Kernel
-from ardm_compress.inference.layers import QUAD, pack, stacked
-from ardm_compress.inference.mixture import Children, Parameters
-from ardm_compress.inference.network import Channels, ExactNetwork
-from ardm_compress.inference.threads import mapped
-from ardm_compress.inference.tiles import KERNELS, RELU, SMOOTH_RELU
+from ardm_compress.inference.instructions import KERNELS, QUAD, RELU, SHAPES, SMOOTH_RELU, Kernel
+from ardm_compress.inference.network import Channels, Children, ExactNetwork, Layer, Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+
+WIDTH: Final = 64  # outputs are padded to a multiple of it, which the tiles of every instruction divide
+LINE: Final = 64  # bytes
+
+
+class Packed(NamedTuple):
+    """A layer as ``instructions.multiply`` takes it; of inputs and outputs that pad it, all is 0."""
+
+    weights: NDArray[np.int8]  # (panels, quads, outputs of a panel * QUAD)
+    start: NDArray[np.int32]  # (outputs,)
+    multiplier: NDArray[np.float32]  # (outputs,)
+
+
+def padded(width: int) -> int:
+    """Round up to a multiple of WIDTH."""
+    return -(-width // WIDTH) * WIDTH
+
+
+def pack(layer: Layer, kernel: Kernel, *, vectors: int | None = None) -> Packed:
+    """Arrange a layer for an instruction; ``vectors`` of outputs are a panel, by default as many as fit registers."""
+    shape = SHAPES[kernel]
+    panel = shape.lanes * (vectors or shape.vectors)
+    outputs, inputs = layer.weight.shape
+    rows, columns = -(-outputs // panel) * panel if vectors else padded(outputs), -(-inputs // QUAD) * QUAD
+    weight = np.zeros((rows, columns), np.int8)
+    weight[:outputs, :inputs] = layer.weight
+    start, multiplier = np.zeros(rows, np.int32), np.zeros(rows, np.float32)
+    start[:outputs] = layer.bias - (CLIP + 1) * layer.weight.sum(1, dtype=np.int32)
+    multiplier[:outputs] = layer.multiplier
+    panels = weight.reshape(rows // panel, panel, columns // QUAD, QUAD).swapaxes(1, 2)
+    return Packed(aligned(panels.reshape(*panels.shape[:2], -1)), start, multiplier)
+
+
+def stacked(layers: list[Packed]) -> Packed:
+    """Layers of one shape, one after another along a new first axis."""
+    weights, start, multiplier = (np.stack(parts) for parts in zip(*layers, strict=True))
+    return Packed(aligned(weights), start, multiplier)
+
+
+def aligned(array: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Copy an array to where a cache line starts."""
+    room = np.empty(array.size + LINE, np.int8)
+    found = room[-room.ctypes.data % LINE :][: array.size].reshape(array.shape)
+    found[:] = array
+    return found
+
+
+class Product:
+    """A layer's sums, (n, outputs) and more, of bytes (n, inputs)."""
+
+    def __init__(self, kernel: Kernel, layer: Layer) -> None:
+        self.layer, self._packed = layer, pack(layer, kernel)
+        self._run = kernels.product(KERNELS.index(kernel), SHAPES[kernel].vectors)
+
+    def inputs(self, count: int) -> NDArray[np.uint8]:
+        """Room for the inputs of ``count`` positions and those that may fill a tile: all of them 0."""
+        return np.full((count + kernels.TILE_ROWS, 4 * self._packed.weights.shape[1]), kernels.ZERO, np.uint8)
+
+    def sums(self, x: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """Return the sums, bias included."""
+        sums = np.empty((len(x), len(self._packed.start)), np.int32)
+        self._run(x, len(x) - kernels.TILE_ROWS, self._packed, sums)
+        return sums
+
 
 PART: Final = 1 << 11  # positions of which a thread computes mixtures or frequencies
 

@@ -1,6 +1,6 @@
 """The exact network, compiled: a batch goes through all layers while it is in the caches. Numba, NumPy.
 
-The arithmetic is that of ``network`` and ``mixture``, operation by operation: IEEE single or double precision, never
+The arithmetic is that of ``network``, operation by operation: IEEE single or double precision, never
 contracted or reordered (Numba's default), so the integers are the same; tests compare them. Sums of layers and the
 residual stream are kept as 32-bit integers, of which float32 holds all.
 """
@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ardm_compress.compiling import compiled, inlined
-from ardm_compress.inference import tables as grid
-from ardm_compress.inference.config import CLIP, INPUT_STEP, SAMPLE_BITS, STREAM_BITS
-from ardm_compress.inference.mixture import FREQUENCY_BITS, SPARE_BITS
-from ardm_compress.inference.tiles import ADDED, SUMS, multiply
+from ardm_compress.computing import compiled, inlined
+from ardm_compress.inference import config as grid
+from ardm_compress.inference.config import CLIP, FREQUENCY_BITS, INPUT_STEP, SAMPLE_BITS, SPARE_BITS, STREAM_BITS
+from ardm_compress.inference.instructions import ADDED, SUMS, multiply
 
 f32 = np.float32
 ONE, KNOWN = 1 << SAMPLE_BITS, INPUT_STEP
@@ -162,7 +161,7 @@ def activate(stream: Any, rows: int, wide: int, floor: float, top: float, state:
 
 @cache
 def hidden(kernel: int, activation: int, vectors: int) -> Any:
-    """Make the function from features to hidden states for an instruction and a nonlinearity (see ``tiles``)."""
+    """Make the function from features to hidden states for an instruction and a nonlinearity (see ``instructions``)."""
 
     @compiled
     def run(
@@ -324,7 +323,7 @@ def cumulate(weights: Any, means: Any, inverse: Any, boundary: Any, nodes: Any, 
 
 @compiled
 def _boundaries(edge: Any, width: Any, origin: float, cells: float, boundary: Any) -> None:
-    """Write where intervals begin, as ``mixture.boundaries``, by edges and widths that are integers in float64."""
+    """Write where intervals begin, as ``network.boundaries``, by edges and widths that are integers in float64."""
     for i in range(len(boundary)):
         below = (edge[i] - origin) * width[i] * VALUE - VALUE / 2
         below = -np.inf if edge[i] == 0 else below
@@ -370,7 +369,7 @@ def frequencies(
     weights: Any, means: Any, inverse: Any, nodes: Any, rises: Any, first: Any, width: Any, step: int, cells: int,
     origin: int, rows: Any,
 ) -> None:  # fmt: skip
-    """Compute frequencies of mixtures; intervals as of ``mixture.Children``.
+    """Compute frequencies of mixtures; intervals as of ``network.Children``.
 
     Args:
         weights: (n, components) int32.
@@ -421,7 +420,7 @@ def frequencies(
 def cdf_at(
     weights: Any, means: Any, inverse: Any, i: int, nodes: Any, edge: int, cells: int, origin: int, width: int
 ) -> int:  # fmt: skip
-    """Compute the CDF of the ``i``-th of mixtures where a cell begins or the last one ends: ``mixture.Children``."""
+    """Compute the CDF of the ``i``-th of mixtures where a cell begins or the last one ends: ``network.Children``."""
     boundary = f32(((edge - origin) * width << grid.VALUE_BITS) - (1 << grid.VALUE_BITS - 1))
     if edge == 0:
         boundary = f32(-np.inf)

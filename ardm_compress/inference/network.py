@@ -1,28 +1,168 @@
-"""The network in exact integers: features -> hidden state -> integer mixture parameters. NumPy only.
+"""The network in exact integers, from features to the frequencies of digits: the reference. NumPy only.
 
-Every array holds integers. What is not an integer product is one IEEE multiplication or division followed by one
-rounding, or an exact float64 floor of a quotient. docs/format.md section 7 is normative.
+Every array holds integers. Inputs of layers lie within +-127 and weights within +-63, so pairs of products fit 16 bits
+even where the inputs are bytes (see ``instructions``). With the bounds checked here every partial sum is an integer
+below 2**24, which float32 holds exactly. What is not an integer product is one IEEE multiplication or division followed
+by one rounding, or an exact float64 floor of a quotient. docs/format.md sections 7 and 8 are normative; ``kernels``
+computes the same faster.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from ardm_compress.errors import ModelError
-from ardm_compress.inference import mixture
-from ardm_compress.inference import tables as grid
-from ardm_compress.inference.config import CLIP, INPUT_STEP, NORM_FLOOR, SAMPLE_BITS, STREAM_BITS, NetworkConfig
+from ardm_compress.inference import config as grid
+from ardm_compress.inference.config import (
+    CLIP,
+    INPUT_STEP,
+    NORM_FLOOR,
+    SAMPLE_BITS,
+    STREAM_BITS,
+    WEIGHT_CLIP,
+    NetworkConfig,
+)
 from ardm_compress.inference.features import Features, quantise_deviation
 from ardm_compress.inference.instructions import Kernel
-from ardm_compress.inference.layers import EXACT_FLOAT32, EXACT_FLOAT64, largest_sums, layer_of
-from ardm_compress.inference.mixture import Children, Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from ardm_compress.ardm import Order
+    from ardm_compress.inference.features import FeatureMaker
+
+EXACT_FLOAT32: Final = 1 << 24
+EXACT_FLOAT64: Final = 1 << 53
+LARGEST_OUTPUT: Final = 1 << 30  # of a rescaled sum, so that it can be rounded to 32 bits
+
+
+def largest_sums(weight: NDArray[np.int8], bias: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Bound (outputs,) on the magnitude of a layer's sums."""
+    found: NDArray[np.int64] = CLIP * np.abs(weight.astype(np.int64)).sum(1) + np.abs(bias.astype(np.int64))
+    return found
+
+
+class Layer:
+    """x -> round((x @ weight.T + bias) * multiplier), for integers; the reference."""
+
+    def __init__(
+        self, weight: NDArray[np.int8], bias: NDArray[np.int32], multiplier: NDArray[np.float32] | None = None
+    ) -> None:
+        """Args: weight (outputs, inputs); bias (outputs,); multiplier (outputs,), all 1 by default.
+
+        Raises:
+            ModelError: sums might not be exact.
+        """
+        self.weight, self.bias = weight, bias
+        self.multiplier = np.ones(len(bias), np.float32) if multiplier is None else multiplier
+        if int(np.abs(weight.astype(np.int64)).max()) > WEIGHT_CLIP:
+            raise ModelError("the model's weights are too large for exact products")
+        largest = largest_sums(weight, bias)
+        if int(largest.max()) >= EXACT_FLOAT32 or float((largest * np.abs(self.multiplier)).max()) >= LARGEST_OUTPUT:
+            raise ModelError("the model's weights are too large for exact sums")
+
+    def sums(self, x: NDArray[Any]) -> NDArray[np.float32]:
+        """X (n, inputs) within +-CLIP -> x @ weight.T + bias (n, outputs)."""
+        total: NDArray[np.float64] = x.astype(np.float64) @ self.weight.T.astype(np.float64)
+        return total.astype(np.float32) + self.bias.astype(np.float32)
+
+    def __call__(self, x: NDArray[Any], extra: NDArray[np.float32] | float = 0) -> NDArray[np.float32]:
+        """Return round((sums(x) + extra) * multiplier)."""
+        found: NDArray[np.float32] = np.rint((self.sums(x) + np.float32(extra)) * self.multiplier)
+        return found
+
+
+def layer_of(tensors: Mapping[str, NDArray[Any]], name: str) -> Layer:
+    """Make the layer of a model file that has a name."""
+    return Layer(*(tensors[f"{name}.{part}"] for part in ("weight", "bias", "multiplier")))
+
+
+class Parameters(NamedTuple):
+    """Integer mixtures of one channel at n positions."""
+
+    weights: NDArray[np.int32]  # (n, mixture), 0..WEIGHT_TOP
+    means: NDArray[np.float32]  # (n, mixture), sample units times 2**VALUE_BITS
+    inverse_scales: NDArray[np.float32]  # (n, mixture), from a deviation in those units to t in fixed point
+
+
+def boundaries(
+    edges: NDArray[np.int64], cells: int, *, origin: int = 0, width: NDArray[np.int64] | int = 1
+) -> NDArray[np.float32]:
+    """Where intervals of values begin: half a value below their least, the first and last at infinity.
+
+    Args:
+        edges: (n or 1, m), in cells 0..``cells``.
+        cells: how many there are; the first reaches down, and the last up, to infinity.
+        origin: the cell whose least value is 0.
+        width: of a cell, in values; (n, 1) if they differ.
+
+    Returns:
+        (n or 1, m), in values times 2**VALUE_BITS.
+    """
+    boundary = (((edges - origin) * width << grid.VALUE_BITS) - (1 << grid.VALUE_BITS - 1)).astype(np.float32)
+    edges = np.broadcast_to(edges, boundary.shape)
+    boundary[edges == 0] = -np.inf
+    boundary[edges == cells] = np.inf
+    return boundary
+
+
+class Children(NamedTuple):
+    """Intervals in a row, among which a digit chooses; cells are numbered from 0."""
+
+    first: NDArray[np.int64]  # (n or 1,), cell where the first of them begins
+    step: int  # cells of each
+    number: int
+    cells: int  # how many there are: the first reaches down, and the last up, to infinity
+    origin: int = 0  # the cell whose least value is 0
+    width: NDArray[np.int64] | int = 1  # of a cell, in values; (n,) if they differ
+
+    def boundaries(self) -> NDArray[np.float32]:
+        """Where they begin, and the last ends: (n or 1, number + 1), as ``boundaries`` gives it."""
+        edges = self.first[:, None] + np.arange(self.number + 1) * self.step
+        width = self.width[:, None] if isinstance(self.width, np.ndarray) else self.width
+        return boundaries(edges, self.cells, origin=self.origin, width=width)
+
+
+def cumulative(parameters: Parameters, boundary: NDArray[np.float32], nodes: NDArray[np.int32]) -> NDArray[np.int32]:
+    """CDF of the mixtures at boundaries.
+
+    Args:
+        parameters: of n positions.
+        boundary: (n or 1, m), see ``boundaries``.
+        nodes: the table of the logistic's CDF.
+
+    Returns:
+        (n, m), not decreasing along m.
+    """
+    weights, means, inverses = (each[..., None] for each in parameters)
+    t = np.rint((boundary[:, None] - means) * inverses).clip(-grid.T_LIMIT, grid.T_LIMIT - 1)
+    fixed = t.astype(np.int32) + grid.T_LIMIT
+    node = fixed >> grid.STEP_BITS
+    rise = np.diff(nodes)[node] * (fixed & (1 << grid.STEP_BITS) - 1) >> grid.STEP_BITS
+    total: NDArray[np.int32] = ((nodes[node] + rise) * weights).sum(1, dtype=np.int32) >> grid.SPARE_BITS
+    return total
+
+
+def frequencies(cdf: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Frequencies of the m intervals between m + 1 boundaries, each less the 1 that the coder adds.
+
+    Args:
+        cdf: (n, m + 1), not decreasing.
+
+    Returns:
+        (n, m), integers of sum 2**24 - m; uniform where the mixture has no mass.
+    """
+    m = cdf.shape[1] - 1
+    mass = (cdf - cdf[:, :1]).astype(np.float64)
+    mass = np.where(mass[:, -1:] == 0, np.arange(m + 1.0), mass)
+    left = np.floor(mass * ((1 << grid.FREQUENCY_BITS) - m) / mass[:, -1:])
+    found: NDArray[np.float32] = np.diff(left, axis=1).astype(np.float32)
+    return found
 
 
 def _check_stream(config: NetworkConfig, tensors: Mapping[str, NDArray[Any]]) -> None:
@@ -138,12 +278,12 @@ class ExactNetwork:
         return weights[below], inverse[octaves + grid.OCTAVE_LIMIT] / scale
 
     def cumulative(self, parameters: Parameters, boundary: NDArray[np.float32]) -> NDArray[np.int32]:
-        """See ``mixture.cumulative``."""
-        return mixture.cumulative(parameters, boundary, self.nodes)
+        """See ``cumulative``."""
+        return cumulative(parameters, boundary, self.nodes)
 
     def frequencies(self, parameters: Parameters, children: Children) -> NDArray[np.float32]:
-        """Frequencies (n, children) of n mixtures; see ``mixture.frequencies``."""
-        return mixture.frequencies(self.cumulative(parameters, children.boundaries()))
+        """Frequencies (n, children) of n mixtures; see ``frequencies``."""
+        return frequencies(self.cumulative(parameters, children.boundaries()))
 
 
 class Channels:
@@ -200,3 +340,16 @@ class Channels:
         gain = config.innovation_gain >> grid.VALUE_BITS - SAMPLE_BITS
         for each, factor in ((deviation, config.gain), (innovation.astype(np.float32), gain)):
             self._inputs.append(quantise_deviation(each, factor, scale)[:, None])
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model ready to code: it has passed its self-test on this machine."""
+
+    model_id: bytes
+    config: NetworkConfig
+    network: ExactNetwork
+    features: FeatureMaker
+    order: Order
+    costs: Mapping[str, NDArray[np.float32]]  # see ``ardm.schedule``
+    tensors: Mapping[str, NDArray[Any]]  # of the model file

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ardm_compress.errors import FormatError
-from ardm_compress.files.fields import Reader, write_varint
+from ardm_compress.files import Reader, write_varint
 from ardm_compress.formats.contents import sample_type
-from ardm_compress.methods.registry import Method, Shape, decode_tiles, salvage_tile
+from ardm_compress.methods import Method, Shape, decode_tiles, salvage_tile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

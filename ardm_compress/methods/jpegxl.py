@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from ardm_compress.errors import FormatError
-from ardm_compress.methods.registry import Method, Shape, check_depth, check_shape
+from ardm_compress.methods import Method, Shape, check_depth, check_shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,24 +14,23 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from ardm_compress.analysis.conditioning import choose_conditionings, choose_styles
-from ardm_compress.ardm.plans import Steps, budget_runs, call_count, planned_runs, tile_steps
-from ardm_compress.ardm.tiles import SECTIONS, box_shape, tile_side
+from ardm_compress.ardm.schedule import Steps, budget_runs, call_count, planned_runs, tile_steps
+from ardm_compress.ardm.tiles import PLAIN, SECTIONS, Conditioning, box_shape, tile_side
 from ardm_compress.coding import image as coding
-from ardm_compress.coding.conditioning import PLAIN, Conditioning
-from ardm_compress.coding.loading import model_of
-from ardm_compress.coding.symbols import Arrived, Expected, Popped, Symbols
+from ardm_compress.coding.loop import Arrived, Expected, Popped, Symbols
+from ardm_compress.coding.models import model_of
+from ardm_compress.container import START, Payloads, check_tile, sample_checksum
 from ardm_compress.container.image import Header, read_file, write_file
-from ardm_compress.container.streams import START, Payloads, check_tile, sample_checksum
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
-from ardm_compress.inference.registry import AUTO, ModelFile, candidates, find_model, model_of_file
-from ardm_compress.methods.registry import Method, Shape, check_shape
+from ardm_compress.inference import AUTO, ModelFile, candidates, find_model, model_of_file
+from ardm_compress.methods import Method, Shape, check_shape
 from ardm_compress.options import EncodeOptions
-from ardm_compress.tasks.progress import Tick, ignored
+from ardm_compress.tasks import Tick, ignored
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.inference.model import Model
+    from ardm_compress.inference.network import Model
 
 DEPTH: Final = 8  # bits of the samples that models code
 DEFAULT_BUDGET: Final = 96  # network calls, from which more gain next to nothing

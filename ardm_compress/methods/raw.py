@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ardm_compress.errors import FormatError
-from ardm_compress.methods.registry import Method, Shape
+from ardm_compress.methods import Method, Shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

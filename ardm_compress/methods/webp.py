@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ardm_compress.formats import webp
-from ardm_compress.methods.registry import Method, Shape, check_depth
+from ardm_compress.methods import Method, Shape, check_depth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,11 +9,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from ardm_compress.container.parse import parse
-from ardm_compress.container.streams import Kind
+from ardm_compress.container import Kind, parse
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.files.data import OnDisk, opened, spool
-from ardm_compress.formats.kinds import SOUND, kind_of
+from ardm_compress.files import OnDisk, opened, spool
+from ardm_compress.formats import SOUND, kind_of
 from ardm_compress.options import DEFAULT_LIMITS, Limits, check_jobs
 from ardm_compress.reading.base import Source, StoredFile
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from ardm_compress.reading.image import ImageFile
     from ardm_compress.reading.jpeg import JpegFile
     from ardm_compress.reading.sound import SoundFile
-    from ardm_compress.tasks.progress import Progress
+    from ardm_compress.tasks import Progress
 
 
 def open(  # noqa: A001  # as gzip and Pillow call it

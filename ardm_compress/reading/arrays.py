@@ -10,8 +10,8 @@ import numpy as np
 
 from ardm_compress.codec.pictures import encode_picture
 from ardm_compress.errors import LimitError, UnsupportedError
+from ardm_compress.files import write_chunks
 from ardm_compress.formats import png
-from ardm_compress.formats.chunks import write_chunks
 from ardm_compress.formats.contents import MOST_CHANNELS, MOST_SOUND_CHANNELS, PNG, UNSIGNED, ImageWrapper, Picture
 from ardm_compress.formats.pcm import pack
 from ardm_compress.formats.wav import shortest_head
@@ -23,7 +23,7 @@ from ardm_compress.reading.sound import MARK
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from ardm_compress.tasks.progress import Progress
+    from ardm_compress.tasks import Progress
 
 DEPTHS: Final = {"bool": 1, "uint8": 8, "uint16": 16}  # bits, of images
 WIDTHS: Final = {"uint8": 1, "int16": 2, "int32": 4}  # bytes of a sample, of sound

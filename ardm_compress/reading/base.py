@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
     from typing_extensions import Self
 
-    from ardm_compress.container.parse import Parsed
+    from ardm_compress.container import Parsed
     from ardm_compress.container.stored import ParsedStored
-    from ardm_compress.files.data import Data
-    from ardm_compress.tasks.progress import Progress
+    from ardm_compress.files import Data
+    from ardm_compress.tasks import Progress
 
 OWN_AXIS: Final = b"arAx"  # name of an empty chunk of PNG and WAV files: their one channel has an axis in arrays
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ardm_compress.codec.images import decode_image
+from ardm_compress.files import read_chunks
 from ardm_compress.formats import png
 from ardm_compress.formats.catalogue import file_bytes
-from ardm_compress.formats.chunks import read_chunks
 from ardm_compress.formats.contents import PNG, Picture, sample_type
 from ardm_compress.reading.base import OWN_AXIS, SampledFile, Source
 

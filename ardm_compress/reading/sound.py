@@ -10,7 +10,7 @@ import numpy as np
 
 from ardm_compress.container.sound import MAX_FRAMES
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.files.data import Stream
+from ardm_compress.files import Stream
 from ardm_compress.formats.contents import UNSIGNED, Samples, SoundWrapper
 from ardm_compress.reading.base import OWN_AXIS, SampledFile, Source
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ardm_compress.container.sound import ParsedSound
-    from ardm_compress.files.data import Data
+    from ardm_compress.files import Data
 
 SUBTYPES: Final = {2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}  # of more than one byte a sample
 DTYPES: Final = {"PCM_U8": np.uint8, "PCM_S8": np.int8, "PCM_24": np.int32, "PCM_32": np.int32, "FLOAT": np.float32,

@@ -13,11 +13,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import partial
-from itertools import islice, starmap
+from itertools import islice
 from typing import Any, Final, NoReturn, TypeVar
 
+from ardm_compress.computing import THREADS
 from ardm_compress.errors import LimitError
-from ardm_compress.inference.threads import THREADS
 
 Result = TypeVar("Result")
 Task = TypeVar("Task")
@@ -98,15 +98,12 @@ def _stop(executor: Any, running: list[Any]) -> None:
     executor.shutdown(kill_workers=bool(running))
 
 
-def ordered(work: Callable[..., Result], tasks: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[Result]:
-    """Work on each task's arguments, yield results in their order; in ``jobs`` processes if these are several.
+def in_processes(work: Callable[..., Result], tasks: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[Result]:
+    """Work on each task's arguments in ``jobs`` processes, yield results in their order.
 
     No more than ``jobs`` + 1 tasks are taken before the first result is, so memory does not depend on how many
     there are.
     """
-    if jobs <= 1:
-        yield from starmap(work, tasks)
-        return
     from loky import ProcessPoolExecutor
 
     executor, running = ProcessPoolExecutor(max_workers=jobs, env=ONE_THREAD), deque[Any]()

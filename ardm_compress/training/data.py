@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ardm_compress.ardm.order import Order
+from ardm_compress.ardm import Order
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.training.features import FeatureMaker, Features
 from ardm_compress.training.styles import Pixels, developed

@@ -14,9 +14,9 @@ import torch
 from safetensors.numpy import save
 from torch import Tensor, nn
 
-from ardm_compress.coding.loading import self_test
+from ardm_compress.coding.models import self_test
 from ardm_compress.files.atomic import write_atomically
-from ardm_compress.inference import tables as grid
+from ardm_compress.inference import config as grid
 from ardm_compress.inference.config import INPUT_STEP, STREAM_BITS
 from ardm_compress.inference.features import FeatureMaker
 from ardm_compress.inference.fused import exact_network

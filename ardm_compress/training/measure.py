@@ -31,7 +31,7 @@ def measure_costs(network: Network, sampler: Sampler, positions: int) -> dict[st
         positions: per level and rank; every start is measured on the same ones.
 
     Returns:
-        ``same`` (LEVELS, n, n) and ``coarser`` (LEVELS, DEPTH, n, n), float32, as ``ardm_compress.ardm.costs`` reads.
+        ``same`` (LEVELS, n, n) and ``coarser`` (LEVELS, DEPTH, n, n), float32, as ``ardm.schedule`` reads.
     """
     n = sampler.order.ranks_per_level
     same, coarser = np.zeros((LEVELS, n, n), np.float32), np.zeros((LEVELS, DEPTH, n, n), np.float32)

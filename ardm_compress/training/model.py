@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ardm_compress.inference.backward import LOG_FLOOR
 from ardm_compress.inference.config import CLIP, INPUT_STEP, NORM_FLOOR, STREAM_BITS, WEIGHT_CLIP, NetworkConfig
 from ardm_compress.inference.features import ONE
+from ardm_compress.inference.gradient import LOG_FLOOR
 from ardm_compress.training.features import Features, quantise_deviation
 
 BIAS_CLIP = 1 << 22  # largest magnitude of an integer bias, so that sums stay below 2**24

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import load_file
 
-from ardm_compress.ardm.order import make_order
+from ardm_compress.ardm import make_order
 from ardm_compress.files.atomic import write_atomically
+from ardm_compress.inference import MANIFEST
 from ardm_compress.inference.config import NetworkConfig
-from ardm_compress.inference.registry import MANIFEST
 from ardm_compress.training.data import ImageFolder, Sampler, held_out
 from ardm_compress.training.export import export, save_model
 from ardm_compress.training.measure import measure_costs

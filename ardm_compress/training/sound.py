@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from ardm_compress.analysis.sound import SETTINGS, derive_wave
-from ardm_compress.ardm.order import make_order
+from ardm_compress.ardm import make_order
 from ardm_compress.coding.sound.features import WaveFeatures
 from ardm_compress.coding.sound.transform import SIDE_MIDDLE, apply_transform
 from ardm_compress.coding.sound.wave import CENTRE_BITS, Cluster, Wave
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.files.data import opened
+from ardm_compress.files import opened
 from ardm_compress.formats.catalogue import read_sound
 from ardm_compress.inference.config import SAMPLE_BITS
 from ardm_compress.training.data import Example

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ardm_compress.coding.conditioning import CENTRED, COSITED, FULL_COLOUR
+from ardm_compress.ardm.tiles import CENTRED, COSITED, FULL_COLOUR
 
 Pixels: TypeAlias = tuple[NDArray[np.uint8], int]  # (rows, columns, 3) and their style
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ardm_compress.ardm.order import make_order
+from ardm_compress.ardm import make_order
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files.atomic import write_atomically
 from ardm_compress.inference.config import NetworkConfig

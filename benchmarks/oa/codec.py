@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ardm_compress.ardm.order import make_order
+from ardm_compress.ardm import make_order
 from ardm_compress.ardm.schedule import Schedule
 from ardm_compress.training.model import Mixture
 from oa.data import SIDE

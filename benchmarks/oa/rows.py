@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ardm_compress.coding.ans import Intervals, Stack, check_payload, peek, pop, read_stacks
-from ardm_compress.coding.stacks import CompiledPushed
-from ardm_compress.compiling import compiled
+from ardm_compress.coding.ans import CompiledPushed, Intervals, Stack, check_payload, peek, pop, read_stacks
+from ardm_compress.computing import compiled
 from ardm_compress.errors import FormatError
 
 

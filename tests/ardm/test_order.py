@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ardm_compress.ardm.order import COARSER, Lattice, lattice_shape, lattice_size, level_shape, make_order
+from ardm_compress.ardm import COARSER, Lattice, lattice_shape, lattice_size, level_shape, make_order
 
 NAMES = ("spread", "random", "raster", "block")
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from intervals import cumulative, digits_of, distribution, edges, intervals, transition, value_of
 
-from ardm_compress.ardm.upscaling import Upscaling
+from ardm_compress.ardm import Upscaling
 
 powers_of_two = st.integers(1, 7).map(lambda bits: 2**bits)
 upscalings = st.builds(Upscaling, values=powers_of_two, branching=powers_of_two)

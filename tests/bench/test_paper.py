@@ -21,11 +21,11 @@ from PIL import Image
 from upscaling import Net
 from upscaling_images import Middles, nearness
 
-from ardm_compress.ardm.upscaling import Upscaling
-from ardm_compress.coding.conditioning import PLAIN
+from ardm_compress.ardm import Upscaling
+from ardm_compress.ardm.tiles import PLAIN
 from ardm_compress.coding.image import encode_tiles
 from ardm_compress.errors import FormatError
-from ardm_compress.inference.model import Model
+from ardm_compress.inference.network import Model
 from ardm_compress.training.model import Mixture
 
 ROOT = PHOTO.parents[1]

@@ -28,7 +28,7 @@ from ardm_compress.batch.many import GROUP, SMALL, group_jobs
 from ardm_compress.batch.settings import DEFAULT_PRESET, PRESETS, Encoding, Outcome
 from ardm_compress.cli import main
 from ardm_compress.errors import LimitError, OptionError
-from ardm_compress.formats.kinds import FOLDER_SUFFIXES
+from ardm_compress.formats import FOLDER_SUFFIXES
 from ardm_compress.tasks.processes import DIED
 
 FAST = ("--budget", "2", "-j", "1")
@@ -174,7 +174,7 @@ def test_messages_name_options_of_the_command_line_only(tree: Path) -> None:
 
 
 def test_what_no_file_can_have_is_said_once(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ardm_compress.coding.loading import loaded
+    from ardm_compress.coding.models import loaded
 
     monkeypatch.setenv("ARDM_COMPRESS_DEVICE", "")
     loaded.cache_clear()
@@ -373,7 +373,7 @@ def test_presets_are_budgets(tree: Path) -> None:
 
 def test_devices(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bytes do not depend on it; a device that is not there is an error."""
-    from ardm_compress.coding.loading import loaded
+    from ardm_compress.coding.models import loaded
 
     monkeypatch.setenv("ARDM_COMPRESS_DEVICE", "cpu")
     loaded.cache_clear()

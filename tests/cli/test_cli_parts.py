@@ -16,7 +16,7 @@ from sounds import noisy, wave
 
 from ardm_compress.codec import images, sounds
 from ardm_compress.container.image import Header, write_file
-from ardm_compress.inference.registry import find_model
+from ardm_compress.inference import find_model
 
 
 @pytest.fixture

@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from pictures import PHOTO, Samples, read_image
 from PIL import Image
 
-from ardm_compress.ardm.order import COARSER, make_order
+from ardm_compress.ardm import COARSER, make_order
 from ardm_compress.ardm.tiles import SECTIONS
 from ardm_compress.codec import drawing, images
-from ardm_compress.coding import loading
+from ardm_compress.coding import models
 from ardm_compress.coding.image import turned
+from ardm_compress.container import parse
 from ardm_compress.container.image import read_file
-from ardm_compress.container.parse import parse
 from ardm_compress.errors import LimitError, UnsupportedError
-from ardm_compress.inference.model import Model
+from ardm_compress.inference.network import Model
 from ardm_compress.options import MAX_SIDE
 from ardm_compress.training import styles
 
@@ -199,7 +199,7 @@ def test_budgets_start_at_one(budget: int) -> None:
 
 def test_colours_under_a_model_of_gray_images_are_unsupported(monkeypatch: pytest.MonkeyPatch, model: Model) -> None:
     gray = replace(model, config=replace(model.config, channels=1))
-    monkeypatch.setattr(loading, "loaded", lambda _: gray)
+    monkeypatch.setattr(models, "loaded", lambda _: gray)
     with pytest.raises(UnsupportedError, match="3 channels, its model only 1"):
         images.encode_samples(constant((4, 4, 3)))
 

@@ -9,13 +9,13 @@ import pytest
 from headers import header_of
 from pictures import Samples
 
-from ardm_compress.ardm.plans import planned_runs
+from ardm_compress.ardm.schedule import planned_runs
 from ardm_compress.codec import images
+from ardm_compress.container import sample_checksum
 from ardm_compress.container.image import read_file, write_file
-from ardm_compress.container.streams import sample_checksum
 from ardm_compress.errors import ChecksumError, FormatError, UnsupportedError
-from ardm_compress.inference.model import Model
-from ardm_compress.inference.registry import find_model
+from ardm_compress.inference import find_model
+from ardm_compress.inference.network import Model
 
 
 def rewritten(data: bytes, payloads: dict[int, bytes] | None = None, **changes: object) -> bytes:

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import Samples
 
+from ardm_compress.ardm.tiles import PLAIN
 from ardm_compress.codec import drawing
-from ardm_compress.coding.conditioning import PLAIN
 from ardm_compress.coding.image import decode_tiles, encode_tiles
-from ardm_compress.coding.symbols import draw
+from ardm_compress.coding.loop import draw
 from ardm_compress.errors import LimitError, UnsupportedError
-from ardm_compress.inference.model import Model
+from ardm_compress.inference.network import Model
 from ardm_compress.methods.model import planned_steps
 
 SHAPE = (24, 20)

@@ -17,10 +17,9 @@ import ardm_compress
 import ardm_compress.pillow
 from ardm_compress.codec.images import encode_image, encode_images
 from ardm_compress.codec.jpegs import decode_jpeg, original_parts
+from ardm_compress.container import crc, parse
 from ardm_compress.container.jpeg import ParsedJpeg, parse_jpeg, write_jpeg_xl
-from ardm_compress.container.parse import parse
 from ardm_compress.container.stored import ParsedStored
-from ardm_compress.container.streams import crc
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, OptionError, UnsupportedError
 from ardm_compress.options import Limits
 

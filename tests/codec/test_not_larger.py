@@ -14,7 +14,7 @@ from sounds import wave
 
 from ardm_compress.codec.images import encode_image
 from ardm_compress.codec.sounds import decode_sound, encode_sound
-from ardm_compress.container.parse import parse
+from ardm_compress.container import parse
 from ardm_compress.container.stored import ParsedStored, may_store_in, stored
 from ardm_compress.options import EncodeOptions
 

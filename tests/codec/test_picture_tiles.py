@@ -15,7 +15,7 @@ from pictures import PALETTE, TEXT, noise, png_file
 from ardm_compress.codec import images
 from ardm_compress.codec.images import decode_image
 from ardm_compress.codec.pictures import encode_picture
-from ardm_compress.container.parse import parse
+from ardm_compress.container import parse
 from ardm_compress.container.picture import (
     JPEG_XL,
     MODEL,
@@ -31,9 +31,8 @@ from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitErr
 from ardm_compress.formats import png, webp
 from ardm_compress.formats.catalogue import read_picture
 from ardm_compress.formats.contents import ImageWrapper, Picture, same_picture
-from ardm_compress.methods import jpegxl
+from ardm_compress.methods import decode_tiles, jpegxl
 from ardm_compress.methods.choice import encode_tiles
-from ardm_compress.methods.registry import decode_tiles
 from ardm_compress.options import EncodeOptions
 
 QUICK = EncodeOptions(budget=4)

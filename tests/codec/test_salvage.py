@@ -13,14 +13,14 @@ from sounds import wave
 from ardm_compress.codec import images, sounds
 from ardm_compress.codec.images import salvage_image
 from ardm_compress.codec.pictures import encode_picture
+from ardm_compress.container import CRC_BYTES
 from ardm_compress.container.image import read_header
 from ardm_compress.container.picture import read_header as read_picture_header
-from ardm_compress.container.streams import CRC_BYTES
 from ardm_compress.errors import ChecksumError, FormatError
-from ardm_compress.formats.chunks import write_chunks
+from ardm_compress.files import write_chunks
 from ardm_compress.formats.contents import ImageWrapper, Picture
+from ardm_compress.methods import salvage_tile
 from ardm_compress.methods.choice import encode_apart
-from ardm_compress.methods.registry import salvage_tile
 from ardm_compress.options import EncodeOptions
 
 

@@ -17,31 +17,29 @@ from sounds import wave
 
 from ardm_compress.analysis.sound import analyse_tile
 from ardm_compress.analysis.spectra import hold_quiet
-from ardm_compress.ardm.order import make_sound_order
-from ardm_compress.ardm.plans import tile_steps
+from ardm_compress.ardm import make_sound_order
+from ardm_compress.ardm.schedule import tile_steps
 from ardm_compress.codec import images, sounds
 from ardm_compress.coding import loop
-from ardm_compress.coding.loading import load_model
+from ardm_compress.coding.ans import pushed_stacks
+from ardm_compress.coding.loop import Collected, Popped
+from ardm_compress.coding.models import load_model
 from ardm_compress.coding.sound.prediction import solve
 from ardm_compress.coding.sound.side import PITCH_BITS, SHORTEST_PITCH, code_analysis
 from ardm_compress.coding.sound.spectrum import GAINS, SINE_LIMIT, Spectrum, covariances
 from ardm_compress.coding.sound.stretches import Stretch, quiet_frames
 from ardm_compress.coding.sound.tile import SoundTile
 from ardm_compress.coding.sound.wave import Analysis, link_mask, no_links
-from ardm_compress.coding.stacks import pushed_stacks
-from ardm_compress.coding.symbols import Collected, Popped
-from ardm_compress.container.parse import parse
+from ardm_compress.container import SOUND, STORED, Payloads, parse
 from ardm_compress.container.sound import SoundHeader, add_payload, read_header, write_file
 from ardm_compress.container.stored import parse_stored, write_stored
-from ardm_compress.container.streams import SOUND, STORED, Payloads
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, OptionError, UnsupportedError
-from ardm_compress.files.data import spool
-from ardm_compress.files.fields import write_varint
+from ardm_compress.files import spool, write_varint
 from ardm_compress.formats.catalogue import read_sound
 from ardm_compress.formats.contents import FLAC, VERBATIM, Sound, SoundWrapper
+from ardm_compress.inference import find_model
 from ardm_compress.inference.instructions import available
-from ardm_compress.inference.model import Model
-from ardm_compress.inference.registry import find_model
+from ardm_compress.inference.network import Model
 from ardm_compress.options import EncodeOptions
 
 RATE = 16000

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ardm_compress.ardm.upscaling import Upscaling
-from ardm_compress.coding.stacks import (
+from ardm_compress.ardm import Upscaling
+from ardm_compress.coding.ans import (
     Cells,
     CompiledPopped,
     CompiledPushed,
@@ -19,16 +19,15 @@ from ardm_compress.coding.stacks import (
     PoppedStacks,
     PushedStacks,
 )
-from ardm_compress.coding.symbols import Collected
-from ardm_compress.inference import tables
-from ardm_compress.inference.mixture import Children, Parameters, cumulative, frequencies
-from ardm_compress.inference.network import ExactNetwork
+from ardm_compress.coding.loop import Collected
+from ardm_compress.inference import config
+from ardm_compress.inference.network import Children, ExactNetwork, Parameters, cumulative, frequencies
 
 
 class Nodes:
     """All that coding cells takes from a network."""
 
-    nodes = tables.logistic_nodes()
+    nodes = config.logistic_nodes()
 
     def frequencies(self, parameters: Parameters, children: Children) -> NDArray[np.float32]:
         return frequencies(cumulative(parameters, children.boundaries(), self.nodes))
@@ -46,9 +45,9 @@ def coded_cells(draw: st.DrawFn) -> tuple[Cells, Parameters, NDArray[np.int64]]:
     width = draw(st.sampled_from([1, 8])) if draw(st.booleans()) else 1 << rng.integers(0, 20, n)
     cells = Cells(upscaling, draw(st.sampled_from([0, upscaling.values // 2])), width)
     spread = draw(st.sampled_from([1e2, 1e4, 1e6]))
-    means = (rng.normal(0, spread, (n, 3)) * 64).clip(-tables.MEAN_LIMIT, tables.MEAN_LIMIT).astype(np.float32)
+    means = (rng.normal(0, spread, (n, 3)) * 64).clip(-config.MEAN_LIMIT, config.MEAN_LIMIT).astype(np.float32)
     inverse = np.exp2(rng.uniform(-4, 20, (n, 3))).astype(np.float32)
-    weights = rng.integers(0, tables.WEIGHT_TOP + 1, (n, 3)).astype(np.int32)
+    weights = rng.integers(0, config.WEIGHT_TOP + 1, (n, 3)).astype(np.int32)
     return cells, Parameters(weights, np.rint(means), inverse), rng.integers(0, upscaling.values, n)
 
 

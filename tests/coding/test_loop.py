@@ -15,17 +15,15 @@ from numpy.typing import NDArray
 from oa.schedules import even_schedule
 from pictures import Samples
 
-from ardm_compress.ardm.order import Order, make_order
-from ardm_compress.ardm.plans import Steps, planned_runs, tile_steps
-from ardm_compress.ardm.upscaling import Upscaling
+from ardm_compress.ardm import Order, Upscaling, make_order
+from ardm_compress.ardm.schedule import Steps, planned_runs, tile_steps
+from ardm_compress.ardm.tiles import PLAIN, Conditioning
 from ardm_compress.codec import images
 from ardm_compress.coding import loop
-from ardm_compress.coding.conditioning import PLAIN, Conditioning
+from ardm_compress.coding.ans import Cells, pushed_stacks
 from ardm_compress.coding.image import ImageTiles, decode_tiles, encode_tiles, step_blocks, turned
-from ardm_compress.coding.stacks import Cells, pushed_stacks
-from ardm_compress.coding.symbols import Arrived, Collected, Expected, Popped, Symbols, draw
-from ardm_compress.inference.mixture import Parameters
-from ardm_compress.inference.model import Model
+from ardm_compress.coding.loop import Arrived, Collected, Expected, Popped, Symbols, draw
+from ardm_compress.inference.network import Model, Parameters
 
 PERIOD = 8
 

@@ -18,18 +18,18 @@ from ardm_compress.analysis.sound import (
     spectra_of,
 )
 from ardm_compress.analysis.spectra import analyse, residual
-from ardm_compress.ardm.order import Order, make_order
+from ardm_compress.ardm import Order, make_order
+from ardm_compress.coding.ans import pushed_stacks
+from ardm_compress.coding.loop import Collected, Popped
 from ardm_compress.coding.sound.features import SUMMARY_INPUTS, WaveFeatures
 from ardm_compress.coding.sound.prediction import SIGMA_BITS, TAP_BITS, solve
 from ardm_compress.coding.sound.side import code_analysis
 from ardm_compress.coding.sound.spectrum import FLOOR, GAINS, SINE_LIMIT, SINES, Spectrum, covariances
 from ardm_compress.coding.sound.transform import SIDE_MIDDLE, apply_transform, undo_transform
 from ardm_compress.coding.sound.wave import INNOVATION_BITS, Wave, clusters
-from ardm_compress.coding.stacks import pushed_stacks
-from ardm_compress.coding.symbols import Collected, Popped
 from ardm_compress.errors import FormatError
 from ardm_compress.inference.config import CLIP, NetworkConfig
-from ardm_compress.inference.model import Model
+from ardm_compress.inference.network import Model
 
 CONFIG = NetworkConfig(
     axes=1, channels=2, bit_depth=24, radius_sq=576, summary=SUMMARY_INPUTS, order="causal", period=64

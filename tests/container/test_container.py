@@ -13,6 +13,7 @@ from headers import make_header, payloads_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ardm_compress.container import CRC_BYTES, MAGIC, VERSION, crc, parse
 from ardm_compress.container import image as container
 from ardm_compress.container.image import (
     DEFAULT_LIMITS,
@@ -28,11 +29,9 @@ from ardm_compress.container.image import (
     write_file,
     write_runs,
 )
-from ardm_compress.container.parse import parse
-from ardm_compress.container.streams import CRC_BYTES, MAGIC, VERSION, crc
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, LimitError, UnsupportedError
-from ardm_compress.files.fields import Reader, write_varint
-from ardm_compress.inference.registry import MODEL_ID_BYTES, find_model
+from ardm_compress.files import Reader, write_varint
+from ardm_compress.inference import MODEL_ID_BYTES, find_model
 from ardm_compress.options import MAX_SIDE
 
 REFUSED = (FormatError, UnsupportedError, LimitError)

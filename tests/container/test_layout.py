@@ -12,13 +12,12 @@ from headers import make_header, payloads_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ardm_compress.ardm.order import COARSER, make_order
-from ardm_compress.ardm.plans import tile_steps
+from ardm_compress.ardm import COARSER, make_order
+from ardm_compress.ardm.schedule import tile_steps
+from ardm_compress.container import CRC_BYTES, parse
 from ardm_compress.container.image import Header, write_file
-from ardm_compress.container.parse import parse
-from ardm_compress.container.streams import CRC_BYTES
 from ardm_compress.errors import FormatError, UnsupportedError
-from ardm_compress.inference.registry import find_model
+from ardm_compress.inference import find_model
 
 
 def example(**changes: object) -> Header:

@@ -20,13 +20,13 @@ from sounds import wave
 
 import ardm_compress
 from ardm_compress.codec.pictures import encode_picture
+from ardm_compress.container import MAGIC
 from ardm_compress.container.picture import PictureHeader, write_file
 from ardm_compress.container.stored import stored
-from ardm_compress.container.streams import MAGIC
 from ardm_compress.container.wrappers import write_image_wrapper
 from ardm_compress.errors import UnsupportedError
+from ardm_compress.files import write_chunks
 from ardm_compress.formats import png
-from ardm_compress.formats.chunks import write_chunks
 from ardm_compress.formats.contents import PNG, RASTER, ImageWrapper, Picture
 from ardm_compress.pillow import ArdmImageFile
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ardm_compress.files.data import BLOCK, Joined, OnDisk, Stream, blocks, opened, spool
+from ardm_compress.files import BLOCK, Joined, OnDisk, Stream, blocks, opened, spool
 
 ENDS = st.integers(-70, 70) | st.none()
 

@@ -25,10 +25,9 @@ from ardm_compress.container.wrappers import (
     write_sound_wrapper,
 )
 from ardm_compress.errors import AlreadyCompressedError, ArdmError, FormatError, UnsupportedError
-from ardm_compress.formats import flac, png
+from ardm_compress.formats import KINDS, OTHER, flac, kind_of, png
 from ardm_compress.formats.catalogue import file_bytes, read_media, same_file, same_image
 from ardm_compress.formats.contents import Coefficients, Media, Picture, Sound, Stored
-from ardm_compress.formats.kinds import KINDS, OTHER, kind_of
 from ardm_compress.formats.tags import read_directories, read_orientation, write_orientation
 from ardm_compress.options import DEFAULT_LIMITS
 

@@ -20,6 +20,7 @@ from ardm_compress.codec.pictures import encode_picture
 from ardm_compress.container.stored import parse_stored
 from ardm_compress.container.wrappers import read_image_wrapper, write_image_wrapper
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
+from ardm_compress.files import write_chunks
 from ardm_compress.formats import png
 from ardm_compress.formats.catalogue import (
     file_bytes,
@@ -30,7 +31,6 @@ from ardm_compress.formats.catalogue import (
     stripped,
     written_as,
 )
-from ardm_compress.formats.chunks import write_chunks
 from ardm_compress.formats.contents import ImageWrapper, Stored
 from ardm_compress.formats.pixels import read_pixels
 from ardm_compress.options import EncodeOptions

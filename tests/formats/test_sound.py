@@ -18,10 +18,10 @@ from sounds import INFO, LIST, riff_chunk, wave
 
 from ardm_compress.container.wrappers import read_sound_wrapper, write_sound_wrapper
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
-from ardm_compress.files.data import OnDisk
+from ardm_compress.files import OnDisk
+from ardm_compress.formats import SOUND, kind_of
 from ardm_compress.formats.catalogue import converted, file_bytes, read_sound, same_file
 from ardm_compress.formats.contents import FLAC, VERBATIM, Sound
-from ardm_compress.formats.kinds import SOUND, kind_of
 from ardm_compress.formats.pcm import READ
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 ONE_MIXTURE = """
 import numpy as np
-from ardm_compress.inference import kernels, tables
-nodes = tables.logistic_nodes()
+from ardm_compress.inference import config, kernels
+nodes = config.logistic_nodes()
 rises = np.append(np.diff(nodes), 0).astype(np.uint32)
 rows = np.empty((1, 16), np.float32)
 one = np.ones((1, 1), np.float32)

@@ -34,22 +34,16 @@ from numpy.typing import NDArray
 from pictures import PHOTO
 from safetensors.numpy import load, save
 
-from ardm_compress.ardm.order import COARSER, make_order
-from ardm_compress.ardm.upscaling import Upscaling
-from ardm_compress.coding.loading import load_model
+from ardm_compress.ardm import COARSER, Upscaling, make_order
+from ardm_compress.coding.models import known_answer, load_model
 from ardm_compress.errors import ModelError
-from ardm_compress.inference import fused
-from ardm_compress.inference import tables as grid
-from ardm_compress.inference.config import CLIP, INPUT_STEP, WEIGHT_CLIP, NetworkConfig
+from ardm_compress.inference import ModelFile, find_model, fused
+from ardm_compress.inference import config as grid
+from ardm_compress.inference.config import CLIP, FREQUENCY_BITS, INPUT_STEP, WEIGHT_CLIP, NetworkConfig
 from ardm_compress.inference.features import FeatureMaker
-from ardm_compress.inference.fused import FusedNetwork, exact_features, exact_network
+from ardm_compress.inference.fused import FusedNetwork, Product, exact_features, exact_network
 from ardm_compress.inference.instructions import Kernel, available
-from ardm_compress.inference.layers import Layer
-from ardm_compress.inference.mixture import FREQUENCY_BITS, Parameters, boundaries, cumulative, frequencies
-from ardm_compress.inference.model import known_answer
-from ardm_compress.inference.network import ExactNetwork
-from ardm_compress.inference.products import Product
-from ardm_compress.inference.registry import ModelFile, find_model
+from ardm_compress.inference.network import ExactNetwork, Layer, Parameters, boundaries, cumulative, frequencies
 from ardm_compress.training import features as floats
 from ardm_compress.training.data import Sampling
 from ardm_compress.training.export import export, save_model

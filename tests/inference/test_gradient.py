@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 from pictures import Samples
 
 from ardm_compress.analysis.conditioning import SampledPositions, sample_positions
-from ardm_compress.coding.loading import load_model
-from ardm_compress.inference import fused
+from ardm_compress.coding.models import load_model
+from ardm_compress.inference import find_model, fused
 from ardm_compress.inference.config import INPUT_STEP, NetworkConfig
 from ardm_compress.inference.features import Features
 from ardm_compress.inference.fused import FusedNetwork
-from ardm_compress.inference.gradient import PictureGradient
+from ardm_compress.inference.gradient import PictureGradient, picture_gradient
 from ardm_compress.inference.instructions import Kernel, available
-from ardm_compress.inference.model import Model
-from ardm_compress.inference.registry import find_model
+from ardm_compress.inference.network import Model
 from ardm_compress.training import features as floats
 from ardm_compress.training.export import export
 from ardm_compress.training.model import Network, mixture_bits
@@ -51,7 +50,7 @@ def by_integers(
     """Gradients of a sample of one tile."""
     model = model or sample.model
     conditioning = model.network.conditioning(style, latents)
-    found: NDArray[np.float64] = model.picture_gradient(
+    found: NDArray[np.float64] = picture_gradient(model)(
         sample.features, sample.level, conditioning, sample.target, sample.channels
     )
     return found

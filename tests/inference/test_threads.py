@@ -10,10 +10,8 @@ import numba
 import pytest
 from commands import PATIENCE
 
-from ardm_compress import compiling
-from ardm_compress.compiling import compiled
-from ardm_compress.inference import threads
-from ardm_compress.inference.threads import mapped
+from ardm_compress import computing
+from ardm_compress.computing import compiled, mapped
 
 
 def doubled(x: int) -> int:
@@ -69,13 +67,13 @@ def test_a_forked_process_has_threads_of_its_own() -> None:
 
 @pytest.mark.parametrize(("told", "count"), [(None, 5), ("2", 2), ("0", 1), ("2,1", 5), ("", 5)])
 def test_the_environment_has_the_last_word(monkeypatch: pytest.MonkeyPatch, told: str | None, count: int) -> None:
-    monkeypatch.setattr(threads, "_used", 0)
+    monkeypatch.setattr(computing, "_used", 0)
     monkeypatch.delenv("OMP_NUM_THREADS")
     if told is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", told)
-    assert threads.threads() == (count if told and told.isdecimal() else threads.processors())
-    threads.use_processors(5)
-    assert threads.threads() == count
+    assert computing.threads() == (count if told and told.isdecimal() else computing.processors())
+    computing.use_processors(5)
+    assert computing.threads() == count
 
 
 def test_a_full_disk_does_not_stop_compiled_functions(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +86,7 @@ def test_a_full_disk_does_not_stop_compiled_functions(monkeypatch: pytest.Monkey
 
 def test_compiled_code_is_of_the_sources_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numba compiles a file anew where it has changed itself, not where what it imports has."""
-    monkeypatch.setattr(compiling, "sources", lambda _: "other")
+    monkeypatch.setattr(computing, "sources", lambda _: "other")
     again = compiled(doubled)
     monkeypatch.undo()
     assert again._cache._cache_file._source_stamp != compiled(doubled)._cache._cache_file._source_stamp
@@ -96,9 +94,9 @@ def test_compiled_code_is_of_the_sources_that_are(monkeypatch: pytest.MonkeyPatc
 
 def test_compiled_code_of_a_subfolder_is_of_its_whole_room() -> None:
     """Filters of sound contain functions of ``coding/ans.py``; a change there must not find old machine code."""
-    sound, stacks = (Path(compiling.__file__).parent / "coding" / name for name in ("sound/filters.py", "ans.py"))
+    sound, stacks = (Path(computing.__file__).parent / "coding" / name for name in ("sound/filters.py", "ans.py"))
     assert sound.exists()
-    assert compiling.room_of(sound) == compiling.room_of(stacks) == stacks.parent
+    assert computing.room_of(sound) == computing.room_of(stacks) == stacks.parent
 
 
 def test_compiled_functions_need_no_place_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:

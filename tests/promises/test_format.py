@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from oa.rows import SymbolEncoder
 from safetensors.numpy import load_file
 
-from ardm_compress.ardm.order import make_order
-from ardm_compress.ardm.plans import planned_runs, tile_steps
+from ardm_compress.ardm import make_order
+from ardm_compress.ardm.schedule import planned_runs, tile_steps
 from ardm_compress.codec.images import decode_samples, encode_samples
 from ardm_compress.coding.image import encode_tiles
-from ardm_compress.coding.loading import load_model
+from ardm_compress.coding.models import load_model
 from ardm_compress.coding.sound import side, spectrum
+from ardm_compress.container import Payloads, crc, sample_checksum
 from ardm_compress.container import image as container
 from ardm_compress.container import picture as image_container
 from ardm_compress.container import sound as sound_container
@@ -31,17 +32,14 @@ from ardm_compress.container.image import Header, write_file, write_wrapped
 from ardm_compress.container.picture import RAW, PictureHeader, parse_picture
 from ardm_compress.container.sound import SoundHeader
 from ardm_compress.container.stored import parse_stored, stored
-from ardm_compress.container.streams import Payloads, crc, sample_checksum
 from ardm_compress.container.wrappers import write_image_wrapper, write_sound_wrapper
 from ardm_compress.errors import ArdmError, FormatError, LimitError
-from ardm_compress.files.data import spool
-from ardm_compress.formats.chunks import write_chunks
+from ardm_compress.files import spool, write_chunks
 from ardm_compress.formats.contents import PNG, ImageWrapper, SoundWrapper
+from ardm_compress.inference import ModelFile, find_model
 from ardm_compress.inference import config as grids
-from ardm_compress.inference import mixture, tables
 from ardm_compress.inference.config import NetworkConfig
-from ardm_compress.inference.model import Model
-from ardm_compress.inference.registry import ModelFile, find_model
+from ardm_compress.inference.network import Model
 from ardm_compress.options import DEFAULT_LIMITS
 from ardm_compress.training.defaults import sound_network
 from ardm_compress.training.export import save_model
@@ -196,7 +194,7 @@ def test_the_cell_and_its_construction_are_those_of_the_spread_order() -> None:
 
 
 def test_the_constants_of_section_7_are_those_of_the_code() -> None:
-    code = {**vars(grids), **vars(tables), **vars(mixture)}
+    code = vars(grids)
     constants = {name: value for name, value in code.items() if name.isupper() and type(value) is int}
     assert {name: int(value) for name, value, _ in rows("7.1")[1:]} == constants
 

@@ -13,16 +13,14 @@ from golden import FOLDER, GOLDEN, GOLDEN_JPEGS, GOLDEN_PICTURES, GOLDEN_SOUND, 
 
 from ardm_compress.codec import images, sounds
 from ardm_compress.codec.jpegs import decode_jpeg
-from ardm_compress.coding.stacks import VARIABLE
-from ardm_compress.container.parse import parse
+from ardm_compress.coding.ans import VARIABLE
+from ardm_compress.container import Kind, parse
 from ardm_compress.container.picture import APART, JPEG_XL, METHODS
-from ardm_compress.container.streams import Kind
 from ardm_compress.errors import FormatError
 from ardm_compress.formats.catalogue import file_bytes, same_image
 from ardm_compress.formats.contents import RASTER
-from ardm_compress.methods import apart
+from ardm_compress.methods import apart, decode_tiles
 from ardm_compress.methods import choice as methods
-from ardm_compress.methods.registry import decode_tiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ from golden import FOLDER, GOLDEN_JPEGS
 from reference import Model
 
 from ardm_compress.formats.jpeg import rest
-from ardm_compress.inference.registry import find_model
+from ardm_compress.inference import find_model
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "format.md").read_text("utf-8")
 

@@ -17,17 +17,17 @@ from sounds import wave
 
 import ardm_compress
 from ardm_compress.analysis.sound import choose, derive_wave
-from ardm_compress.ardm.order import make_sound_order
-from ardm_compress.ardm.plans import tile_steps
+from ardm_compress.ardm import make_sound_order
+from ardm_compress.ardm.schedule import tile_steps
 from ardm_compress.codec import images, sounds
-from ardm_compress.coding.loading import load_model
+from ardm_compress.coding.loop import BATCH_POSITIONS
+from ardm_compress.coding.models import load_model
 from ardm_compress.coding.sound import wave as waves
 from ardm_compress.coding.sound.prediction import Predictor
 from ardm_compress.coding.sound.transform import apply_transform
-from ardm_compress.coding.tile import BATCH_POSITIONS
 from ardm_compress.errors import ModelError
+from ardm_compress.inference import find_model
 from ardm_compress.inference.instructions import Kernel, available
-from ardm_compress.inference.registry import find_model
 
 CHILD = """
 import hashlib, json, sys
@@ -37,16 +37,16 @@ from ardm_compress.coding import tile
 batch = int(sys.argv[3])
 tile.BATCH_POSITIONS = batch or tile.BATCH_POSITIONS  # before others import it
 
-from ardm_compress.ardm.order import make_sound_order
-from ardm_compress.ardm.plans import tile_steps
+from ardm_compress.ardm import make_sound_order
+from ardm_compress.ardm.schedule import tile_steps
 from ardm_compress.codec import images, sounds
 from ardm_compress.coding import loading
-from ardm_compress.coding.loading import load_model
+from ardm_compress.coding.models import load_model
 from ardm_compress.inference.fused import FusedNetwork
 from ardm_compress.inference.network import ExactNetwork
 from ardm_compress.inference.instructions import Kernel
-from ardm_compress.inference.registry import find_model
-from ardm_compress.inference.threads import threads
+from ardm_compress.inference import find_model
+from ardm_compress.computing import threads
 
 folder, kernel = sys.argv[1], Kernel(sys.argv[2])
 models = {name: load_model(find_model(name), kernel=kernel) for name in ("photo", "sound")}

@@ -23,13 +23,13 @@ from pictures import png_chunk
 from PIL import Image
 
 from ardm_compress.codec import images
+from ardm_compress.container import MAGIC, SOUND, STORED, VERSION
 from ardm_compress.container.image import WRAPPED
 from ardm_compress.container.picture import JPEG_XL, PICTURE, TILED
 from ardm_compress.container.stored import parse_stored
-from ardm_compress.container.streams import MAGIC, SOUND, STORED, VERSION
 from ardm_compress.errors import ArdmError, FormatError, LimitError
-from ardm_compress.files.fields import write_varint
-from ardm_compress.methods.registry import decode_tiles
+from ardm_compress.files import write_varint
+from ardm_compress.methods import decode_tiles
 from ardm_compress.options import CODING, MAX_SIDE, Limits
 
 KINDS = files()

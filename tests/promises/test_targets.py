@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from targets import TARGETS, seeds, write_tiny
 
-from ardm_compress.inference.registry import VARIABLE
+from ardm_compress.inference import VARIABLE
 
 FOUND = Path(__file__).parents[1] / "found"
 

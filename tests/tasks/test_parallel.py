@@ -10,10 +10,10 @@ import pytest
 from pictures import TEXT, Samples, png_file
 
 from ardm_compress.codec import images
+from ardm_compress.computing import processors
 from ardm_compress.errors import ChecksumError, LimitError
-from ardm_compress.inference.threads import processors
 from ardm_compress.options import CODING, COPIES, MIB, EncodeOptions, Limits
-from ardm_compress.tasks.processes import ordered
+from ardm_compress.tasks import ordered
 
 
 def test_results_come_in_order_whoever_works() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ardm_compress.errors import FormatError
-from ardm_compress.tasks.runner import together
+from ardm_compress.tasks import together
 
 
 def test_batches_are_bounded_and_results_in_order() -> None:

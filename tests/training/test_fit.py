@@ -19,8 +19,8 @@ from sounds import wave
 from ardm_compress.cli import main
 from ardm_compress.codec.images import encode_samples
 from ardm_compress.errors import ModelError
+from ardm_compress.inference import find_model, manifest
 from ardm_compress.inference.config import NetworkConfig
-from ardm_compress.inference.registry import find_model, manifest
 from ardm_compress.training import fit
 from ardm_compress.training.train import TrainConfig
 

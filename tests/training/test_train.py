@@ -16,8 +16,8 @@ from PIL import Image
 from safetensors.torch import load_file
 from sounds import wave
 
-from ardm_compress.ardm.order import level_shape, make_order
-from ardm_compress.coding.conditioning import COSITED, REPEATED
+from ardm_compress.ardm import level_shape, make_order
+from ardm_compress.ardm.tiles import COSITED, REPEATED
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.inference.config import NetworkConfig
 from ardm_compress.training import styles

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ardm_compress.compiling import compiled
+from ardm_compress.computing import compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

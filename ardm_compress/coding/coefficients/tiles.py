@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from ardm_compress.ardm.upscaling import Upscaling
+from ardm_compress.ardm import Upscaling
+from ardm_compress.coding.ans import Cells
 from ardm_compress.coding.coefficients.features import (
     COUNT,
     INPUTS,
@@ -23,22 +24,20 @@ from ardm_compress.coding.coefficients.features import (
     features,
     finish,
 )  # fmt: skip
-from ardm_compress.coding.stacks import Cells
-from ardm_compress.coding.tile import BATCH_POSITIONS
-from ardm_compress.compiling import compiled
+from ardm_compress.coding.loop import BATCH_POSITIONS
+from ardm_compress.computing import compiled, mapped
 from ardm_compress.errors import FormatError
+from ardm_compress.inference.config import MEAN_LIMIT, VALUE_BITS
 from ardm_compress.inference.features import Features
-from ardm_compress.inference.mixture import Parameters
-from ardm_compress.inference.tables import MEAN_LIMIT, VALUE_BITS
-from ardm_compress.inference.threads import mapped
+from ardm_compress.inference.network import Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from ardm_compress.ardm.plans import Steps
-    from ardm_compress.coding.symbols import Symbols
+    from ardm_compress.ardm.schedule import Steps
+    from ardm_compress.coding.loop import Symbols
     from ardm_compress.inference.network import ExactNetwork
 
     Values = NDArray[np.int64]
@@ -103,14 +102,14 @@ class CoefficientTiles:
         return [(rank, rank + 1) for rank in range(len(self.ranks))]
 
     def begin(self, symbols: Symbols) -> None:
-        """See ``coding.tile.Tiles``: nothing precedes the ranks."""
+        """See ``loop.Tiles``: nothing precedes the ranks."""
 
     def blocks(self, first: int, stop: int) -> list[Rank]:
-        """See ``coding.tile.Tiles``."""
+        """See ``loop.Tiles``."""
         return self.ranks[first:stop]
 
     def code(self, block: Rank, symbols: Symbols) -> None:
-        """See ``coding.tile.Tiles``.
+        """See ``loop.Tiles``.
 
         Raises:
             FormatError: the stream's values are impossible.

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from ardm_compress.coding.ans import Intervals, Stack, check_payload, peek, pop, read_stacks
+from ardm_compress.coding.ans import CompiledPushed, Intervals, Stack, check_payload, peek, pop, read_stacks
 from ardm_compress.coding.sound.filters import CENTRES, PROFILES, Filters, Profile, learn, make_filters, predict
-from ardm_compress.coding.stacks import CompiledPushed
-from ardm_compress.compiling import compiled
+from ardm_compress.computing import compiled
 from ardm_compress.errors import FormatError
-from ardm_compress.inference.mixture import FREQUENCY_BITS
+from ardm_compress.inference.config import FREQUENCY_BITS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

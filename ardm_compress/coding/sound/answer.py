@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ardm_compress.ardm.order import make_order
+from ardm_compress.ardm import make_order
 from ardm_compress.coding.sound.features import WaveFeatures
 from ardm_compress.coding.sound.side import USUAL_SINES
 from ardm_compress.coding.sound.spectrum import Spectrum
 from ardm_compress.coding.sound.wave import CENTRE_BITS, Analysis, Cluster, Wave, clusters, link_mask, no_links
 from ardm_compress.inference.features import Features
-from ardm_compress.inference.mixture import Children
+from ardm_compress.inference.network import Children
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.inference.mixture import Parameters
-    from ardm_compress.inference.network import Channels, ExactNetwork
+    from ardm_compress.inference.network import Channels, ExactNetwork, Parameters
 
 LENGTH, FRAME, PERIOD, RANK_STRIDE = 512, 128, 64, 3
 SINES, GAIN = 24, 24

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ardm_compress.ardm.upscaling import Upscaling
+from ardm_compress.ardm import Upscaling
+from ardm_compress.coding.ans import Cells
 from ardm_compress.coding.sound.spectrum import FIRST_GAIN, GAINS, SINE_LIMIT, Spectrum
 from ardm_compress.coding.sound.stretches import Stretch, quiet_frames
 from ardm_compress.coding.sound.wave import Analysis, link_mask, no_links
-from ardm_compress.coding.stacks import Cells
 from ardm_compress.errors import FormatError
-from ardm_compress.inference.mixture import Parameters
-from ardm_compress.inference.tables import NODE_BITS, STEP_BITS, VALUE_BITS
+from ardm_compress.inference.config import NODE_BITS, STEP_BITS, VALUE_BITS
+from ardm_compress.inference.network import Parameters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.coding.symbols import Symbols
+    from ardm_compress.coding.loop import Symbols
     from ardm_compress.inference.network import ExactNetwork
 
 NUMBERS: Final = Cells(Upscaling(128, 16))

@@ -10,28 +10,25 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ardm_compress.ardm.upscaling import Upscaling
+from ardm_compress.ardm import Upscaling
 from ardm_compress.coding import loop
+from ardm_compress.coding.ans import Cells
+from ardm_compress.coding.loop import BATCH_POSITIONS, BLOCK_POSITIONS, Popped
 from ardm_compress.coding.sound.features import ONE, WaveFeatures
 from ardm_compress.coding.sound.side import code_analysis
 from ardm_compress.coding.sound.transform import PLAIN, TRANSFORMS, undo_transform
 from ardm_compress.coding.sound.wave import CENTRE_BITS, Cluster, Wave
-from ardm_compress.coding.stacks import Cells
-from ardm_compress.coding.symbols import Popped
-from ardm_compress.coding.tile import BATCH_POSITIONS, BLOCK_POSITIONS
+from ardm_compress.computing import by_batches
 from ardm_compress.errors import FormatError
 from ardm_compress.inference.features import Features
-from ardm_compress.inference.threads import by_batches
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.ardm.order import Order
-    from ardm_compress.ardm.plans import Steps
-    from ardm_compress.coding.loop import Progress
-    from ardm_compress.coding.symbols import Symbols
-    from ardm_compress.inference.mixture import Parameters
-    from ardm_compress.inference.model import Model
+    from ardm_compress.ardm import Order
+    from ardm_compress.ardm.schedule import Steps
+    from ardm_compress.coding.loop import Progress, Symbols
+    from ardm_compress.inference.network import Model, Parameters
 
 TRANSFORM_BITS: Final = 2
 CELLS: Final = Upscaling(256, 16)  # of a remainder around its prediction; the outermost two hold all further away
@@ -44,7 +41,7 @@ WHOLE_BIAS: Final = 1 << WHOLE_BITS - 1
 
 
 class SoundTile:
-    """One tile of sound, as ``coding.tile.Tiles``: all samples (encoding), or those decoded so far."""
+    """One tile of sound, as ``loop.Tiles``: all samples (encoding), or those decoded so far."""
 
     count = 1
     wave: Wave  # as soon as its analysis is known
@@ -86,7 +83,7 @@ class SoundTile:
             self.wave.samples[0] = _code_whole(symbols, self.wave.samples[0])  # it may be in a stretch
 
     def blocks(self, first: int, stop: int) -> list[Cluster]:
-        """See ``coding.tile.Tiles``."""
+        """See ``loop.Tiles``."""
         return [
             replace(cluster, positions=cluster.positions[start : start + BLOCK_POSITIONS])
             for cluster in self.wave.clusters(first, stop)
@@ -94,7 +91,7 @@ class SoundTile:
         ]
 
     def code(self, block: Cluster, symbols: Symbols) -> None:
-        """See ``coding.tile.Tiles``; the innovations of its samples become known."""
+        """See ``loop.Tiles``; the innovations of its samples become known."""
         wave, times, channels = self.wave, block.times, self._shape[1]
         if not self._observed:
             wave.predict(block)

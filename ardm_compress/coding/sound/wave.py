@@ -20,7 +20,7 @@ from ardm_compress.coding.sound.stretches import Stretch, in_stretches
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ardm_compress.ardm.order import Order
+    from ardm_compress.ardm import Order
 
 TAPS_LIMIT: Final = 32  # of stage 1, the nearest known samples
 TAP_REACH: Final = 32  # how far they may be, in positions of the level

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from ardm_compress.errors import FormatError
-from ardm_compress.files.fields import Reader, write_varint
+from ardm_compress.files import Reader, write_varint
 from ardm_compress.formats.jpeg.markers import (
     MOST_BREAKS,
     MOST_SCANS,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ardm_compress.compiling import compiled
+from ardm_compress.computing import compiled
 from ardm_compress.formats.jpeg.markers import (
     AC_FIRST,
     ACROSS,

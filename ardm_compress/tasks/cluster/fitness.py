@@ -8,10 +8,10 @@ import os
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, NamedTuple
 
-from ardm_compress.container.streams import VERSION
+from ardm_compress.computing import use_processors
+from ardm_compress.container import VERSION
 from ardm_compress.errors import ArdmError
-from ardm_compress.inference.registry import find_model, manifest
-from ardm_compress.inference.threads import use_processors
+from ardm_compress.inference import find_model, manifest
 
 TRIMMED: Final = "MALLOC_TRIM_THRESHOLD_"
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
@@ -47,7 +47,7 @@ def _unfit(expected: Installed) -> str:
     try:
         if difference := _difference(installed(), expected):
             return difference
-        from ardm_compress.coding.loading import loaded
+        from ardm_compress.coding.models import loaded
 
         for name in MODELS:
             loaded(find_model(name))

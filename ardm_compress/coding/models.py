@@ -1,32 +1,65 @@
-"""A model file, read and checked before use, once for a process."""
+"""A model file, read and checked once for a process: what is ready to code has passed its self-test here."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import zlib
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from safetensors.numpy import load
 
-from ardm_compress.ardm.order import make_order
+from ardm_compress.ardm import make_order
 from ardm_compress.errors import ModelError, UnsupportedError
+from ardm_compress.inference import DEVICE, DEVICES, metadata
 from ardm_compress.inference.config import NetworkConfig
+from ardm_compress.inference.features import FeatureMaker
 from ardm_compress.inference.fused import exact_features, exact_network
 from ardm_compress.inference.instructions import Kernel, available
-from ardm_compress.inference.model import Model, known_answer
-from ardm_compress.inference.registry import DEVICE, DEVICES, metadata
+from ardm_compress.inference.network import Children, Model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from ardm_compress.inference import ModelFile
     from ardm_compress.inference.features import FeatureMaker
-    from ardm_compress.inference.network import ExactNetwork
-    from ardm_compress.inference.registry import ModelFile
+    from ardm_compress.inference.network import ExactNetwork, Parameters
+
+KNOWN_ANSWER_POSITIONS = 96  # per level
+
+
+def known_answer(network: ExactNetwork, features: FeatureMaker) -> int:
+    """Return the CRC-32 of the frequencies that a network of images gives for fixed pseudo-random neighbours."""
+    config, n = network.config, KNOWN_ANSWER_POSITIONS
+    window, top = len(config.offsets), 1 << config.bit_depth
+    count = n * ((window + 1) * config.channels + window)
+    noise = np.frombuffer(hashlib.shake_256(b"ardm-compress").digest(2 * count), "<u2").astype(np.int64)
+    samples, mask = noise[: -n * window].reshape(n, window + 1, config.channels), noise[-n * window :]
+    smooth = (samples % 64 * top // 256 + samples[:, :1] * top // (1 << 17)) % top
+    coded = smooth.astype(np.uint8) if top <= 1 << 8 else smooth  # as samples of tiles come
+    unknown = np.ones((n, window + 1), np.int32)
+    unknown[:, 1:] = mask.reshape(n, window) % 7 >= np.arange(n)[:, None] % 8
+    at, neighbours = np.arange(n) * (window + 1), np.arange(1, window + 1)
+    children, check = Children(np.zeros(1, np.int64), top // 16, 16, top), 0
+
+    def code(channel: int, mixtures: Parameters) -> NDArray[np.int64]:
+        nonlocal check
+        check = zlib.crc32(network.frequencies(mixtures, children).astype("<i4").tobytes(), check)
+        return smooth[:, 0, channel]
+
+    for level in range(config.levels):
+        context = features.gather(coded.reshape(-1, config.channels), unknown.ravel(), at, 1, neighbours)
+        latents = [(37 * level + 101 * k) % 255 - 127 for k in range(config.latents)]
+        conditioning = network.conditioning(level % config.styles, latents)
+        channels = network.start(network.hidden(context, level, conditioning), context.scale)
+        channels.code(config.channels, context.reference_of, code)
+    return check
+
 
 BLOCK_AXES: Final = 2  # of the blocks whose coefficients a network without axes codes
 

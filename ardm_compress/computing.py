@@ -1,16 +1,16 @@
-"""Functions of arrays and numbers as machine code. Numba only."""
+"""Functions as machine code, and batches of work in threads. Numba is imported once a function is compiled."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
-
-import numba
-from numba.core.runtime.nrt import rtsys
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -21,6 +21,8 @@ def compiled(function: Function) -> Function:
     Compilation happens at the first call. Numba notices when the function's own file changes; ``sources`` adds the
     files that it may take constants and other functions from: those of its room and of the network.
     """
+    import numba
+
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     try:
         made: Any = numba.njit(cache=True, **options)(function)
@@ -44,6 +46,8 @@ def _load(cache: Any, signature: Any, context: Any) -> Any:
 
     Numba loads that when it compiles. The code itself needs only the runtime, which counts references to arrays.
     """
+    from numba.core.runtime.nrt import rtsys
+
     rtsys.initialize(context)
     with cache._guard_against_spurious_io_errors():
         return cache._load_overload(signature, context)
@@ -51,6 +55,8 @@ def _load(cache: Any, signature: Any, context: Any) -> Any:
 
 def inlined(function: Function) -> Function:
     """Let compiled functions contain a small function where they call it, instead of a call."""
+    import numba
+
     made: Any = numba.njit(inline="always", nogil=True, error_model="numpy")(function)
     return made  # type: ignore[no-any-return]
 
@@ -70,3 +76,51 @@ def sources(room: Path) -> str:
     """Hash the modules of a room and of the exact network."""
     files = sorted({*room.rglob("*.py"), *(PACKAGE / "inference").rglob("*.py")})
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+Result = TypeVar("Result")
+
+THREADS: Final = "OMP_NUM_THREADS"  # in the environment
+
+_here = threading.local()  # whether this thread is one of a pool
+_used = 0  # processors that this process was let code by; 0 if nothing was said
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def use_processors(count: int) -> None:
+    """Let this process code by so many threads, unless the environment says otherwise."""
+    global _used
+    _used = count
+
+
+def threads() -> int:
+    """How many threads this process codes by: what the environment says, or was said, or all processors."""
+    told = os.environ.get(THREADS, "")
+    return max(1, int(told)) if told.isdecimal() else _used or processors()
+
+
+def _begin() -> None:
+    _here.pooled = True
+
+
+@cache
+def _pool(count: int, _process: int) -> ThreadPoolExecutor:
+    """Make the threads of a process: a forked one inherits the object, but not its threads."""
+    return ThreadPoolExecutor(count, "ardm-compress", initializer=_begin)
+
+
+def mapped(work: Callable[..., Result], first: Sequence[Any], *others: Sequence[Any]) -> list[Result]:
+    """Work on batches in threads, return results in order; in this thread alone if it is one of several."""
+    count = 1 if getattr(_here, "pooled", False) else threads()
+    if count == 1 or len(first) == 1:
+        return list(map(work, first, *others))
+    return list(_pool(count, os.getpid()).map(work, first, *others))
+
+
+def by_batches(part: Callable[[slice], Result], positions: int, batch: int) -> list[Result]:
+    """Return what ``part`` makes of each batch of so many positions, computed by all threads that there are."""
+    return mapped(part, [slice(start, start + batch) for start in range(0, positions, batch)])
