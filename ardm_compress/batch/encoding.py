@@ -151,4 +151,5 @@ def _note(facts: dict[str, object], original: Data, how: Encoding) -> str:
         return f"{facts['method']}"
     unit = "subpixel" if facts["kind"] == "image" else "sample"
     coder = f"{facts['calls']} calls" if "calls" in facts else facts["methods"]
-    return f"{facts['bits_per_sample']:.3f} bits per {unit}, {coder}"
+    lost = how.model not in (None, AUTO) and "calls" not in facts and "model" not in str(coder)
+    return f"{facts['bits_per_sample']:.3f} bits per {unit}, {coder}" + (f", smaller than {how.model}" if lost else "")

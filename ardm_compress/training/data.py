@@ -25,18 +25,19 @@ if TYPE_CHECKING:
     from ardm_compress.inference.config import NetworkConfig
 
 
-IMAGE_SUFFIXES = {".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff"}
+JPEG_SUFFIXES = {".jpg", ".jpeg"}
+IMAGE_SUFFIXES = {".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff"} | JPEG_SUFFIXES
 IMAGE_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # those whose conversion to RGB keeps 8-bit samples
 HOLD_OUT = 37  # one file in this many is never trained on
 
 
 def held_out(folder: Path, suffixes: set[str] = IMAGE_SUFFIXES) -> tuple[list[Path], list[Path]]:
-    """Divide the files of a folder with these suffixes into those to train on and those held out.
+    """Divide the files below a folder with these suffixes into those to train on and those held out.
 
     Raises:
         UnsupportedError: fewer than two.
     """
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in suffixes)
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes)
     if len(files) < 2:
         raise UnsupportedError(f"{folder} has {len(files)} files ({', '.join(sorted(suffixes))}); 2 are needed")
     return [p for i, p in enumerate(files) if i % HOLD_OUT], files[::HOLD_OUT]
@@ -44,9 +45,14 @@ def held_out(folder: Path, suffixes: set[str] = IMAGE_SUFFIXES) -> tuple[list[Pa
 
 @contextmanager
 def _opened(file: Path) -> Iterator[Image.Image]:
-    """Open an image; raises UnsupportedError if it cannot be read as 8-bit samples."""
+    """Open an image; raises UnsupportedError if it cannot be read as 8-bit samples.
+
+    JPEG files are opened at half their size, which has hardly any of what their compression left.
+    """
     try:
         with Image.open(file) as image:
+            if file.suffix.lower() in JPEG_SUFFIXES:
+                image.draft(image.mode, (-(-image.width // 2), -(-image.height // 2)))
             if image.mode not in IMAGE_MODES:
                 raise UnsupportedError(f"{file} has Pillow mode {image.mode}; networks are trained on 8-bit images")
             yield image

@@ -32,5 +32,5 @@ def sound_network(hidden: int, blocks: int) -> NetworkConfig:
 
 def is_sound_folder(folder: Path) -> bool:
     """Whether a folder is for training a network of sound: most of its files are."""
-    suffixes = [file.suffix.lower() for file in folder.iterdir()]
+    suffixes = [file.suffix.lower() for file in folder.rglob("*") if file.is_file()]
     return 2 * sum(suffix in SOUND_SUFFIXES for suffix in suffixes) > len(suffixes)

@@ -6,9 +6,11 @@ averaged (``torch.nn.parallel.DistributedDataParallel``).
 
 from __future__ import annotations
 
+import csv
 import json
 import time
 from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -30,10 +32,12 @@ from ardm_compress.training.muon import Muon
 from ardm_compress.training.sound import SoundPositions
 
 REPORT = 100  # steps between lines of progress
+SOON = (1, 10)  # steps of a run after which there are lines as well
 MEASURE = 1000  # steps between measurements on held-out images
 # As at the largest budget, without latents.
 MEASURED = Sampling(random_masks=0, early_start=0, coarse_start=0, varied=False, gray=0, described=0)
 CHECKPOINT = "checkpoint.safetensors"
+LOSSES = "losses.csv"  # one row for each line of progress
 STABLE = "stable.safetensors"  # the checkpoint before the learning rate decayed: longer runs continue from it
 
 
@@ -231,22 +235,41 @@ class Trainer:
     def run(self) -> None:
         """Train to the end, with lines of progress and regular checkpoints."""
         saved = since = time.monotonic()
-        total = 0.0
+        first, total, steps = self.step, 0.0, 0
         while self.step < self.config.steps:
             if self.step == self.config.steps - self.config.decay:
                 self.save(STABLE)
-            total += self.train_step()
-            if self.step % REPORT == 0:
-                speed = REPORT * self.config.batch / (time.monotonic() - since)
-                self.tell(f"step {self.step}/{self.config.steps}  {total / REPORT:.4f} bits  {speed:.0f} positions/s")
-                total, since = 0.0, time.monotonic()
+            total, steps = total + self.train_step(), steps + 1
+            if self.step % REPORT == 0 or self.step - first in SOON:
+                self.report(total / steps, (time.monotonic() - since) / steps)
+                total, steps, since = 0.0, 0, time.monotonic()
             if self.measured and self.step % MEASURE == 0:
-                self.tell(f"step {self.step}/{self.config.steps}  held out: {self.measure():.4f} bits")
+                held = self.measure()
+                self.tell(f"step {self.step}/{self.config.steps}  held out: {held:.4f} bits")
+                self.note("", held)
                 since = time.monotonic()
             if time.monotonic() - saved > self.config.checkpoint_seconds:
                 self.save()
                 saved = time.monotonic()
         self.save()
+
+    def report(self, bits: float, seconds: float) -> None:
+        """Tell the loss and the seconds of a step, and when the run will end."""
+        left = timedelta(seconds=round((self.config.steps - self.step) * seconds))
+        speed = f"{self.config.batch / seconds:.0f} positions/s, {left} left"
+        self.tell(f"step {self.step}/{self.config.steps}  {bits:.4f} bits  {speed}")
+        self.note(bits, "")
+
+    def note(self, bits: float | str, held: float | str) -> None:
+        """Append a row to the table of losses."""
+        if self.process:
+            return
+        file = self.folder / LOSSES
+        is_new = not file.exists()
+        with file.open("a", newline="") as table:
+            rows = csv.writer(table)
+            rows.writerows([["step", "bits", "held_out_bits"]] * is_new)
+            rows.writerow([self.step, bits, held])
 
     def tell(self, line: str) -> None:
         """Print a line of progress, once for all processes."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commands import failed, names, run, smooth
 from pictures import write_image
@@ -110,3 +111,11 @@ def test_what_a_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
     done = subprocess.run(line, env=os.environ | {"PYTHONIOENCODING": "latin-1"}, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"\\u5199\\u771f.png -> " in done.stdout
+
+
+def test_a_model_that_was_asked_for_and_lost_is_named(tmp_path: Path) -> None:
+    write_image(tmp_path / "flat.png", np.full((9, 300, 3), 7, np.uint8))
+    result = run("encode", tmp_path / "flat.png", *FAST, "-v", "--model", "photo")
+    assert ", smaller than photo" in result.stderr + result.stdout
+    result = run("encode", tmp_path / "flat.png", *FAST, "-v", "-f")
+    assert "smaller than" not in result.stderr + result.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from ardm_compress.errors import UnsupportedError
 from ardm_compress.inference.config import NetworkConfig
 from ardm_compress.training import styles
 from ardm_compress.training.data import HOLD_OUT, ImageFolder, Sampler, Sampling, held_out
-from ardm_compress.training.defaults import sound_network
+from ardm_compress.training.defaults import is_sound_folder, sound_network
 from ardm_compress.training.model import Bend, Clamp, GridLinear, Network
 from ardm_compress.training.muon import Muon, orthogonalise
 from ardm_compress.training.sound import SoundPositions
@@ -151,7 +152,13 @@ def test_a_run_saves_its_end(images: list[Path], tmp_path: Path, capsys: pytest.
     assert again.step == 3
     again.load(tmp_path / "stable.safetensors")  # from which a longer run continues
     assert again.step == 2
-    assert capsys.readouterr().err == ""
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert said.out.startswith("step 1/3 ")
+    assert "left" in said.out
+    rows = list(csv.reader((tmp_path / "losses.csv").read_text().splitlines()))
+    assert [row[0] for row in rows] == ["step", "1"]
+    assert 0 < float(rows[1][1]) < 20
 
 
 def test_a_longer_run_goes_on_from_before_the_decay(images: list[Path], tmp_path: Path) -> None:
@@ -208,6 +215,18 @@ def test_one_file_in_many_is_held_out(tmp_path: Path) -> None:
     train, held = held_out(tmp_path)
     assert [int(p.stem) for p in held] == [0, HOLD_OUT, 2 * HOLD_OUT]
     assert sorted(train + held) == sorted(tmp_path.glob("*.png"))
+
+
+def test_folders_of_folders_and_jpeg_files_are_taken(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "notes.txt").touch()
+    Image.new("RGB", (60, 50), "teal").save(tmp_path / "a" / "b" / "1.JPG", "JPEG")
+    Image.new("L", (30, 20), 77).save(tmp_path / "a" / "2.png")
+    train, held = held_out(tmp_path)
+    assert [p.name for p in train + held] == ["1.JPG", "2.png"]
+    images = ImageFolder(train + held)
+    assert images.shapes.tolist() == [[25, 30], [20, 30]]  # what compression left is hardly seen at half the size
+    assert not is_sound_folder(tmp_path)
 
 
 # Masks
