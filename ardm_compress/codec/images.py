@@ -21,7 +21,6 @@ from ardm_compress.codec.pictures import (
 from ardm_compress.container import parse
 from ardm_compress.container.image import ParsedImage
 from ardm_compress.container.picture import ParsedPicture
-from ardm_compress.container.stored import may_store_in, stored
 from ardm_compress.errors import ArdmError, FormatError, LimitError, UnsupportedError
 from ardm_compress.formats.catalogue import read_media
 from ardm_compress.formats.contents import ImageWrapper, Media, Picture, with_original
@@ -230,8 +229,12 @@ def _encode_whole(data: bytes, media: Media, options: EncodeOptions, progress: P
 def _smaller(coded: bytes, data: bytes, wrapper: ImageWrapper, options: EncodeOptions) -> bytes:
     """Return the compressed file, or store the original as it is if that is smaller."""
     is_image = len(wrapper.head) + len(wrapper.tail) < MUCH_AROUND  # else storing packs what is around it better
-    kept = len(coded) <= len(data) and (is_image or not may_store_in(data, len(coded)))
-    return coded if kept or options.strip or options.force_pixels else min(coded, stored(data), key=len)
+    if (is_image and len(coded) <= len(data)) or options.strip or options.force_pixels:
+        return coded
+    from ardm_compress.container.stored import may_store_in, stored  # most images are smaller by far
+
+    kept = len(coded) <= len(data) and not may_store_in(data, len(coded))
+    return coded if kept else min(coded, stored(data), key=len)
 
 
 def _is_small(shape: Sequence[int], tile: Sequence[int]) -> bool:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 import numpy as np
 
-from ardm_compress.analysis.profiles import choose_profile
-from ardm_compress.analysis.sound import analyse_tile
 from ardm_compress.ardm import make_sound_order
 from ardm_compress.ardm.schedule import Steps, tile_steps
 from ardm_compress.coding import loop
 from ardm_compress.coding.models import model_of
 from ardm_compress.coding.sound import adaptive
+from ardm_compress.coding.sound.analysis import analyse_tile
+from ardm_compress.coding.sound.profiles import choose_profile
 from ardm_compress.coding.sound.tile import decode_tile
 from ardm_compress.computing import mapped, threads
 from ardm_compress.container import check_tile, parse, sample_checksum

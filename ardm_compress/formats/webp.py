@@ -14,7 +14,6 @@ from PIL.WebPImagePlugin import WebPImageFile
 from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.files import Chunk, read_chunks, write_chunks
 from ardm_compress.formats.contents import LOSSY, WEBP, ImageWrapper, Picture
-from ardm_compress.formats.pixels import quiet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,6 +38,8 @@ def read(data: Data, limits: Limits) -> Picture:
     Raises:
         UnsupportedError: it is lossy, an animation, or not all of it is chunks.
     """
+    from ardm_compress.formats.pixels import quiet  # here, because most that use this module only pack pixels
+
     file = data[:]
     if _is_lossy(file):
         raise UnsupportedError(LOSSY.format("WebP"))

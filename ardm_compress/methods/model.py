@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from ardm_compress.analysis.conditioning import choose_conditionings, choose_styles
 from ardm_compress.ardm.schedule import Steps, budget_runs, call_count, planned_runs, tile_steps
 from ardm_compress.ardm.tiles import PLAIN, SECTIONS, Conditioning, box_shape, tile_side
 from ardm_compress.coding import image as coding
@@ -24,6 +23,7 @@ from ardm_compress.container.image import Header, read_file, write_file
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
 from ardm_compress.inference import AUTO, ModelFile, candidates, find_model, model_of_file
 from ardm_compress.methods import Method, Shape, check_shape
+from ardm_compress.methods.conditioning import choose_conditionings, choose_styles
 from ardm_compress.options import EncodeOptions
 from ardm_compress.tasks import Tick, ignored
 

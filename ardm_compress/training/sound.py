@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import torch
 
-from ardm_compress.analysis.sound import SETTINGS, derive_wave
 from ardm_compress.ardm import make_order
+from ardm_compress.coding.sound.analysis import SETTINGS, derive_wave
 from ardm_compress.coding.sound.features import WaveFeatures
 from ardm_compress.coding.sound.transform import SIDE_MIDDLE, apply_transform
 from ardm_compress.coding.sound.wave import CENTRE_BITS, Cluster, Wave

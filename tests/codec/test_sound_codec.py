@@ -15,8 +15,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sounds import wave
 
-from ardm_compress.analysis.sound import analyse_tile
-from ardm_compress.analysis.spectra import hold_quiet
 from ardm_compress.ardm import make_sound_order
 from ardm_compress.ardm.schedule import tile_steps
 from ardm_compress.codec import images, sounds
@@ -24,8 +22,10 @@ from ardm_compress.coding import loop
 from ardm_compress.coding.ans import pushed_stacks
 from ardm_compress.coding.loop import Collected, Popped
 from ardm_compress.coding.models import load_model
+from ardm_compress.coding.sound.analysis import analyse_tile
 from ardm_compress.coding.sound.prediction import solve
 from ardm_compress.coding.sound.side import PITCH_BITS, SHORTEST_PITCH, code_analysis
+from ardm_compress.coding.sound.spectra import hold_quiet
 from ardm_compress.coding.sound.spectrum import GAINS, SINE_LIMIT, Spectrum, covariances
 from ardm_compress.coding.sound.stretches import Stretch, quiet_frames
 from ardm_compress.coding.sound.tile import SoundTile

@@ -8,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ardm_compress.analysis.sound import (
+from ardm_compress.ardm import Order, make_order
+from ardm_compress.coding.ans import pushed_stacks
+from ardm_compress.coding.loop import Collected, Popped
+from ardm_compress.coding.sound.analysis import (
     SETTINGS,
     Setting,
     choose,
@@ -17,13 +20,10 @@ from ardm_compress.analysis.sound import (
     find_stretches,
     spectra_of,
 )
-from ardm_compress.analysis.spectra import analyse, residual
-from ardm_compress.ardm import Order, make_order
-from ardm_compress.coding.ans import pushed_stacks
-from ardm_compress.coding.loop import Collected, Popped
 from ardm_compress.coding.sound.features import SUMMARY_INPUTS, WaveFeatures
 from ardm_compress.coding.sound.prediction import SIGMA_BITS, TAP_BITS, solve
 from ardm_compress.coding.sound.side import code_analysis
+from ardm_compress.coding.sound.spectra import analyse, residual
 from ardm_compress.coding.sound.spectrum import FLOOR, GAINS, SINE_LIMIT, SINES, Spectrum, covariances
 from ardm_compress.coding.sound.transform import SIDE_MIDDLE, apply_transform, undo_transform
 from ardm_compress.coding.sound.wave import INNOVATION_BITS, Wave, clusters

@@ -12,7 +12,6 @@ from networks import IMAGE, random_features, random_network, restore
 from numpy.typing import NDArray
 from pictures import Samples
 
-from ardm_compress.analysis.conditioning import SampledPositions, sample_positions
 from ardm_compress.coding.models import load_model
 from ardm_compress.inference import find_model, fused
 from ardm_compress.inference.config import INPUT_STEP, NetworkConfig
@@ -21,6 +20,7 @@ from ardm_compress.inference.fused import FusedNetwork
 from ardm_compress.inference.gradient import PictureGradient, picture_gradient
 from ardm_compress.inference.instructions import Kernel, available
 from ardm_compress.inference.network import Model
+from ardm_compress.methods.conditioning import SampledPositions, sample_positions
 from ardm_compress.training import features as floats
 from ardm_compress.training.export import export
 from ardm_compress.training.model import Network, mixture_bits

@@ -16,13 +16,13 @@ from pictures import Samples
 from sounds import wave
 
 import ardm_compress
-from ardm_compress.analysis.sound import choose, derive_wave
 from ardm_compress.ardm import make_sound_order
 from ardm_compress.ardm.schedule import tile_steps
 from ardm_compress.codec import images, sounds
 from ardm_compress.coding.loop import BATCH_POSITIONS
 from ardm_compress.coding.models import load_model
 from ardm_compress.coding.sound import wave as waves
+from ardm_compress.coding.sound.analysis import choose, derive_wave
 from ardm_compress.coding.sound.prediction import Predictor
 from ardm_compress.coding.sound.transform import apply_transform
 from ardm_compress.errors import ModelError

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from ardm_compress.analysis.spectra import analyse, hold_quiet, residual
 from ardm_compress.coding.sound.side import PITCH_BITS, SHORTEST_PITCH, SINE_SPREAD
+from ardm_compress.coding.sound.spectra import analyse, hold_quiet, residual
 from ardm_compress.coding.sound.spectrum import FIRST_GAIN, Spectrum
 from ardm_compress.coding.sound.stretches import Stretch, in_stretches, quiet_frames
 from ardm_compress.coding.sound.tile import SoundTile
