@@ -4,24 +4,169 @@ from __future__ import annotations
 
 import io
 import os
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final
+
+import numpy as np
 
 from ardm_compress.container import Kind, parse
 from ardm_compress.errors import UnsupportedError
-from ardm_compress.files import OnDisk, opened, spool
-from ardm_compress.formats import SOUND, kind_of
+from ardm_compress.files import OnDisk, opened, read_chunks, spool
+from ardm_compress.formats import SOUND, kind_of, png
+from ardm_compress.formats.contents import PNG, Picture, sample_type
 from ardm_compress.options import DEFAULT_LIMITS, Limits, check_jobs
-from ardm_compress.reading.base import Source, StoredFile
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+    from typing_extensions import Self
+
+    from ardm_compress.ardm.tiles import Region
+    from ardm_compress.container import Parsed
+    from ardm_compress.container.image import ParsedImage
+    from ardm_compress.container.picture import ParsedPicture
     from ardm_compress.container.stored import ParsedStored
-    from ardm_compress.reading.image import ImageFile
+    from ardm_compress.files import Data
     from ardm_compress.reading.jpeg import JpegFile
     from ardm_compress.reading.sound import SoundFile
     from ardm_compress.tasks import Progress
+
+OWN_AXIS: Final = b"arAx"  # name of an empty chunk of PNG and WAV files: their one channel has an axis in arrays
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an open file is read from, and how."""
+
+    data: Data
+    parsed: Parsed
+    closing: AbstractContextManager[object]  # left when the file is closed
+    jobs: int = 1
+    limits: Limits = DEFAULT_LIMITS
+    progress: Progress | None = None
+
+
+class File:
+    """A compressed file of which only the header has been read; also a context, which closes it."""
+
+    kind: ClassVar[str]  # "image", "sound" or "stored file", as ``info`` calls it
+    suffix: str  # of the file that was compressed, such as ".png"; "" if it is not known
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @property
+    def info(self) -> dict[str, object]:
+        """What ``ardm-compress info --json`` shows, but for the name: sides, model, sizes in bytes ..."""
+        return self._source.parsed.facts
+
+    def original(self) -> bytes:
+        """Restore the file that was compressed, as ``ardm-compress decode`` writes it: byte for byte, or repacked.
+
+        Raises:
+            FormatError, ChecksumError: damaged; LimitError: too large; UnsupportedError: of another version.
+        """
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the file, unless it was open before."""
+        self._source.closing.__exit__(None, None, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class SampledFile(File):
+    """A file that has samples; ``numpy.asarray`` takes it for the array that ``read`` gives."""
+
+    def read(self) -> NDArray[Any]:
+        """Decode all samples."""
+        raise NotImplementedError
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("samples are decoded into a new array, so a copy cannot be avoided")
+        return np.asarray(self.read(), dtype)
+
+
+class StoredFile(File):
+    """A file that is stored as it was, such as an animation; only ``original`` gives it."""
+
+    kind: ClassVar[str] = "stored file"
+
+    def __init__(self, source: Source, file: ParsedStored, suffix: str = "") -> None:
+        super().__init__(source)
+        self._file, self.suffix = file, suffix
+
+    def original(self) -> bytes:
+        """See ``File.original``."""
+        return b"".join(self._file.parts())
+
+    def __repr__(self) -> str:
+        return f"<StoredFile of {self.suffix or 'an unknown kind'}>"
+
+
+class ImageFile(SampledFile):
+    """An image; ``read`` gives its samples."""
+
+    kind: ClassVar[str] = "image"
+
+    def __init__(self, source: Source, file: ParsedImage | ParsedPicture) -> None:
+        super().__init__(source)
+        self._file, self._wrapper, wrapper = file, file.wrapper, file.wrapper
+        self._flat = wrapper.channels == 1 and not (
+            wrapper.kind == PNG and any(name == OWN_AXIS for name, _ in read_chunks(wrapper.head))
+        )
+        self.suffix = wrapper.file_kind.suffix
+        self.shape: tuple[int, ...] = file.shape if self._flat else (*file.shape, wrapper.channels)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the samples: bool of gray PNG files of one bit, else uint8 or uint16."""
+        bits = self._wrapper.kind == PNG and self._wrapper.depth == 1 and self._wrapper.form != png.PALETTE
+        return np.dtype(bool if bits else sample_type(self._wrapper.depth))
+
+    def read(self, *, region: Region | None = None, level: int = 0) -> NDArray[Any]:
+        """Decode the samples as the file has them: palette images give indices, gray of 2 or 4 bits 0 to 3 or 15.
+
+        Args:
+            region: left, top, width and height, in pixels of the level, of what to read; only its tiles are decoded.
+            level: 0 is all; up to 4, about every 2**level-th row and column.
+
+        Returns:
+            (rows, columns) or (rows, columns, channels), of ``dtype``.
+
+        Raises:
+            FormatError, ChecksumError: damaged; UnsupportedError: the region is not inside the image, or parts of
+            this kind of file cannot be decoded; LimitError: too large.
+        """
+        samples = self._picture(region, level).samples.astype(self.dtype, copy=False)
+        return samples[..., 0] if self._flat else samples
+
+    def original(self) -> bytes:
+        """See ``File.original``."""
+        from ardm_compress.formats.catalogue import file_bytes
+
+        return file_bytes(self._picture(None, 0))
+
+    def _picture(self, region: Region | None, level: int) -> Picture:
+        from ardm_compress.codec.images import decode_image
+
+        source = self._source
+        return decode_image(
+            self._file, region=region, preview=level, jobs=source.jobs, limits=source.limits, progress=source.progress
+        )
+
+    def __repr__(self) -> str:
+        return f"<ImageFile {self.shape} {self.dtype} of {self.suffix}>"
 
 
 def open(  # noqa: A001  # as gzip and Pillow call it
@@ -69,7 +214,6 @@ def _found(source: Source, files: ExitStack) -> ImageFile | JpegFile | SoundFile
         from ardm_compress.reading.sound import CodedSound
 
         return CodedSound(source, file)
-    from ardm_compress.reading.image import ImageFile
 
     return ImageFile(source, file)
 

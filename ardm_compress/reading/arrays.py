@@ -16,8 +16,8 @@ from ardm_compress.formats.contents import MOST_CHANNELS, MOST_SOUND_CHANNELS, P
 from ardm_compress.formats.pcm import pack
 from ardm_compress.formats.wav import shortest_head
 from ardm_compress.options import DEFAULT_LIMITS, MAX_SIDE, EncodeOptions, Limits
+from ardm_compress.reading import OWN_AXIS, StoredFile
 from ardm_compress.reading import open as open_file
-from ardm_compress.reading.base import OWN_AXIS, StoredFile
 from ardm_compress.reading.sound import MARK
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ardm_compress.codec.jpegs import decode_jpeg
 from ardm_compress.formats.pixels import read_pixels
-from ardm_compress.reading.base import SampledFile, Source
+from ardm_compress.reading import SampledFile, Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

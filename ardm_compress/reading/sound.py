@@ -12,7 +12,7 @@ from ardm_compress.container.sound import MAX_FRAMES
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files import Stream
 from ardm_compress.formats.contents import UNSIGNED, Samples, SoundWrapper
-from ardm_compress.reading.base import OWN_AXIS, SampledFile, Source
+from ardm_compress.reading import OWN_AXIS, SampledFile, Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -22,8 +22,7 @@ import ardm_compress
 from ardm_compress.container.stored import stored
 from ardm_compress.errors import ChecksumError, FormatError, LimitError, UnsupportedError
 from ardm_compress.options import Limits
-from ardm_compress.reading.base import StoredFile
-from ardm_compress.reading.image import ImageFile
+from ardm_compress.reading import ImageFile, StoredFile
 from ardm_compress.reading.sound import SoundFile
 
 SIDES = st.tuples(st.integers(1, 9), st.integers(1, 9))
