@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from ardm_compress.codec.drawing import inpaint as inpaint
     from ardm_compress.codec.drawing import plan as plan
     from ardm_compress.codec.drawing import sample as sample
+    from ardm_compress.codec.images import decode_images as decode_images
     from ardm_compress.codec.images import encode_image as encode_image
+    from ardm_compress.codec.images import encode_images as encode_images
+    from ardm_compress.codec.images import salvage_image as salvage_image
     from ardm_compress.codec.sounds import encode_sound as encode_sound
     from ardm_compress.errors import ArdmError as ArdmError
     from ardm_compress.errors import ChecksumError as ChecksumError
@@ -24,9 +27,13 @@ if TYPE_CHECKING:
     from ardm_compress.errors import LimitError as LimitError
     from ardm_compress.errors import UnsupportedError as UnsupportedError
     from ardm_compress.options import Limits as Limits
+    from ardm_compress.reading import ImageFile as ImageFile
+    from ardm_compress.reading import StoredFile as StoredFile
     from ardm_compress.reading import open as open  # noqa: A004  # as gzip and Pillow call it
     from ardm_compress.reading.arrays import decode as decode
     from ardm_compress.reading.arrays import encode as encode
+    from ardm_compress.reading.jpeg import JpegFile as JpegFile
+    from ardm_compress.reading.sound import SoundFile as SoundFile
 
     __version__: str
 
@@ -34,18 +41,25 @@ _HOMES = {
     "ArdmError": "errors",
     "ChecksumError": "errors",
     "FormatError": "errors",
+    "ImageFile": "reading",
+    "JpegFile": "reading.jpeg",
     "LimitError": "errors",
     "Limits": "options",
+    "SoundFile": "reading.sound",
+    "StoredFile": "reading",
     "UnsupportedError": "errors",
     "decode": "reading.arrays",
     "decode_file": "batch.single",
+    "decode_images": "codec.images",
     "encode": "reading.arrays",
     "encode_file": "batch.single",
     "encode_image": "codec.images",
+    "encode_images": "codec.images",
     "encode_sound": "codec.sounds",
     "inpaint": "codec.drawing",
     "open": "reading",
     "plan": "codec.drawing",
+    "salvage_image": "codec.images",
     "sample": "codec.drawing",
 }  # modules of what this one offers
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+import operator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ardm_compress.errors import LimitError, OptionError, UnsupportedError
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from ardm_compress.ardm.tiles import Region
 
 
@@ -81,13 +84,38 @@ def check_jobs(jobs: int) -> None:
         raise ValueError("jobs must be at least 1 process")
 
 
+class Preset(NamedTuple):
+    """Network calls of a tile, and which model; None is the usual one of the kind."""
+
+    image: int
+    sound: int
+    model: str | None = None
+
+
+AUTO: Final = "auto"  # as the name of a model: the one that makes a part of the file smallest
+DEFAULT_PRESET: Final = 7
+PRESETS: Final = {
+    1: Preset(8, 8),
+    2: Preset(12, 16),
+    3: Preset(16, 32),
+    4: Preset(24, 64),
+    5: Preset(32, 128),
+    6: Preset(64, 256),
+    7: Preset(96, 512),
+    8: Preset(192, 1024),
+    9: Preset(1 << 20, 2048, AUTO),  # of images all ranks, which are some hundred
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodeOptions:
     """How to encode.
 
     Raises:
-        ValueError: a budget or a number of processes below 1, or not whole.
+        ValueError: a budget or a number of processes below 1, or not whole; no such level.
     """
+
+    level: int | None = None  # preset 1 (fastest) to 9 (smallest), which says what budget and model do not
 
     budget: int | None = None  # network calls of a tile; None: the default of the medium
     model: str | None = None  # name; None: the default of the medium; "auto": the one that makes a part smallest
@@ -108,7 +136,16 @@ class EncodeOptions:
     def __post_init__(self) -> None:
         if self.budget is not None and (self.budget < 1 or self.budget != int(self.budget)):
             raise ValueError("the budget must be at least 1 network call, and whole")
+        if self.level is not None and operator.index(self.level) not in PRESETS:
+            raise ValueError(f"level must be one of {min(PRESETS)} to {max(PRESETS)}, not {self.level}")
         check_jobs(self.jobs)
+
+    def of_medium(self, medium: str) -> Self:
+        """Return the options for images or sound, with what the level says of that medium."""
+        preset = PRESETS[self.level or DEFAULT_PRESET]
+        calls = preset.image if medium == "image" else preset.sound
+        budget = self.budget or (calls if self.level else None)
+        return replace(self, level=None, budget=budget, model=self.model or preset.model)
 
 
 class SampleNumber(int):

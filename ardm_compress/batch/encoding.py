@@ -13,7 +13,8 @@ from ardm_compress.container import Kind
 from ardm_compress.errors import ArdmError, ChecksumError, FormatError, OptionError, UnsupportedError
 from ardm_compress.files import blocks
 from ardm_compress.files import locations as storage
-from ardm_compress.inference import AUTO, candidates
+from ardm_compress.inference import candidates
+from ardm_compress.options import AUTO
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

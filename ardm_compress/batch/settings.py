@@ -4,39 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
-from typing import Final, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from ardm_compress.errors import OutputExistsError
 from ardm_compress.files import locations
-from ardm_compress.inference import AUTO
 from ardm_compress.options import DEFAULT_LIMITS, DecodeOptions, EncodeOptions, Limits
 from ardm_compress.tasks import Progress
 
 SUFFIX: Final = ".ardm"
 Bar: TypeAlias = Callable[[str], AbstractContextManager[Progress | None]]  # a bar of progress with that label
-
-
-class Preset(NamedTuple):
-    """Network calls of a tile, and which model; None is the usual one of the kind."""
-
-    image: int
-    sound: int
-    model: str | None = None
-
-
-DEFAULT_PRESET: Final = 7
-PRESETS: Final = {
-    1: Preset(8, 8),
-    2: Preset(12, 16),
-    3: Preset(16, 32),
-    4: Preset(24, 64),
-    5: Preset(32, 128),
-    6: Preset(64, 256),
-    7: Preset(96, 512),
-    8: Preset(192, 1024),
-    9: Preset(1 << 20, 2048, AUTO),  # of images all ranks, which are some hundred
-}
 
 
 def no_bar(_label: str) -> AbstractContextManager[None]:
@@ -63,15 +40,8 @@ class Writing:
 class Encoding(EncodeOptions, Writing):
     """How to encode files."""
 
-    preset: int | None = None  # says what budget and model do not
     verify: bool = True  # decode and compare before writing
     exact: bool = False  # refuse files of which another one with the same content would come back
-
-    def of_medium(self, medium: str) -> Encoding:
-        """Return the options for images or sound, with what the preset says of that medium."""
-        preset = PRESETS[self.preset or DEFAULT_PRESET]
-        calls = preset.image if medium == "image" else preset.sound
-        return replace(self, budget=self.budget or (calls if self.preset else None), model=self.model or preset.model)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from ardm_compress.batch.decoding import decode_file as decode_job
 from ardm_compress.batch.encoding import encode_file as encode_job
 from ardm_compress.batch.inputs import Job
-from ardm_compress.batch.settings import PRESETS, Decoding, Encoding
+from ardm_compress.batch.settings import Decoding, Encoding
 from ardm_compress.files.locations import STDIO
 from ardm_compress.options import DEFAULT_LIMITS, Limits
 
@@ -55,10 +54,8 @@ def encode_file(
         TypeError: neither paths nor URLs, or a level
         that is not whole; ValueError: level, budget or jobs out of range.
     """
-    if level is not None and operator.index(level) not in PRESETS:
-        raise ValueError(f"level must be one of {min(PRESETS)} to {max(PRESETS)}, not {level}")
     how = Encoding(
-        preset=level, budget=budget, model=model, verify=verify, force=force, jobs=jobs, limits=limits
+        level=level, budget=budget, model=model, verify=verify, force=force, jobs=jobs, limits=limits
     )  # fmt: skip
     return encode_job(_job(source, target), how, lambda _label: nullcontext(progress)).target
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ardm_compress.batch.inputs import Choice
-from ardm_compress.batch.settings import DEFAULT_PRESET, PRESETS, SUFFIX, Encoding
+from ardm_compress.batch.settings import SUFFIX, Encoding
 from ardm_compress.cli.batch import (
     dry_run_teller,
     manifest_writer,
@@ -30,7 +30,8 @@ from ardm_compress.cli.options import (
     options,
     work_settings,
 )
-from ardm_compress.inference import AUTO, find_model
+from ardm_compress.inference import find_model
+from ardm_compress.options import AUTO, DEFAULT_PRESET, PRESETS
 
 MODELS = click.option("--model", help="Name of the model: by default photo, none for sound; auto tries all.")
 
@@ -51,7 +52,7 @@ def _presets(command: Function) -> Function:
         text = f"{calls} for a tile of an image, {preset.sound} of sound"
         text += "; the best of all models" if preset.model else ""
         text += "; the default" if level == DEFAULT_PRESET else ""
-        command = click.option(f"-{level}", "preset", flag_value=level, type=int, help=f"{text}.")(command)
+        command = click.option(f"-{level}", "level", flag_value=level, type=int, help=f"{text}.")(command)
     return command
 
 

@@ -22,6 +22,7 @@ from ardm_compress.container import parse
 from ardm_compress.container.image import ParsedImage
 from ardm_compress.container.picture import ParsedPicture
 from ardm_compress.errors import ArdmError, FormatError, LimitError, UnsupportedError
+from ardm_compress.files import file_content
 from ardm_compress.formats.catalogue import read_media
 from ardm_compress.formats.contents import ImageWrapper, Media, Picture, with_original
 from ardm_compress.methods.choice import MODEL_CHANNELS
@@ -52,8 +53,9 @@ class Salvaged(NamedTuple):
 
 
 def encode_image(
-    data: bytes, options: EncodeOptions = DEFAULT_ENCODING, *, progress: Progress | None = None, **changes: Any
-) -> bytes:
+    data: bytes | bytearray | memoryview, options: EncodeOptions = DEFAULT_ENCODING, *,
+    progress: Progress | None = None, **changes: Any,
+) -> bytes:  # fmt: skip
     """Compress an image file, by the model or by what else makes it smallest.
 
     JPEG files come back byte for byte. Some kinds are stored as they are, and so is a file that would become larger.
@@ -66,9 +68,9 @@ def encode_image(
 
     Raises:
         UnsupportedError: the file is no image, or there is no such model; FormatError: it is no image, or damaged;
-        LimitError: too large; ValueError: budget below 1.
+        LimitError: too large; ValueError: budget below 1, or no such level; TypeError: no bytes.
     """
-    options = replace(options, **changes)
+    options, data = replace(options, **changes).of_medium("image"), file_content(data)
     media = _read(data, options)
     if not isinstance(media, Picture):
         return _encode_whole(data, media, options, progress)
@@ -114,7 +116,7 @@ def encode_images(
     Raises:
         ValueError: budget below 1.
     """
-    options = replace(options, **changes)
+    options = replace(options, **changes).of_medium("image")
     sides = options.tile, options.tile
 
     def kind(picture: Picture) -> tuple[tuple[int, ...], int]:

@@ -24,11 +24,11 @@ from ardm_compress.container.sound import MAX_PERIOD_BITS, PAIR, ParsedSound, So
 from ardm_compress.container.stored import ParsedStored, may_store_in, write_stored
 from ardm_compress.container.wrappers import write_sound_wrapper
 from ardm_compress.errors import FormatError, UnsupportedError
-from ardm_compress.files import spool
+from ardm_compress.files import file_content, spool
 from ardm_compress.formats.catalogue import converted, file_parts, is_foreign, read_sound, stored_as
 from ardm_compress.formats.contents import Sound, with_original
-from ardm_compress.inference import AUTO, candidates, find_model
-from ardm_compress.options import DEFAULT_DECODING, DEFAULT_ENCODING, DecodeOptions, EncodeOptions
+from ardm_compress.inference import candidates, find_model
+from ardm_compress.options import AUTO, DEFAULT_DECODING, DEFAULT_ENCODING, DecodeOptions, EncodeOptions
 from ardm_compress.tasks import Counter, Progress, Tick, ignored, in_order
 
 if TYPE_CHECKING:
@@ -72,7 +72,11 @@ class SoundTile(NamedTuple):
 
 
 def encode_sound(
-    data: Data, options: EncodeOptions = DEFAULT_ENCODING, *, progress: Progress | None = None, **changes: Any
+    data: bytes | bytearray | memoryview,
+    options: EncodeOptions = DEFAULT_ENCODING,
+    *,
+    progress: Progress | None = None,
+    **changes: Any,
 ) -> bytes:
     """Compress a WAV, AIFF or FLAC file; what no model can code, or makes larger, is stored as it is, packed.
 
@@ -84,9 +88,9 @@ def encode_sound(
         changes: to the options.
 
     Raises:
-        UnsupportedError: no such model, or a budget below 2; LimitError: too large.
+        UnsupportedError: no such model, or a budget below 2; LimitError: too large; TypeError: no bytes.
     """
-    with encoded_sound(data, options, progress=progress, **changes) as file:
+    with encoded_sound(file_content(data), options, progress=progress, **changes) as file:
         return file[:]
 
 
@@ -95,7 +99,7 @@ def encoded_sound(
     data: Data, options: EncodeOptions = DEFAULT_ENCODING, *, progress: Progress | None = None, **changes: Any
 ) -> Iterator[Data]:
     """As ``encode_sound``, for files larger than memory: gives the compressed file, which goes with the context."""
-    options = replace(options, **changes)
+    options = replace(options, **changes).of_medium("sound")
     if options.budget is not None and options.budget < LEAST_BUDGET:
         raise UnsupportedError(f"sound takes at least {LEAST_BUDGET} network calls")
     try:

@@ -32,6 +32,13 @@ class Data(Protocol):
     def __getitem__(self, part: slice, /) -> bytes: ...
 
 
+def file_content(data: bytes | bytearray | memoryview) -> bytes:
+    """Return what a caller gives as the content of a file; raise TypeError for anything but bytes."""
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return bytes(data)
+    raise TypeError(f"the bytes of a file are needed, not {type(data).__name__}; encode_file takes paths")
+
+
 class OnDisk:
     """A file that is open for reading; slices read it, in several threads as well."""
 

@@ -20,7 +20,6 @@ SHIPPED = (_PACKAGE / "weights", _PACKAGE.parent / "models")  # in an installed 
 
 MANIFEST = "manifest.json"
 MODEL_ID_BYTES = 4  # of the SHA-256 of a model's file, by which compressed files name it
-AUTO = "auto"  # stands for whichever model makes the smallest file
 VARIABLE = "ARDM_COMPRESS_MODELS"  # environment variable: folders of the user's own models
 DEVICES = ("auto", "cpu", "cuda")
 DEVICE = "ARDM_COMPRESS_DEVICE"  # environment variable: cpu, cuda, or auto for a GPU if there is one that is exact

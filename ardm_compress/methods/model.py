@@ -21,10 +21,10 @@ from ardm_compress.coding.models import model_of
 from ardm_compress.container import START, Payloads, check_tile, sample_checksum
 from ardm_compress.container.image import Header, read_file, write_file
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
-from ardm_compress.inference import AUTO, ModelFile, candidates, find_model, model_of_file
+from ardm_compress.inference import ModelFile, candidates, find_model, model_of_file
 from ardm_compress.methods import Method, Shape, check_shape
 from ardm_compress.methods.conditioning import choose_conditionings, choose_styles
-from ardm_compress.options import EncodeOptions
+from ardm_compress.options import AUTO, EncodeOptions
 from ardm_compress.tasks import Tick, ignored
 
 if TYPE_CHECKING:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import operator
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final, Literal
 
 import numpy as np
 
@@ -47,12 +50,13 @@ class Source:
     jobs: int = 1
     limits: Limits = DEFAULT_LIMITS
     progress: Progress | None = None
+    reopen: Callable[[], File] | None = None  # if it was opened by its path
 
 
 class File:
     """A compressed file of which only the header has been read; also a context, which closes it."""
 
-    kind: ClassVar[str]  # "image", "sound" or "stored file", as ``info`` calls it
+    kind: ClassVar[Literal["image", "sound", "JPEG file", "stored file"]]  # as ``info`` calls it
     suffix: str  # of the file that was compressed, such as ".png"; "" if it is not known
 
     def __init__(self, source: Source) -> None:
@@ -83,9 +87,38 @@ class File:
     ) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[Callable[[], File], tuple[()]]:
+        if self._source.reopen is None:
+            raise TypeError("a file that was open before cannot be pickled; open it by its path")
+        return self._source.reopen, ()
+
 
 class SampledFile(File):
-    """A file that has samples; ``numpy.asarray`` takes it for the array that ``read`` gives."""
+    """A file that has samples; ``numpy.asarray`` takes it for the array that ``read`` gives.
+
+    Slices are those of this array; of images and sound only the tiles that they touch are decoded.
+    """
+
+    AXES: ClassVar[int] = 0  # that are cut: rows and columns of an image, frames of sound
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> Any:
+        keys = key if isinstance(key, tuple) else (key,)
+        if not self.AXES or not all(isinstance(each, (slice, int, np.integer)) for each in keys):
+            return np.asarray(self)[key]
+        keys += (slice(None),) * (self.AXES - len(keys))
+        spans, inner = zip(*map(_span, keys[: self.AXES], self.shape), strict=False)
+        if not all(spans):
+            return np.empty(self.shape, self.dtype)[key]
+        return self._cut(list(spans))[tuple(inner) + keys[self.AXES :]]
+
+    def _cut(self, spans: list[range]) -> NDArray[Any]:
+        """Decode the samples within these spans of the first axes."""
+        raise NotImplementedError
 
     def read(self) -> NDArray[Any]:
         """Decode all samples."""
@@ -97,10 +130,22 @@ class SampledFile(File):
         return np.asarray(self.read(), dtype)
 
 
+def _span(key: slice | int, size: int) -> tuple[range, slice | int]:
+    """Return what of an axis a key touches, and the key to that alone."""
+    if not isinstance(key, slice):
+        at = range(size)[operator.index(key)]
+        return range(at, at + 1), 0
+    found = range(size)[key]
+    if not found:
+        return found, key
+    low = min(found[0], found[-1])
+    return range(low, max(found[0], found[-1]) + 1), slice(found[0] - low, None, found.step)
+
+
 class StoredFile(File):
     """A file that is stored as it was, such as an animation; only ``original`` gives it."""
 
-    kind: ClassVar[str] = "stored file"
+    kind: ClassVar[Literal["stored file"]] = "stored file"
 
     def __init__(self, source: Source, file: ParsedStored, suffix: str = "") -> None:
         super().__init__(source)
@@ -117,7 +162,8 @@ class StoredFile(File):
 class ImageFile(SampledFile):
     """An image; ``read`` gives its samples."""
 
-    kind: ClassVar[str] = "image"
+    kind: ClassVar[Literal["image"]] = "image"
+    AXES: ClassVar[int] = 2
 
     def __init__(self, source: Source, file: ParsedImage | ParsedPicture) -> None:
         super().__init__(source)
@@ -126,13 +172,9 @@ class ImageFile(SampledFile):
             wrapper.kind == PNG and any(name == OWN_AXIS for name, _ in read_chunks(wrapper.head))
         )
         self.suffix = wrapper.file_kind.suffix
-        self.shape: tuple[int, ...] = file.shape if self._flat else (*file.shape, wrapper.channels)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the samples: bool of gray PNG files of one bit, else uint8 or uint16."""
-        bits = self._wrapper.kind == PNG and self._wrapper.depth == 1 and self._wrapper.form != png.PALETTE
-        return np.dtype(bool if bits else sample_type(self._wrapper.depth))
+        self.shape = file.shape if self._flat else (*file.shape, wrapper.channels)
+        bits = wrapper.kind == PNG and wrapper.depth == 1 and wrapper.form != png.PALETTE
+        self.dtype = np.dtype(bool if bits else sample_type(wrapper.depth))  # bool of gray PNG files of one bit
 
     def read(self, *, region: Region | None = None, level: int = 0) -> NDArray[Any]:
         """Decode the samples as the file has them: palette images give indices, gray of 2 or 4 bits 0 to 3 or 15.
@@ -150,6 +192,13 @@ class ImageFile(SampledFile):
         """
         samples = self._picture(region, level).samples.astype(self.dtype, copy=False)
         return samples[..., 0] if self._flat else samples
+
+    def _cut(self, spans: list[range]) -> NDArray[Any]:
+        rows, columns = spans
+        try:
+            return self.read(region=(columns.start, rows.start, len(columns), len(rows)))
+        except UnsupportedError:  # it shows its samples only as a whole
+            return self.read()[rows.start : rows.stop, columns.start : columns.stop]
 
     def original(self) -> bytes:
         """See ``File.original``."""
@@ -187,15 +236,17 @@ def open(  # noqa: A001  # as gzip and Pillow call it
         ValueError: jobs below 1.
     """
     check_jobs(jobs)
+    reopen = None
     with ExitStack() as stack:
         if isinstance(file, (str, os.PathLike)):
+            reopen = partial(open, os.path.abspath(file), jobs=jobs, limits=limits)
             data = stack.enter_context(opened(Path(file)))
         elif not hasattr(file, "read"):
             raise TypeError(f"a path or an open file is needed, not {type(file).__name__}; bytes: io.BytesIO(...)")
         else:
             data = OnDisk(file if file.seekable() else io.BytesIO(file.read()))
         files = ExitStack()
-        source = Source(data, parse(data, limits), files, jobs, limits, progress)
+        source = Source(data, parse(data, limits), files, jobs, limits, progress, reopen)
         found = _found(source, files)
         files.push(stack.pop_all())
         return found

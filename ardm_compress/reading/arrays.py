@@ -35,6 +35,7 @@ def encode(
     array: ArrayLike,
     *,
     rate: int | None = None,
+    level: int | None = None,
     budget: int | None = None,
     model: str | None = None,
     jobs: int = 1,
@@ -49,6 +50,7 @@ def encode(
             (frames,) or (frames, channels). The whole range of the type is full scale; int32 of more than 24 bits is
             only packed.
         rate: of sound, frames per second.
+        level: preset 1 (fastest) to 9 (smallest), which says what ``budget`` and ``model`` do not.
         budget: network calls, at least 1, of sound 2; more make a smaller file.
         model: name of a model; ``auto`` is the one that makes a part smallest. By default ``photo``; sound needs none.
         jobs: processes that code the tiles of an image, as far as the memory allows.
@@ -59,15 +61,15 @@ def encode(
         A whole file, which ``decode`` and the command line read; they write it as PNG or WAV.
 
     Raises:
-        UnsupportedError: other arrays or models; LimitError: too large; ValueError: budget or jobs below 1;
+        UnsupportedError: other arrays or models; LimitError: too large; ValueError: level, budget or jobs out of range;
         TypeError: no array of numbers.
     """
     samples = np.asarray(array)
-    options = EncodeOptions(budget=budget, model=model, jobs=jobs, limits=limits)
+    options = EncodeOptions(level=level, budget=budget, model=model, jobs=jobs, limits=limits)
     if samples.dtype.kind in "OSU":
         raise TypeError(f"an array of numbers is needed, not {type(array).__name__} of {samples.dtype}")
     if rate is None:
-        return encode_picture(_picture(samples), options, progress=progress)
+        return encode_picture(_picture(samples), options.of_medium("image"), progress=progress)
     file = _wave(samples, rate)
     from ardm_compress.codec.sounds import encode_sound
 

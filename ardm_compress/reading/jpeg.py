@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 class JpegFile(SampledFile):
     """A JPEG file; ``original`` gives it, ``read`` its pixels."""
 
-    kind: ClassVar[str] = "JPEG file"
+    kind: ClassVar[Literal["JPEG file"]] = "JPEG file"
     suffix = ".jpg"
 
     def __init__(self, source: Source, file: ParsedJpeg) -> None:
         super().__init__(source)
         self._file = file
         self.size = file.shape  # rows and columns
+
+    def __len__(self) -> int:
+        return self.size[0]
 
     def read(self, *, level: int = 0) -> NDArray[np.uint8]:
         """Decode the pixels as Pillow does, (rows, columns) or (rows, columns, channels).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import numpy as np
 
@@ -30,7 +30,8 @@ MARK: Final = OWN_AXIS + bytes(4)  # the empty chunk, whole
 class SoundFile(SampledFile):
     """Sound; ``read`` gives its samples. A *frame* is one sample of every channel."""
 
-    kind: ClassVar[str] = "sound"
+    kind: ClassVar[Literal["sound"]] = "sound"
+    AXES: ClassVar[int] = 1
     rate: int  # frames per second
     frames: int
     channels: int
@@ -43,12 +44,12 @@ class SoundFile(SampledFile):
         return self.suffix[1:].upper()
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> tuple[int, ...]:  # type: ignore[override]
         """Of all samples: (frames,) or (frames, channels)."""
         return (self.frames,) if self._flat else (self.frames, self.channels)
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
         """Of the samples; its whole range is full scale, so those of 24 bits have 8 low bits that are 0."""
         return np.dtype(DTYPES.get(self.subtype, np.int16))
 
@@ -68,6 +69,10 @@ class SoundFile(SampledFile):
         first, end, _ = slice(start, stop).indices(self.frames)
         samples = self._read(first, max(first, end))
         return samples[:, 0] if self._flat else samples
+
+    def _cut(self, spans: list[range]) -> NDArray[Any]:
+        (frames,) = spans
+        return self.read(frames.start, frames.stop)
 
     def _read(self, start: int, stop: int) -> NDArray[Any]:
         """Decode samples (frames, channels)."""

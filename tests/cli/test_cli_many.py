@@ -25,10 +25,11 @@ from ardm_compress.batch import run as batch_run
 from ardm_compress.batch.failing import explain
 from ardm_compress.batch.inputs import Choice, Job, find_jobs
 from ardm_compress.batch.many import GROUP, SMALL, group_jobs
-from ardm_compress.batch.settings import DEFAULT_PRESET, PRESETS, Encoding, Outcome
+from ardm_compress.batch.settings import Encoding, Outcome
 from ardm_compress.cli import main
 from ardm_compress.errors import LimitError, OptionError
 from ardm_compress.formats import FOLDER_SUFFIXES
+from ardm_compress.options import DEFAULT_PRESET, PRESETS
 from ardm_compress.tasks.processes import DIED
 
 FAST = ("--budget", "2", "-j", "1")

@@ -9,8 +9,8 @@ import click
 import pytest
 from click_man.core import write_man_pages
 
-from ardm_compress.batch.settings import PRESETS
 from ardm_compress.cli import main
+from ardm_compress.options import PRESETS
 
 DOCS = Path(__file__).parents[2] / "docs"
 COMMANDS = sorted(main.commands)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -287,3 +288,60 @@ def test_numpy_takes_an_open_file_for_its_samples(photo: Samples) -> None:
                 file.__array__(copy=False)
     with opened(ardm_compress.encode_image(saved(photo[:16, :16], "JPEG"))) as file:
         assert np.array_equal(np.asarray(file), file.read())
+
+
+KEYS = [3, -1, slice(2, 9), slice(None, None, -3), slice(20, 3, -5), slice(5, 5), ..., (slice(1, 20, 4),), [1, 5]]
+KEYS_2 = [(3, 4), (slice(3, 9), slice(10, 1, -2)), (slice(None), 5), (..., 2), (slice(2, 2), 1)]
+
+
+@pytest.mark.parametrize("key", KEYS + KEYS_2, ids=str)
+def test_slices_are_those_of_the_samples(key: Any) -> None:
+    image = (np.add.outer(np.arange(30), np.arange(40))[..., None] // [3, 5, 7] % 256).astype(np.uint8)
+    sound = (np.arange(400) % 77).astype(np.int16)
+    for array, data in ((image, IMAGE), (sound, SOUND)):
+        if array.ndim > 1 or key in KEYS:
+            found = np.asarray(opened(data)[key])
+            assert (found.shape, found.dtype) == (array[key].shape, array.dtype)
+            assert np.array_equal(found, array[key])
+            assert len(opened(data)) == len(array)
+
+
+IMAGE = ardm_compress.encode(
+    (np.add.outer(np.arange(30), np.arange(40))[..., None] // [3, 5, 7] % 256).astype(np.uint8), level=1
+)
+SOUND = ardm_compress.encode((np.arange(400) % 77).astype(np.int16), rate=8000, level=1)
+
+
+def test_places_outside_the_samples_are_index_errors() -> None:
+    for data in (IMAGE, SOUND):
+        for place in (400, -401):
+            with pytest.raises(IndexError):
+                opened(data)[place]
+
+
+def test_files_are_pickled_by_their_path(tmp_path: Path) -> None:
+    (tmp_path / "image").write_bytes(IMAGE)
+    with ardm_compress.open(tmp_path / "image") as file, pickle.loads(pickle.dumps(file)) as again:
+        assert np.array_equal(again[3], file[3])
+    with pytest.raises(TypeError, match="by its path"):
+        pickle.dumps(opened(IMAGE))
+
+
+@pytest.mark.parametrize("wrong", ["photo.png", 3, None, Path("photo.png")])
+def test_what_are_no_bytes_of_a_file_is_a_type_error(wrong: Any) -> None:
+    for encode in (ardm_compress.encode_image, ardm_compress.encode_sound):
+        with pytest.raises(TypeError, match="bytes of a file"):
+            encode(wrong)
+
+
+def test_a_level_means_the_same_for_arrays_and_files(photo: Samples) -> None:
+    small = photo[:20, :24]
+    assert ardm_compress.encode(small, level=2) == ardm_compress.encode(small, budget=12)
+    file = saved(small, "PNG")
+    assert ardm_compress.encode_image(memoryview(file), level=2) == ardm_compress.encode_image(file, budget=12)
+    assert ardm_compress.encode_sound(wave(bytes(900)), level=2) == ardm_compress.encode_sound(
+        wave(bytes(900)), budget=16
+    )
+    for wrong, error in ((0, ValueError), (10, ValueError), ("3", TypeError)):
+        with pytest.raises(error):
+            ardm_compress.encode(small, level=wrong)  # type: ignore[arg-type]
