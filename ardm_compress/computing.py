@@ -80,6 +80,8 @@ def sources(room: Path) -> str:
 
 Result = TypeVar("Result")
 
+CGROUP: Final = "/sys/fs/cgroup"
+QUOTAS: Final = ((f"{CGROUP}/cpu.max",), (f"{CGROUP}/cpu/cpu.cfs_quota_us", f"{CGROUP}/cpu/cpu.cfs_period_us"))
 THREADS: Final = "OMP_NUM_THREADS"  # in the environment
 
 _here = threading.local()  # whether this thread is one of a pool
@@ -87,8 +89,18 @@ _used = 0  # processors that this process was let code by; 0 if nothing was said
 
 
 def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many processors this process may use, by its affinity and by the quota of its container."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min([count, *(quota for quota in map(_quota, QUOTAS) if quota)])
+
+
+def _quota(files: tuple[str, ...]) -> int:
+    """Return the whole processors that a control group of Linux allows; 0 if it sets no limit."""
+    try:
+        quota, period = " ".join(Path(file).read_text("ascii") for file in files).split()
+        return -(-int(quota) // int(period)) if int(quota) > 0 else 0
+    except (OSError, ValueError):  # there is none, or "max"
+        return 0
 
 
 def use_processors(count: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from ardm_compress.inference import find_model
 if TYPE_CHECKING:
     from ardm_compress.inference.network import Model
 
+os.environ["XDG_CACHE_HOME"] = os.environ["LOCALAPPDATA"] = tempfile.mkdtemp("-ardm-compress-cache")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads that spin take minutes where others work
 
 # The same examples whenever and wherever the tests run, however slow the machine is; `make fuzz` looks for others.

@@ -20,6 +20,7 @@ class Job(NamedTuple):
     source: str  # path, URL or -
     place: str  # where it would be if it was moved to the outputs; their usual names follow from it
     target: str | None = None  # the output's name, if it was given
+    as_is: bool = False  # it is a symbolic link or an empty folder, which is made again at its place
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Choice:
     suffixes: Collection[str]  # in lower case
     compressed: str = ""  # the suffix of files that are compressed already, if these are to be compressed
     takes_all: bool = False  # whatever the suffix
+    keeps_tree: bool = False  # symbolic links and empty folders too, as such
     include: Sequence[str] = ()  # patterns of gitignore: only what they match, whatever the suffix
     exclude: Sequence[str] = ()  # patterns of gitignore: not what they match
     skipped: dict[str, str] = field(default_factory=dict)  # why each is that no pattern has left out
@@ -45,7 +47,10 @@ class Choice:
             suffix = os.path.splitext(name)[1].lower()
             if excluded(relative) or (self.include and not included(relative)):
                 continue
-            if suffix == self.compressed != "" and (in_place or not self.takes_all):
+            if self.is_kept(name):
+                if not in_place:
+                    yield name, relative
+            elif suffix == self.compressed != "" and (in_place or not self.takes_all):
                 if not in_place:
                     self.skipped[name] = "it is compressed already"
             elif self.takes_all or self.include or suffix in self.suffixes:
@@ -53,6 +58,13 @@ class Choice:
             else:
                 what = f"{suffix} files" if suffix else "files without a suffix"
                 self.skipped[name] = f"{what} are taken with --all only"
+
+    def is_kept(self, name: str) -> bool:
+        """Whether it comes along as it is: a link or a folder, but not a link to what is taken for a file."""
+        path = storage.local(name)
+        if not self.keeps_tree or path is None or not (path.is_symlink() or path.is_dir()):
+            return False
+        return self.takes_all or not (path.is_file() and path.suffix.lower() in self.suffixes)
 
 
 def _matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
@@ -95,10 +107,10 @@ def _only_name(location: str, real: Callable[[str], str]) -> str:
 
 def _jobs(source: str, choice: Choice, recursive: bool, folder: str | None) -> Iterator[Job]:
     unread: list[str] = []
-    if recursive and (found := _below(source, unread, choice.skipped, folder)) is not None:
+    if recursive and (found := _below(source, unread, choice, folder)) is not None:
         in_place = folder is None or os.path.realpath(folder) == os.path.realpath(source)
         for name, relative in choice.pick(found, in_place=in_place):
-            yield Job(name, _join(folder, relative) if folder else name)
+            yield Job(name, _join(folder, relative) if folder else name, as_is=choice.is_kept(name))
         yield from (Job(name, name) for name in unread)  # which fail, and so are not passed over in silence
     elif source == storage.STDIO:
         if folder:
@@ -108,13 +120,11 @@ def _jobs(source: str, choice: Choice, recursive: bool, folder: str | None) -> I
         yield Job(source, _join(folder, storage.name(source)) if folder else source)
 
 
-def _below(
-    source: str, unread: list[str], skipped: dict[str, str], outputs: str | None
-) -> Iterator[tuple[str, str]] | None:
+def _below(source: str, unread: list[str], choice: Choice, outputs: str | None) -> Iterator[tuple[str, str]] | None:
     """List the files below a folder, in order, with their names relative to it; None if it is no folder."""
     path = storage.local(source)
     if path:
-        return _walk(path, unread, skipped, outputs and os.path.realpath(outputs)) if path.is_dir() else None
+        return _walk(path, unread, choice, outputs and os.path.realpath(outputs)) if path.is_dir() else None
     if not storage.is_url(source):
         return None
     try:
@@ -126,28 +136,33 @@ def _below(
     return _find(source.rstrip("/"), system, unread) if is_folder else None
 
 
-def _walk(top: Path, unread: list[str], skipped: dict[str, str], outputs: str | None) -> Iterator[tuple[str, str]]:
-    """Yield regular files, and links to them.
+def _walk(top: Path, unread: list[str], choice: Choice, outputs: str | None) -> Iterator[tuple[str, str]]:
+    """Yield regular files, links to them, and what else is kept.
 
     Args:
         top: the folder.
         unread: takes the folders that cannot be looked into.
-        skipped: takes all else but folders with something in them, and why.
+        choice: says what is kept; its ``skipped`` takes all else but folders with something in them, and why.
         outputs: a folder, without links, that is passed over if it is below the top.
     """
     for folder, folders, names in os.walk(top, onerror=lambda error: unread.append(str(error.filename))):
         paths = [Path(folder, name) for name in folders]
-        skipped |= {str(path): "it is a symbolic link to a folder" for path in paths if path.is_symlink()}
         folders[:] = sorted(path.name for path in paths if os.path.realpath(path) != outputs)
-        if not paths and not names:
-            skipped[folder] = "the folder is empty"
-        for name in sorted(names):
-            path = Path(folder, name)
-            if path.is_file():
+        found = [path for path in paths if path.is_symlink()] + [Path(folder, name) for name in names]
+        if not paths and not names and folder != str(top):
+            found = [Path(folder)]
+        for path in sorted(found):
+            if path.is_file() or choice.is_kept(str(path)):
                 yield str(path), path.relative_to(top).as_posix()
             else:
-                what = "a symbolic link to nothing" if path.is_symlink() else "a pipe, a socket or a device"
-                skipped[str(path)] = f"it is {what}"
+                choice.skipped[str(path)] = _other(path)
+
+
+def _other(path: Path) -> str:
+    """Say what is no file."""
+    if path.is_dir():
+        return "it is a symbolic link to a folder" if path.is_symlink() else "the folder is empty"
+    return "it is a symbolic link to nothing" if path.is_symlink() else "it is a pipe, a socket or a device"
 
 
 def _find(top: str, system: Any, unread: list[str]) -> Iterator[tuple[str, str]]:

@@ -6,17 +6,19 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 import click
 
-from ardm_compress.batch.failing import WORST_FIRST
+from ardm_compress.batch.estimates import Rates, duration
+from ardm_compress.batch.failing import WORST_FIRST, attempt
 from ardm_compress.batch.settings import SUFFIX, Outcome, no_bar
-from ardm_compress.cli.group import complain, printable, progress_bar
+from ardm_compress.cli.group import FilesBar, complain, printable, progress_bar
 from ardm_compress.errors import OptionError
 from ardm_compress.files import locations as storage
 from ardm_compress.inference import DEVICE, find_model
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 
 NOTHING: Final[Mapping[str, str]] = {}
+WORTH_SAYING: Final = 10.0  # seconds of work from which on an estimate is said
 BACKSLASH: Final = "\\"
 SHA256SUM: Final = str.maketrans({BACKSLASH: r"\\", "\n": r"\n", "\r": r"\r"})  # its escapes in names
 
@@ -144,6 +147,11 @@ class Report:
         elif self._lines:
             click.echo(_line(outcome), err=True)
 
+    def good(self, jobs: Iterable[Job]) -> list[Job]:
+        """Pick those that did not fail, and were not done before."""
+        done = {outcome.source for outcome in self._done if not (outcome.code or outcome.done_before)}
+        return [job for job in jobs if job.source in done]
+
     def close(self) -> int:
         """Of all; returns the exit code."""
         if self._all:
@@ -219,21 +227,59 @@ def run(
     if how.scheduler is None and not how.dry:
         _check_device()
     one = len(jobs) == 1 and not skipped
+    jobs, kept = [job for job in jobs if not job.as_is], [job for job in jobs if job.as_is]
     lines = not how.dry and (talk.verbose or (one and each is None))
     report = Report(talk, several=not one, lines=lines, summary=not (one or how.dry))
     for source, reason in skipped.items():
         report.tell(Outcome(source=source, skipped=reason))
-    together = together and not how.dry and not one
-    with nullcontext() if one or talk.quiet else progress_bar(label) as files:
-        for done, outcome in enumerate(_outcomes(work, how, jobs, together, _bar(one and not talk.quiet)), 1):
+    together, rates = together and not how.dry and not one, Rates()
+    tells = how.scheduler is None and not talk.quiet
+    if tells and not (how.dry or one):
+        _tell_estimate(rates, label, how, jobs, least=WORTH_SAYING)
+    sizes = {} if one else {job.source: storage.size(job.source) or 0 for job in jobs}
+    with FilesBar(label, sizes, shown=not (one or talk.quiet)) as files:
+        for outcome in chain(
+            _kept(kept, how), _outcomes(work, how, jobs, together, _bar(one and not talk.quiet), files)
+        ):
             report.tell(outcome)
+            rates.learn(label, outcome)
             if record and not outcome.code:
                 record(outcome)
             if each and not talk.as_json and not outcome.code:
                 each(outcome)
-            if files:
-                files(done, len(jobs))
+            files.end(outcome.source)
+    rates.save()
+    if tells and how.dry:
+        _tell_estimate(rates, label, how, report.good(jobs), least=WORTH_SAYING if one else 0.0)
     click.get_current_context().exit(report.close())
+
+
+def _kept(jobs: list[Job], how: Writing) -> Iterator[Outcome]:
+    """Make links and empty folders again."""
+    from ardm_compress.batch.run import keep_as_is
+
+    return (attempt(job, partial(keep_as_is, job, how)) for job in jobs)
+
+
+def usual_output(job: Job, command: str) -> str:
+    """Return where a command writes a file that is given no other name."""
+    return job.place + SUFFIX if command == "encode" else job.place.removesuffix(SUFFIX)
+
+
+def _tell_estimate(rates: Rates, label: str, how: Writing, jobs: Sequence[Job], *, least: float) -> None:
+    """Say how long work on local files will take, if it is at least so many seconds."""
+    from rich.filesize import decimal
+
+    jobs = [job for job in jobs if storage.local(job.source) and storage.local(job.place)]
+    if how.resume and not how.force:
+        jobs = [job for job in jobs if not storage.exists(usual_output(job, label))]
+    found = rates.estimate(label, jobs)
+    processes = max(1, min(how.jobs, found.files))
+    seconds = found.seconds / processes
+    if found.before and seconds >= least:
+        result = "" if label == "test" else f" -> about {decimal(round(found.after))}"
+        files = f"{found.files} file{'' if found.files == 1 else 's'}"
+        click.echo(f"{files}, {decimal(found.before)}{result}: about {duration(seconds)}", err=True)
 
 
 def _check_device() -> None:
@@ -245,13 +291,14 @@ def _check_device() -> None:
 
 
 def _outcomes(
-    work: Callable[..., list[Outcome]], how: Writing, jobs: list[Job], together: bool, bar: Bar
+    work: Callable[..., list[Outcome]], how: Writing, jobs: list[Job], together: bool, bar: Bar, files: FilesBar
 ) -> Iterator[Outcome]:
     from ardm_compress.batch.many import group_jobs
     from ardm_compress.batch.run import outcomes
 
     if how.scheduler is None or how.dry:
-        yield from outcomes(work, how, list(group_jobs(jobs, how.jobs, together=together)), bar)
+        groups = list(group_jobs(jobs, how.jobs, together=together))
+        yield from outcomes(work, how, groups, bar, lambda group: files.begin([job.source for job in group]))
         return
     from ardm_compress.batch import remote
     from ardm_compress.tasks.cluster.workers import connected

@@ -89,7 +89,7 @@ def decode(files: tuple[str, ...], **given: Any) -> None:
     from ardm_compress.batch.run import decode_group
 
     talk = talk_settings(given)
-    jobs = name_output(select_jobs(files, given, Choice({SUFFIX}), output_folder(given)), given)
+    jobs = name_output(select_jobs(files, given, Choice({SUFFIX}, keeps_tree=True), output_folder(given)), given)
     how = Decoding(**output_settings(given), **work_settings(given), **given)
     _check(how, jobs)
     together = how.is_all and all(job.target is None for job in jobs)

@@ -83,7 +83,7 @@ def encode(files: tuple[str, ...], **given: Any) -> None:
 
     talk = talk_settings(given)
     takes_all = given.pop("takes_all")
-    choice = Choice(FOLDER_SUFFIXES, SUFFIX, takes_all, given.pop("include"), given.pop("exclude"))
+    choice = Choice(FOLDER_SUFFIXES, SUFFIX, takes_all, takes_all, given.pop("include"), given.pop("exclude"))
     jobs = name_output(select_jobs(files, given, choice, output_folder(given)), given)
     manifest, inexact, removes = given.pop("manifest"), given.pop("remove_inexact"), given["remove"]
     given["remove"] = removes or inexact

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ardm_compress.batch.estimates import Rates
 from ardm_compress.batch.failing import failure
 from ardm_compress.batch.inputs import Choice
 from ardm_compress.batch.settings import SUFFIX
@@ -59,7 +60,7 @@ def _table(told: list[dict[str, Any]]) -> str:
         back = "exactly" if facts["comes_back"] == FILE else str(facts["comes_back"])
         sizes = str(facts["bytes"]), str(facts.get("original_bytes", "")), _ratio([facts])
         rows.append((*sizes, bits, str(facts["kind"]), _extent(facts), str(how), back, _shown(facts["source"])))
-    return f"{_aligned(rows)}\n{_total(told)}"
+    return f"{_aligned(rows)}\n{_total(told)}" if len(told) > 1 else _aligned(rows)
 
 
 def _total(told: list[dict[str, Any]]) -> str:
@@ -69,10 +70,8 @@ def _total(told: list[dict[str, Any]]) -> str:
     sizes = f"{len(told)} files: {decimal(sum(facts['bytes'] for facts in told))}"
     if not known:
         return sizes
-    others = f"; {len(told) - len(known)} others do not say theirs" if len(known) < len(told) else ""
-    return (
-        f"{sizes}, of originals of {decimal(sum(facts['original_bytes'] for facts in known))} ({_ratio(known)}){others}"
-    )
+    others = f"; that of {len(told) - len(known)} is not known" if len(known) < len(told) else ""
+    return f"{sizes}, originals {decimal(sum(facts['original_bytes'] for facts in known))} ({_ratio(known)}){others}"
 
 
 def _ratio(known: list[dict[str, Any]]) -> str:
@@ -111,11 +110,14 @@ def plan(model: str, width: int, height: int, as_json: bool) -> None:
 
     from ardm_compress.codec import drawing
 
-    rows = _doubling(drawing.plan(model, (height, width)))
+    rows, rates = _doubling(drawing.plan(model, (height, width))), Rates()
+    seconds = {f"{name}_seconds_per_megapixel": round(rates.megapixel(name), 1) for name in ("encode", "decode")}
     if as_json:
-        print_json([row._asdict() for row in rows], several=True)
+        print_json([row._asdict() | seconds for row in rows], several=True)
         return
-    table = Table(title=f"{model}, {width} x {height}")
+    encode, decode = seconds.values()
+    took = f"with any budget about {encode} s a megapixel to encode and verify, {decode} s to decode, on one processor"
+    table = Table(title=f"{model}, {width} x {height}", caption=took)
     table.add_column("network calls", justify="right")
     table.add_column("bits per subpixel", justify="right")
     table.add_column("steps per level, coarsest first")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
@@ -24,6 +24,7 @@ MODULES: Final = {
     "bench": "bench", "decode": "decoding", "encode": "encoding", "info": "facts", "inpaint": "drawing",
     "models": "facts", "plan": "facts", "sample": "drawing", "test": "decoding", "train": "training",
 }  # of this package, of every command  # fmt: skip
+MOST_NAMES: Final = 4  # of files at work that are shown
 ESCAPED: Final = {
     **{code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160))},  # control characters
     **{0xDC00 + byte: f"\\x{byte:x}" for byte in range(128, 256)},  # bytes of names that are not UTF-8
@@ -117,11 +118,58 @@ def progress_bar(label: str) -> Iterator[Progress | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    with _bars(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bars:
+        task = bars.add_task(label, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def _bars(*columns: Any) -> Any:
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    return Bars(*columns, console=Console(stderr=True), transient=True)
+
+
+class FilesBar:
+    """Shows of many files the bytes done, the time left and those at work, unless standard error is no terminal."""
+
+    def __init__(self, label: str, sizes: Mapping[str, int], *, shown: bool) -> None:
+        """Take the bytes of each file."""
+        self._label, self._sizes, self._shown = label, sizes, shown and sys.stderr.isatty()
+        self._at_work: list[str] = []
+
+    def __enter__(self) -> FilesBar:
+        if self._shown:
+            from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+
+            columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+            self._bars = _bars(*columns).__enter__()
+            self._all = self._bars.add_task(self._label, total=sum(self._sizes.values()))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._shown:
+            self._bars.__exit__(*error)
+
+    def begin(self, names: Sequence[str]) -> None:
+        """Show those names too."""
+        self._at_work += names
+        self._show()
+
+    def end(self, name: str) -> None:
+        """Count a file."""
+        if name in self._at_work:
+            self._at_work.remove(name)
+        if self._shown:
+            self._bars.advance(self._all, self._sizes.get(name, 0))
+        self._show()
+
+    def _show(self) -> None:
+        if self._shown:
+            from rich.markup import escape
+
+            names = ", ".join(printable(name.rpartition("/")[2]) for name in self._at_work[:MOST_NAMES])
+            more = " ..." if len(self._at_work) > MOST_NAMES else ""
+            self._bars.update(self._all, description=f"{self._label} {escape(names)}{more}")

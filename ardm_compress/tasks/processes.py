@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 from ardm_compress.computing import THREADS
@@ -25,6 +26,9 @@ Task = TypeVar("Task")
 DIED: Final = "a process has died, probably for lack of memory; --jobs 1 (jobs=1) needs the least"
 LAST_WORDS: Final = 10.0  # seconds that processes have to remove what is half written
 
+PROCESS_BYTES: Final = 512 << 20  # that a process takes, about
+MEMORY: Final = "/proc/meminfo"
+CGROUP: Final = "/sys/fs/cgroup"
 ONE_THREAD: Final = {THREADS: "1"}  # each process is one of as many as there are cores
 
 
@@ -46,6 +50,17 @@ def terminable() -> Iterator[None]:
     finally:
         for number, handler in before:
             signal.signal(number, handler)
+
+
+def affordable() -> int:
+    """How many processes the free memory is enough for, of the machine and of its container; at least one."""
+    free: list[int] = []
+    with suppress(OSError, ValueError, StopIteration):
+        line = next(line for line in Path(MEMORY).read_text("ascii").splitlines() if line.startswith("MemAvailable:"))
+        free.append(int(line.split()[1]) << 10)
+    with suppress(OSError, ValueError):  # there is none, or "max"
+        free.append(int(Path(CGROUP, "memory.max").read_text()) - int(Path(CGROUP, "memory.current").read_text()))
+    return max(1, min(free) // PROCESS_BYTES) if free else 1 << 16
 
 
 def completed(

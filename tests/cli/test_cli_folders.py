@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -108,13 +109,55 @@ def test_what_is_skipped_below_a_folder_may_be_named_by_itself(tree: Path) -> No
     assert f"{named.name}.ardm" in names(tree)
 
 
-def test_links_to_files_come_back_as_the_files(tree: Path, tmp_path: Path) -> None:
-    (tree / "link.txt").symlink_to("notes.txt")
+def shape(folder: Path) -> dict[str, str]:
+    """What there is besides files: links, and folders with nothing in them."""
+    links = {path: os.readlink(path) for path in folder.rglob("*") if path.is_symlink()}
+    empty = {path: "" for path in folder.rglob("*") if path not in links and path.is_dir() and not any(path.iterdir())}
+    return {path.relative_to(folder).as_posix(): text for path, text in (links | empty).items()}
+
+
+def test_links_and_empty_folders_come_back_as_such(tree: Path, tmp_path: Path) -> None:
+    for name, text in (("link.txt", "notes.txt"), ("gone", "nowhere"), ("around", "below/deep"), ("old.ardm", "x")):
+        (tree / name).symlink_to(text)
+    (tree / "below" / "up.bmp").symlink_to("../photo.bmp")
+    (tree / "below" / "outside").symlink_to(tmp_path)
+    (tree / "nothing" / "at all").mkdir(parents=True)
     packed, back = tmp_path / "packed", tmp_path / "back"
-    assert run("encode", "-r", "--all", tree, "--output-dir", packed, *FAST).exit_code == 0
-    assert run("decode", "-r", packed, "--output-dir", back, "-j", "1").exit_code == 0
-    assert not (back / "link.txt").is_symlink()
-    assert (back / "link.txt").read_bytes() == BYTE_FOR_BYTE["notes.txt"]
+    for _ in range(2):  # and once more, which does nothing
+        result = run("encode", "-r", "--all", tree, "--output-dir", packed, *FAST)
+        assert result.exit_code == 0, result.output
+        assert "skipped" not in result.stderr
+        result = run("decode", "-r", packed, "--output-dir", back, "-j", "1")
+        assert result.exit_code == 0, result.output
+    assert "0 files" in result.stderr
+    assert len(shape(tree)) == 7
+    assert shape(back) == shape(packed) == shape(tree)
+    assert contents(back) == contents(tree)
+    diff = subprocess.run(["diff", "-r", "--no-dereference", tree, back], check=False, capture_output=True, text=True)
+    assert (diff.returncode, diff.stdout) == (0, "")
+
+
+def test_another_thing_at_the_place_of_a_link_stays_unless_forced(tree: Path, tmp_path: Path) -> None:
+    (tree / "link.txt").symlink_to("notes.txt")
+    packed = tmp_path / "packed"
+    line = ("encode", "-r", "--all", tree, "--output-dir", packed, "--include", "link.txt")
+    assert run(*line, "--dry-run").stdout == f"{tree / 'link.txt'} -> {packed / 'link.txt'}\n"
+    assert not packed.exists()
+    packed.mkdir()
+    (packed / "link.txt").write_bytes(b"mine")
+    assert "exists; use -f" in failed(run(*line), 1)
+    assert (packed / "link.txt").read_bytes() == b"mine"
+    assert run(*line, "-f").exit_code == 0
+    assert os.readlink(packed / "link.txt") == "notes.txt"
+
+
+def test_links_to_compressed_files_are_decoded_as_these(tree: Path, tmp_path: Path) -> None:
+    assert run("encode", tree / "photo.bmp", *FAST).exit_code == 0
+    (tree / "below" / "again.bmp.ardm").symlink_to("../photo.bmp.ardm")
+    (tree / "below" / "old.ardm").unlink()
+    assert run("decode", "-r", tree / "below", "--output-dir", tmp_path / "back", "-j", "1").exit_code == 0
+    assert not (tmp_path / "back" / "again.bmp").is_symlink()
+    assert (tmp_path / "back" / "again.bmp").read_bytes() == (tree / "photo.bmp").read_bytes()
 
 
 def test_outputs_in_the_same_folder_are_not_taken_for_inputs(tree: Path) -> None:

@@ -304,7 +304,9 @@ def test_q_and_v(tree: Path) -> None:
     assert all("bits per subpixel" in line for line in told[:2])
     assert succeeded(run("decode", packed[0], "-f", "-q")).output == ""
     for line in (succeeded(run("decode", packed[0], "-f", *more)).stderr for more in ([], ["-v"])):
-        assert re.fullmatch(rf"{packed[0]}: \d+ -> \d+ bytes, {both[0]}, [\d.]+ s\n", line)
+        assert re.fullmatch(
+            rf"{packed[0]}: \d+ -> \d+ bytes, {both[0]}, gives back pixels and metadata, [\d.]+ s\n", line
+        )
     assert succeeded(run("test", *packed, "-q")).output == ""
 
 
@@ -314,7 +316,9 @@ def test_testing_tells_of_no_outputs(tree: Path) -> None:
     packed = tree / "a.png.ardm"
     result = succeeded(run("test", "-v", packed, tree / "sub" / ".." / "a.png.ardm"))
     assert result.stdout == f"{packed}: ok\n"
-    assert re.fullmatch(rf"{packed}: {packed.stat().st_size} bytes, [\d.]+ s\n", result.stderr)
+    assert re.fullmatch(
+        rf"{packed}: {packed.stat().st_size} bytes, gives back pixels and metadata, [\d.]+ s\n", result.stderr
+    )
     result = run("test", packed, tree / "none.ardm", tree / "a.png", "-j", "1")
     assert re.fullmatch(r"1 file ok, 2 failed, [\d.]+ s", result.stderr.splitlines()[-1])
 
@@ -345,7 +349,8 @@ def test_rm_and_keep(tree: Path) -> None:
 def test_info_of_many_is_a_table_or_a_list(tree: Path) -> None:
     succeeded(run("encode", "-r", tree, *FAST))
     table = succeeded(run("info", "-r", tree)).stdout.splitlines()
-    assert len(table) == 4
+    assert len(table) == 5
+    assert table[-1].startswith("3 files: ")
     assert table[0].split()[0] == "bytes"
     assert "8 x 9 x 3" in table[1]
     told = json.loads(succeeded(run("info", "-r", tree, "--json")).stdout)
@@ -355,7 +360,7 @@ def test_info_of_many_is_a_table_or_a_list(tree: Path) -> None:
     result = run("info", "-r", tree)
     assert result.exit_code == 3
     assert "a.png.ardm: " in result.stderr
-    assert len(result.stdout.splitlines()) == 3
+    assert len(result.stdout.splitlines()) == 4
 
 
 def test_presets_are_budgets(tree: Path) -> None:

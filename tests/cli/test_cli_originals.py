@@ -59,7 +59,7 @@ def test_what_comes_back_is_said_by_every_command_and_is_true(tree: Path, tmp_pa
     assert sum("pixels and metadata" in line or "samples and metadata" in line for line in lines) == len(CONTENT)
     total = sum(path.stat().st_size for path in tree.iterdir())
     assert lines[-1].startswith("5 files: ")
-    assert f"of originals of {total / 1000:.1f} kB (" in lines[-1]
+    assert f"originals {total / 1000:.1f} kB (" in lines[-1]
     verbose = run("encode", tree / "drawing.bmp", "-o", tmp_path / "x.ardm", *FAST).stderr
     assert "gives back the file, byte for byte" in verbose
 
@@ -70,7 +70,7 @@ def test_small_files_say_nothing_of_their_size(tmp_path: Path) -> None:
     assert run("encode", "-r", tmp_path, *FAST).exit_code == 0
     facts = json.loads(run("info", tmp_path / "small.png.ardm", "--json").stdout)
     assert not {"original_bytes", "original_sha256"} & set(facts)
-    assert run("info", "-r", tmp_path).stdout.splitlines()[-1].endswith("; 1 others do not say theirs")
+    assert run("info", "-r", tmp_path).stdout.splitlines()[-1].endswith("; that of 1 is not known")
 
 
 def test_rm_keeps_files_that_would_not_come_back(tree: Path) -> None:
