@@ -17,10 +17,11 @@ from pathlib import Path
 
 import click
 import numpy as np
+from golden import GOLDEN_JPEGS
 from pictures import TEXT, png_file
 
 from ardm_compress.codec import images, sounds
-from ardm_compress.codec.jpegs import decode_jpeg
+from ardm_compress.codec.jpegs import decode_jpeg, original_parts
 from ardm_compress.codec.pictures import encode_picture
 from ardm_compress.container import CRC_BYTES, START, parse
 from ardm_compress.container.image import WRAPPED, ParsedImage, read_wrapped, write_wrapped
@@ -38,6 +39,8 @@ GOLDEN = ("photo-3-gray", "photo-1-one-row", "picture-1-palette", "picture-1-gra
           "sound-1-three-channels", "sound-1-stored", "jpeg-1-gray", "jpeg-1-colour-thumbnail")  # fmt: skip
 SMALL = Limits(pixels=1 << 12)
 MOST_BYTES = 8  # that random damage changes
+MOST_JPEG, CUT_SHARE = 1 << 12, 0.2  # bytes of JPEG files that are damaged, and how many of them are cut short as well
+BEGINNING = 3  # bytes by which a JPEG file is known
 
 
 def files() -> dict[str, bytes]:
@@ -128,10 +131,44 @@ def with_checksums(damaged: bytes, original: bytes) -> bytes:
     return bytes(found)
 
 
+def jpegs(count: int, seed: int) -> None:
+    """Damage JPEG files, half before they are encoded and half encoded, and print what became of them."""
+    noise, became, slowest = random.Random(seed), Counter[str](), 0.0
+    originals = [data for data in GOLDEN_JPEGS.values() if len(data) < MOST_JPEG]
+    coded = [images.encode_image(data) for data in originals]
+    for number in range(count):
+        start, which = time.perf_counter(), noise.randrange(len(originals))
+        if number % 2:
+            damaged = struck(coded[which], noise, repaired=True)
+            what = "encoded file refused" if is_refused(damaged) else "encoded file decoded"
+            what = "encoded file unchanged" if damaged == coded[which] else what
+        else:
+            damaged = struck(originals[which], noise, repaired=False)
+            if noise.random() < CUT_SHARE:
+                damaged = damaged[: noise.randrange(BEGINNING, len(damaged))]
+            file = parse(images.encode_image(damaged))
+            assert isinstance(file, ParsedJpeg | ParsedStored)
+            same = b"".join(original_parts(file)) == damaged
+            what = f"JPEG file {'came back' if same else 'WRONG'}, by {file.facts.get('method', 'storing')}"
+        became[what] += 1
+        slowest = max(slowest, time.perf_counter() - start)
+        if number % 100 == 99:
+            click.echo(f"{number + 1}: {dict(sorted(became.items()))}; slowest {slowest:.1f} s", err=True)
+    for what, times in sorted(became.items()):
+        click.echo(f"{what}: {times}")
+
+
 @click.command()
 @click.option("--random", "count", default=0, show_default=True, help="Random damages of each way, in all.")
-def main(count: int) -> None:
+@click.option(
+    "--jpegs", "jpeg_count", default=0, show_default=True, help="Random damages of JPEG files, and only these."
+)
+@click.option("--seed", default=2, show_default=True, help="Of the damages of JPEG files.")
+def main(count: int, jpeg_count: int, seed: int) -> None:
     """Print how many damages were tried and how many were not found."""
+    if jpeg_count:
+        jpegs(jpeg_count, seed)
+        return
     tried, missed, slowest = Counter[str](), Counter[str](), 0.0
     kinds = files()
     for name, data in kinds.items():

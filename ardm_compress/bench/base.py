@@ -26,7 +26,7 @@ class Coder(Protocol):
 
     @property
     def kind(self) -> str:
-        """IMAGE or SOUND."""
+        """IMAGE, SOUND or JPEG."""
 
     @property
     def version(self) -> str:

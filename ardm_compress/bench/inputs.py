@@ -1,4 +1,4 @@
-"""Files that are measured <-> what every coder gets: a PNG file of the very samples, or a WAV file."""
+"""Files that are measured <-> what every coder gets: a PNG file of the very samples, a WAV file, or the JPEG file."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ from ardm_compress.formats import FOLDER_SUFFIXES, IMAGE, SOUND, kinds_with, png
 from ardm_compress.formats.catalogue import converted, file_bytes, read_media, shows_samples
 from ardm_compress.formats.contents import PNG, Coefficients, ImageWrapper, Picture, Sound, Stored
 
+JPEG: Final = "JPEG file"  # as IMAGE and SOUND are kinds
 SUFFIXES: Final = {
-    suffix: kind.medium for suffix in sorted(FOLDER_SUFFIXES) for kind in kinds_with(suffix) if kind.plug
+    suffix: JPEG if kind.name == "JPEG" else kind.medium
+    for suffix in sorted(FOLDER_SUFFIXES)
+    for kind in kinds_with(suffix)
+    if kind.plug
 }  # of files that are taken from folders
 SHOWN_BY: Final = (b"PLTE", b"tRNS")  # chunks without which samples are no colours
 
@@ -27,13 +31,13 @@ class Input:
 
     folder: str  # whose table it is in
     name: str  # of the file in it
-    kind: str  # IMAGE or SOUND
-    path: Path  # of the PNG or WAV file
+    kind: str  # IMAGE, SOUND or JPEG
+    path: Path  # of the PNG, WAV or JPEG file
     found: int  # bytes of the file as it was found
     samples: int  # of all channels
     units: int  # in which speeds are told: pixels or samples
     depth: int  # bits of a sample
-    checksum: int  # of the PNG or WAV file
+    checksum: int  # of the file at ``path``
 
 
 class Found(NamedTuple):
@@ -66,9 +70,9 @@ def found_in(folders: Iterable[str], *, every: int = 1, most: int | None = None)
 
 
 def kinds_of(files: Iterable[Found]) -> set[str]:
-    """Tell what the files' names promise: IMAGE, SOUND, or both where one says neither."""
+    """Tell what the files' names promise: IMAGE, SOUND, JPEG, or all of them where one says nothing."""
     named = {SUFFIXES.get(found.file.suffix.lower()) for found in files}
-    return {IMAGE, SOUND} if None in named else {kind for kind in named if kind}
+    return {IMAGE, SOUND, JPEG} if None in named else {kind for kind in named if kind}
 
 
 def files_of(folder: str, *, every: int, most: int | None) -> list[Path]:
@@ -99,6 +103,10 @@ def prepared(found: Found, target: Path) -> Input:
         sound = converted(media, ".wav")
         made, kind, samples = file_bytes(sound), SOUND, sound.samples.shape[0] * sound.samples.shape[1]
         units, depth, path = samples, 8 * sound.wrapper.width, target.with_suffix(".wav")
+    elif isinstance(media, Coefficients):
+        frame = media.pictures[0].frame
+        made, kind, units, depth = data, JPEG, frame.height * frame.width, frame.bits
+        samples, path = units * len(frame.components), target.with_suffix(".jpg")
     else:
         picture = _bare(media)
         made, kind, samples = file_bytes(picture), IMAGE, picture.samples.size
@@ -108,12 +116,10 @@ def prepared(found: Found, target: Path) -> Input:
     return Input(found.table, found.name, kind, path, len(data), samples, units, depth, zlib.crc32(made))
 
 
-def _bare(picture: Picture | Coefficients | Stored) -> Picture:
+def _bare(picture: Picture | Stored) -> Picture:
     """Keep the samples, and of all else only palette and transparency, as a PNG file has them."""
     if isinstance(picture, Stored):
         raise UnsupportedError(f"it is stored as it is, so there is nothing to compare: {picture.reason}")
-    if isinstance(picture, Coefficients):
-        raise UnsupportedError("it is a JPEG file, and not compared with coders of samples")
     wrapper = picture.wrapper
     if wrapper.kind == PNG:
         chunks = [chunk for chunk in read_chunks(wrapper.head) if chunk[0] in SHOWN_BY]

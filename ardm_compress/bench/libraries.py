@@ -1,6 +1,7 @@
-"""Coders that are libraries which come with this package: imagecodecs, Pillow and libsndfile. In this process.
+"""Coders that are libraries, of which only Lepton does not come with this package. In this process.
 
-They are given arrays and make arrays, without the programs' reading and writing of files.
+They are given arrays and make arrays, without the programs' reading and writing of files. Of a JPEG file
+that is an array of its bytes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import io
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 import imagecodecs
@@ -18,7 +21,8 @@ import soundfile
 from PIL import Image, features
 
 from ardm_compress.bench.base import Measured
-from ardm_compress.bench.inputs import Input
+from ardm_compress.bench.inputs import JPEG, Input
+from ardm_compress.bench.machine import version_of
 from ardm_compress.bench.samples import WIDE, colours
 from ardm_compress.computing import processors
 from ardm_compress.errors import ChecksumError, UnsupportedError
@@ -42,16 +46,19 @@ class Library:
     encode: Callable[[NDArray[Any], Input], bytes]
     decode: Callable[[bytes], NDArray[Any]]
     codec: str = ""  # of imagecodecs, which may have been built without it
+    package: str = ""  # of PyPI, that need not be installed
 
     def missing(self) -> str:
         """See ``Coder.missing``."""
+        if self.package and not find_spec(self.package.replace("-", "_")):
+            return f"{self.package} (pip install {self.package})"
         if not self.codec or getattr(imagecodecs, self.codec).available:
             return ""
         return f"{self.codec} in imagecodecs (pip install -U imagecodecs)"
 
     def measure(self, source: Input) -> Measured:
         """See ``Coder.measure``."""
-        samples = colours(source.path.read_bytes()) if self.kind == IMAGE else _sound(source)
+        samples = READERS[self.kind](source)
         if samples.shape[-1] == 1:
             samples = samples[..., 0]
         try:
@@ -70,6 +77,13 @@ class Library:
 def _sound(source: Input) -> NDArray[Any]:
     samples: NDArray[Any] = soundfile.read(source.path, dtype="int32", always_2d=True)[0]
     return samples
+
+
+READERS: Final[dict[str, Callable[[Input], NDArray[Any]]]] = {
+    IMAGE: lambda source: colours(source.path.read_bytes()),
+    SOUND: _sound,
+    JPEG: lambda source: np.frombuffer(source.path.read_bytes(), np.uint8),
+}
 
 
 def _png(_samples: NDArray[Any], source: Input) -> bytes:
@@ -136,6 +150,29 @@ def _jpeg_xl(effort: int, version: str) -> Library:
     return Library(f"JPEG XL, {version} -e {effort}", IMAGE, version, encode, imagecodecs.jpegxl_decode, "JPEGXL")
 
 
+def _transcoding(version: str) -> Library:
+    def encode(data: NDArray[Any], _source: Input) -> bytes:
+        return bytes(imagecodecs.jpegxl_encode_jpeg(data.tobytes(), numthreads=processors()))
+
+    def decode(data: bytes) -> NDArray[Any]:
+        return np.frombuffer(imagecodecs.jpegxl_decode_jpeg(data, numthreads=processors()), np.uint8)
+
+    return Library(f"JPEG XL, {version}", JPEG, version, encode, decode, "JPEGXL")
+
+
+def _lepton() -> Library:
+    package = "lepton-jpeg-python"
+    version = f"lepton {version_of(package)}"
+
+    def encode(data: NDArray[Any], _source: Input) -> bytes:
+        return bytes(import_module("lepton_jpeg_python").compress_bytes(data.tobytes()))
+
+    def decode(data: bytes) -> NDArray[Any]:
+        return np.frombuffer(import_module("lepton_jpeg_python").decompress_bytes(data), np.uint8)
+
+    return Library(f"Lepton, {version}", JPEG, version, encode, decode, package=package)
+
+
 def libraries() -> tuple[Library, ...]:
     """All of them, with the versions that are there."""
     versions = imagecodecs.version(dict)
@@ -153,4 +190,6 @@ def libraries() -> tuple[Library, ...]:
         _jpeg_xl(7, xl),
         _jpeg_xl(9, xl),
         Library(f"FLAC, {flac} level 8", SOUND, flac, _flac, _from_flac),
+        _transcoding(xl),
+        _lepton(),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ardm_compress.bench.base import Measured
-from ardm_compress.bench.inputs import Input
+from ardm_compress.bench.inputs import JPEG, Input
 from ardm_compress.bench.machine import version_of
 from ardm_compress.container import Kind, parse
 from ardm_compress.errors import ChecksumError
@@ -18,7 +18,7 @@ from ardm_compress.inference import find_model
 
 OURS: Final = "ardm-compress"
 ALL: Final = 1 << 20  # network calls, more than any schedule has
-MODELS: Final = {IMAGE: "photo", SOUND: "sound"}
+MODELS: Final = {IMAGE: "photo", SOUND: "sound", JPEG: "jpeg"}
 PEAK: Final = Path("/proc/self/clear_refs"), Path("/proc/self/status")  # of Linux
 
 
@@ -27,7 +27,7 @@ class Ours:
     """A budget of network calls."""
 
     kind: str
-    budget: int
+    budget: int  # of JPEG files, ALL
     jobs: int  # processors, for the tiles of large images
 
     @property
@@ -63,7 +63,7 @@ class Ours:
     def _encoded(self, data: bytes) -> bytes:
         from ardm_compress.codec import images, sounds
 
-        if self.kind == IMAGE:
+        if self.kind != SOUND:
             return images.encode_image(data, budget=self.budget, jobs=self.jobs)
         return sounds.encode_sound(data, budget=self.budget)
 

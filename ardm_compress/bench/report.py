@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Final
 
 from ardm_compress.bench.totals import Group, Report, Total, folder_name
+from ardm_compress.formats import SOUND
 
 WIDTH: Final = 160  # columns, where no terminal says how many there are
 TIMES: Final = ("encode_speed", "decode_speed", "memory")  # of a total, and what else is no size
@@ -46,7 +47,7 @@ def _shown(value: float | None, form: str) -> str:
 
 def heading(group: Group) -> str:
     """Say what was measured."""
-    count = f"{group.files} {'image' if group.kind == 'image' else 'sound file'}{'s' if group.files != 1 else ''}"
+    count = f"{group.files} {'sound file' if group.kind == SOUND else group.kind}{'s' if group.files != 1 else ''}"
     return f"{group.name}: {count}, {group.units / 1e6:.2f} million {group.speed[1:].split('/')[0]}s"
 
 

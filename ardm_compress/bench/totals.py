@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from ardm_compress.bench.ledger import Row
 from ardm_compress.bench.measure import LeftOut, Result
-from ardm_compress.formats import IMAGE
+from ardm_compress.formats import SOUND
 
 AS_FOUND: Final = "files as found"
 MEGA: Final = 1e6
@@ -57,12 +57,12 @@ class Group:
     @property
     def unit(self) -> str:
         """Of sizes."""
-        return "bits per subpixel" if self.kind == IMAGE else "bits per sample"
+        return "bits per sample" if self.kind == SOUND else "bits per subpixel"
 
     @property
     def speed(self) -> str:
         """Of speeds."""
-        return "Mpixel/s" if self.kind == IMAGE else "Msample/s"
+        return "Msample/s" if self.kind == SOUND else "Mpixel/s"
 
 
 @dataclass(frozen=True)

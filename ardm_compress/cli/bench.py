@@ -96,7 +96,8 @@ def bench(
 ) -> None:  # fmt: skip
     """Compare sizes and speeds with other coders, on the images and the sound below each DIR.
 
-    Each coder gets the same PNG or WAV file, without metadata, and everything is decoded again and compared. Programs
+    Each coder gets the same PNG or WAV file, without metadata, or the JPEG file, and everything is decoded again and
+    compared. Coders of JPEG files are those that give them back: JPEG XL by transcoding, and Lepton. Programs
     are timed with reading and writing files; this package and libraries are in one process, the model loaded. MiB is
     the peak of a program's memory, and of this process for ardm-compress. What is not installed is named, and so are
     files that a coder cannot take.
@@ -147,10 +148,11 @@ def _tell(message: str) -> None:
 
 def _coders(budgets: list[int | None] | None, jobs: int) -> list[Coder]:
     from ardm_compress.bench.commands import COMMANDS
+    from ardm_compress.bench.inputs import JPEG
     from ardm_compress.bench.libraries import libraries
     from ardm_compress.bench.ours import ALL, Ours
     from ardm_compress.formats import IMAGE, SOUND
 
     images = [Ours(IMAGE, budget or ALL, jobs) for budget in budgets or IMAGES]
     sounds = [Ours(SOUND, budget or ALL, jobs) for budget in budgets or SOUNDS]
-    return [*COMMANDS, *libraries(), *images, *sounds]
+    return [*COMMANDS, *libraries(), *images, *sounds, Ours(JPEG, ALL, jobs)]

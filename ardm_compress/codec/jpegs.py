@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from ardm_compress.coding import loop
@@ -53,11 +54,14 @@ def encode_whole(
     Raises:
         UnsupportedError: the file would be packed, and ``options.strict``.
     """
-    found, packed = stored(data), True
-    for coded in _coded(data, media, options, progress):
-        if len(coded) < len(found) and _comes_back(coded, data, options):
-            found, packed = coded, False
-    if packed and options.strict:
+    with ThreadPoolExecutor(1) as beside:  # LZMA and libjxl take one processor, and the model what they leave
+        packed, by_jpeg_xl = beside.submit(stored, data), beside.submit(_encode_by_jpeg_xl, data, options)
+        by_model = _encode_by_model(media, options, progress) if isinstance(media, Coefficients) else b""
+        found = packed.result()
+        for coded in (by_model, by_jpeg_xl.result()):
+            if 0 < len(coded) < len(found) and _comes_back(coded, data, options):
+                found = coded
+    if found is packed.result() and options.strict:
         reason = media.reason if isinstance(media, Stored) else "nothing makes this file smaller"
         raise UnsupportedError(f"{reason}; without --strict it is stored as it is")
     return found
@@ -71,20 +75,14 @@ def _comes_back(coded: bytes, data: bytes, options: EncodeOptions) -> bool:
         return False
 
 
-def _coded(data: bytes, media: Media, options: EncodeOptions, progress: Progress | None) -> Iterator[bytes]:
-    """Code a JPEG file by all means that there are."""
-    if isinstance(media, Coefficients):
-        with suppress(LimitError):
-            yield _encode_by_model(media, options, progress)
-    if kind_of(data) == BY_NAME["JPEG"]:
-        with suppress(FormatError, LimitError):
-            yield _encode_by_jpeg_xl(data, options)
-
-
 def _encode_by_model(media: Coefficients, options: EncodeOptions, progress: Progress | None) -> bytes:
+    """Code a file's coefficients; nothing if that takes more than the limits allow."""
     frame = media.pictures[0].frame
-    options.limits.check_pixels(frame.height, frame.width)
-    options.limits.check_memory(len(media.data) + sum(picture.coefficients.nbytes for picture in media.pictures))
+    try:
+        options.limits.check_pixels(frame.height, frame.width)
+        options.limits.check_memory(len(media.data) + sum(picture.coefficients.nbytes for picture in media.pictures))
+    except LimitError:
+        return b""
     model = model_of(find_model(MODEL_NAME), AXES)
     planes = [[Plane.known(picture.plane(c), picture.steps_of(c)) for c in picture.frame.components]
               for picture in media.pictures]  # fmt: skip
@@ -94,11 +92,17 @@ def _encode_by_model(media: Coefficients, options: EncodeOptions, progress: Prog
 
 
 def _encode_by_jpeg_xl(data: bytes, options: EncodeOptions) -> bytes:
+    """Code a file by JPEG XL; nothing if it is no JPEG file, or one that this does not take."""
+    if kind_of(data) != BY_NAME["JPEG"]:
+        return b""
     import imagecodecs
 
-    shape = sides_of(data, options.limits)
-    with _foreign_errors():
-        return write_jpeg_xl(data, shape, bytes(imagecodecs.jpegxl_encode_jpeg(data)))
+    try:
+        shape = sides_of(data, options.limits)
+        with _foreign_errors():
+            return write_jpeg_xl(data, shape, bytes(imagecodecs.jpegxl_encode_jpeg(data)))
+    except (FormatError, LimitError):
+        return b""
 
 
 def original_parts(file: ParsedStored | ParsedJpeg, *, progress: Progress | None = None) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ import pytest
 from commands import failed, run, smooth
 from hypothesis import given
 from hypothesis import strategies as st
+from jpegs import jpeg
 from pictures import write_image
 from PIL import Image, PngImagePlugin
 from sounds import wave
@@ -23,7 +24,7 @@ from sounds import wave
 from ardm_compress.bench import commands, measure, ours
 from ardm_compress.bench.base import Measured
 from ardm_compress.bench.commands import COMMANDS, Command
-from ardm_compress.bench.inputs import IMAGE, SOUND, Found, Input, files_of, found_in, kinds_of, prepared
+from ardm_compress.bench.inputs import IMAGE, JPEG, SOUND, Found, Input, files_of, found_in, kinds_of, prepared
 from ardm_compress.bench.ledger import Ledger, Row, row
 from ardm_compress.bench.libraries import libraries
 from ardm_compress.bench.measure import LeftOut, Result, measured, usable
@@ -112,6 +113,16 @@ def test_every_coder_gives_back_sound(tmp_path: Path, width: int) -> None:
         assert 0 < coder.measure(given_to_all).size < 3000 * width
 
 
+def test_coders_of_jpeg_files_give_them_back(tmp_path: Path) -> None:
+    data = jpeg(quality=80)
+    found = source(tmp_path, "a.jpg", data)
+    assert (found.kind, found.units, found.samples, found.path.read_bytes()) == (JPEG, 40 * 33, 40 * 33 * 3, data)
+    assert kinds_of([Found("a.jpg", Path("a.jpg"))]) == {JPEG}
+    for coder in (*libraries(), ours.Ours(JPEG, ours.ALL, 1)):
+        if coder.kind == JPEG and not coder.missing():
+            assert coder.measure(found).size < 1.2 * len(data), coder.name
+
+
 def test_ours_is_one_of_the_coders(tmp_path: Path) -> None:
     image, sound = source(tmp_path, "a.png", images()["rgb"]), source(tmp_path, "a.wav", wave(bytes(range(200))))
     for given_to_all in (image, sound):
@@ -164,7 +175,7 @@ def test_what_no_file_needs_is_not_missed(tmp_path: Path) -> None:
     absent = Command("none", SOUND, "a-package", ".x", ("no-such-program", "{source}"))
     assert usable([absent, Fixed()], kinds_of([Found("in", tmp_path / "a.PNG")]), pytest.fail)[0].name == "fixed"
     assert kinds_of([Found("in", tmp_path / "a.png"), Found("in", tmp_path / "b.wav")]) == set(BOTH)
-    assert kinds_of([Found("in", tmp_path / "photograph")]) == set(BOTH)
+    assert kinds_of([Found("in", tmp_path / "photograph")]) == {*BOTH, JPEG}
 
 
 @watched

@@ -153,9 +153,16 @@ def _log(quarters: int) -> int:
 
 
 @compiled
+def _floor(number: int, by: int) -> int:
+    """Divide, rounded down: exact below 2^53, and many times as fast as by integers on processors without AVX-512."""
+    found: int = math.floor(np.float64(number) / np.float64(by))
+    return found
+
+
+@compiled
 def _divide(number: int, by: int) -> int:
     """Divide, rounded to the nearest, halves up."""
-    return (2 * number + by) // (2 * by)
+    return _floor(2 * number + by, 2 * by)
 
 
 @compiled
@@ -265,7 +272,7 @@ def features(
                 ref = _divide(4 * (r4[0] + r4[1] + r4[2] + r4[3]), sides)
                 for j in range(SIDES):
                     if there[j]:
-                        local += abs(4 * r4[j] - ref) // sides
+                        local += _floor(abs(4 * r4[j] - ref), sides)
             elif weight:
                 ref = _divide(SCALE_ONE * mean, weight)
                 total = 0
@@ -274,11 +281,11 @@ def features(
                         ny, nx = y + AROUND[j, 0] * reach, x + AROUND[j, 1] * reach
                         here = np.int64(counts[ny, nx]) if k < 0 else np.int64(values[ny, nx, 0])
                         total += (2 if j < SIDES else 1) * abs(SCALE_ONE * here - ref)
-                local += total // weight
+                local += _floor(total, weight)
             else:
                 local = 20 * SCALE_ONE
         else:
-            local += SCALE_ONE * size // whole
+            local += _floor(SCALE_ONE * size, whole)
             if sides:
                 across, along = r4[0] + r4[1], r4[2] + r4[3]
                 if there[0] + there[1] == 2:
@@ -303,23 +310,23 @@ def features(
                     out[at + j] = _log(4 * values[y, x, z])
             remaining = np.int64(counts[y, x]) - sums[y, x, k]
         at += BESIDE.shape[1]
-        out[at] = _log(4 * SCALE_ONE * size // whole) if k else 0
-        out[at + 1] = _log(4 * SCALE_ONE * energy // (6 * whole)) if k else 0
-        out[at + 2] = _log(8 * rest // whole)
+        out[at] = _log(_floor(4 * SCALE_ONE * size, whole)) if k else 0
+        out[at + 1] = _log(_floor(4 * SCALE_ONE * energy, 6 * whole)) if k else 0
+        out[at + 2] = _log(_floor(8 * rest, whole))
         if k >= 0:
             recent, total = 0, 0
+            own_values = values[y, x]
             for t in range(1, k):
-                size_t = abs(np.int64(values[y, x, t]))
-                total += size_t
-                if t >= k - 7:
-                    recent += size_t
+                total += abs(np.int64(own_values[t]))
+            for t in range(max(1, k - 7), k):
+                recent += abs(np.int64(own_values[t]))
             out[at + 3] = _log(4 * recent)
             out[at + 4] = _log(total)
             out[at + 5] = _log(4 * sums[y, x, k])
             out[at + 6] = _log(4 * remaining)
-            out[at + 7] = 127 * remaining // (64 - max(k, 1))
+            out[at + 7] = _floor(127 * remaining, 64 - max(k, 1))
             out[at + 8] = _log(4 * counts[y, x])
-            out[at + 9] = _clip(8 * remaining - 8 * rest // whole) if weight else 0
+            out[at + 9] = _clip(8 * remaining - _floor(8 * rest, whole)) if weight else 0
         at += 10
         if role:
             lvalues, lsums, lcounts, _, lsteps = luma
@@ -342,8 +349,8 @@ def features(
             step = steps[k] if k >= 0 else 1
             out[at] = _log(_divide(4 * under, area * step))
             out[at + 1] = _log(_divide(signed, area * step))
-            out[at + 2] = _log(4 * busy // area)
-            out[at + 3] = _log(around // (area * step))
+            out[at + 2] = _log(_floor(4 * busy, area))
+            out[at + 3] = _log(_floor(around, area * step))
             if role == 2:
                 ovalues, osums, ocounts, _, _ = other
                 py, px = min(y, ovalues.shape[0] - 1), min(x, ovalues.shape[1] - 1)
@@ -378,7 +385,7 @@ def features(
             out[at + kind] = 32
         out[at + KINDS + min(level, LEVELS - 1)] = 32
         # The row of the scale embedding: thirds of octaves of how large the coefficients around are.
-        amount = 1 + (16 * energy // (6 * whole) if k else local - SCALE_ONE)
+        amount = 1 + (_floor(16 * energy, 6 * whole) if k else local - SCALE_ONE)
         at = 0
         while at < len(THIRDS) and THIRDS[at] <= amount:
             at += 1

@@ -249,7 +249,9 @@ def _code_values(
             continue
         last = cells.upscaling.values - 1
         target = known[index] - centre[index] + cells.origin
-        own = Parameters(mixtures.weights[index], mixtures.means[index], mixtures.inverse_scales[index])
+        own = Parameters(
+            mixtures.weights.take(index, 0), mixtures.means.take(index, 0), mixtures.inverse_scales.take(index, 0)
+        )
         found = symbols.cells(network, own, cells, target.clip(0, last))
         ends = np.flatnonzero((found == 0) | (found == last))
         if len(ends):
