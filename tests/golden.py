@@ -85,7 +85,7 @@ SOUNDS: dict[str, tuple[bytes, int]] = {
     ),
     "stored": (wave(walk(99, 1, 40).astype("<f4").tobytes(), width=4, tag=3), 100),
 }
-SOUND, LEARNING = "sound-1", "sound-2"  # with a model, and by filters that learn
+SOUND, LEARNING, WIDE = "sound-1", "sound-2", "sound-3"  # with a model, and by filters that learn
 # those that filters which learn make otherwise
 LEARNT = ("mono", "stereo-chunks", "24-bits", "three-channels", "noise", "silence", "empty", "stretches")
 
@@ -140,6 +140,8 @@ GOLDEN_PICTURES |= {f"{PICTURE}-{name}": source for name, source in NEW_PICTURES
 GOLDEN_SOUND = {f"{SOUND}-{name}": source for name, source in SOUNDS.items()} | {
     f"{LEARNING}-{name}": SOUNDS[name] for name in LEARNT
 }
+ZEROS = (walk(400, 2, 30) << np.array([1, 3])).astype("<i2")  # low bits
+GOLDEN_SOUND[f"{WIDE}-low-zeros"] = wave(ZEROS.tobytes(), channels=2), 16
 GOLDEN_JPEGS = {f"{JPEG}-{name}": (FOLDER / f"{name}.jpg").read_bytes() for name in JPEGS}
 
 NAMED = f"{PICTURE}-progressive-named"  # has size and SHA-256 of its original, which files from 8 KiB on have
@@ -152,6 +154,7 @@ LATER = {
     f"{OLDER_PICTURE}-photo-text": f"{OLDER_PICTURE}-photo-text-wrapped",
     f"{OLDER_PICTURE}-bmp": f"{OLDER_PICTURE}-bmp-wrapped",
     f"{SOUND}-silence": f"{SOUND}-silence-short",
+    **{f"{LEARNING}-{name}": f"{WIDE}-{name}" for name in LEARNT},
     # schedules are planned by the decoder, and latents fitted and styles compared by integer products
     **{
         f"{NEWEST}-{name}": f"{NEWEST}-{name}-planned"

@@ -154,7 +154,7 @@ def read_sound(data: bytes) -> dict[str, Any]:
     if flags & 1 and tile >= length:
         raise RefusedError("a tile length that need not be given")
     order = source.number(1)
-    if order > (2 if flags & 2 else 12):
+    if order > (5 if flags & 2 else 12):
         raise RefusedError("an order or a profile that is not defined")
     wrapper = source.take(source.leb128(1, 1 << 28))
     tiles = -(-length // tile)

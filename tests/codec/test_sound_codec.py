@@ -237,7 +237,7 @@ def test_headers_are_read_back(data: st.DataObject) -> None:
     frames, channels = data.draw(st.integers(0, 10**6)), data.draw(st.integers(1, 8))
     tile = max(1, min(frames, data.draw(st.integers(max(1, frames // 9), 1 << 20))))
     how = st.fixed_dictionaries({"model_id": st.binary(min_size=4, max_size=4), "period_bits": st.integers(0, 12)})
-    learning = st.fixed_dictionaries({"model_id": st.just(b""), "profile": st.integers(0, 2)})
+    learning = st.fixed_dictionaries({"model_id": st.just(b""), "profile": st.integers(0, 5)})
     header = SoundHeader(
         frames=frames, channels=channels, tile=tile, wrapper=data.draw(st.binary(min_size=1, max_size=30)),
         checksums=(7,) * -(-frames // tile), lengths=(), **data.draw(how | learning if channels <= 4 else how),

@@ -25,6 +25,7 @@ SIGNALS = {
     "stereo": walk(300, 2, 30),
     "24 bits": walk(120, 2, 9000),
     "three channels": walk(80, 3, 9),
+    "low bits that are 0": walk(150, 2, 30) << np.array([3, 1]),
     "noise": integers(300)[:, None] % 65536 - 32768,
     "silence, then clicks": np.repeat(np.array([0, 0, 0, 9, 0, LARGEST, -LARGEST, 0]), 60)[:, None],
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from ardm_compress.coding.ans import CompiledPushed, Intervals, Stack, check_payload, peek, pop, read_stacks
-from ardm_compress.coding.sound.filters import CENTRES, PROFILES, Filters, Profile, learn, make_filters, predict
+from ardm_compress.coding.sound.filters import PROFILES, Filters, Profile, learn, make_filters, predict
 from ardm_compress.computing import compiled
 from ardm_compress.errors import FormatError
 from ardm_compress.inference.config import FREQUENCY_BITS
@@ -28,6 +28,7 @@ CELL_SCALE_BITS: Final = 4  # a local size is 8 to 16 cells
 MOST_FINE: Final = 20  # bits of a cell
 ESCAPE_BITS: Final = 16  # of each half of what lies outside
 LARGEST: Final = 1 << 24  # magnitude of samples
+SHIFT_BITS: Final = 5  # of a number of low bits
 MOST_SYMBOLS: Final = 4  # of a sample
 
 SPEEDS: Final = (0.06, 0.014, 0.002)  # at which local sizes follow the errors
@@ -36,7 +37,6 @@ SILENCE: Final = 2.0**-8  # is added to errors
 SIZE_WEIGHTS: Final = (0.5, 0.3, 0.2)  # of the local size that the cells follow
 SPREAD: Final = 0.72  # of a logistic, times the local size
 LEAST_SPREAD: Final = 0.05
-MEMORY: Final = 0.995  # of the weights
 LEAST_FIT: Final = 1e-6
 
 CDF_BITS: Final = 20
@@ -49,13 +49,11 @@ HALVING: Final = float.fromhex("0x1.e0fabfbc702a4p-1")  # exp(-1/16)
 
 # logistics of the mixture: about which centre, with the local size of which speed, times what
 COMPONENTS: Final = tuple((0, speed, factor) for speed in range(3) for factor in (0.5, 1.0, 2.0)) + tuple(
-    (centre, speed, 1.0) for centre in range(1, 4) for speed in range(3)
-)
+    (centre, speed, 1.0) for centre in range(1, 5) for speed in range(3)
+)  # those about centres that a profile lacks are left out
 _CENTRE: Final = np.array([centre for centre, _, _ in COMPONENTS])
 _SPEED: Final = np.array([speed for _, speed, _ in COMPONENTS])
 _FACTOR: Final = np.array([factor for _, _, factor in COMPONENTS])
-_COUNT: Final = len(COMPONENTS)
-
 CHUNK: Final = 1 << 14  # times between calls of ``progress``
 
 
@@ -82,11 +80,12 @@ class Mixture(NamedTuple):
     table: NDArray[np.int64]
 
 
-def _make_mixture(channels: int) -> Mixture:
+def _make_mixture(channels: int, profile: Profile) -> Mixture:
+    count = int((profile.centres > _CENTRE).sum())
     return Mixture(
-        sizes=np.full((channels, CENTRES, len(SPEEDS)), FIRST_SIZE),
-        weights=np.full((channels, _COUNT), 1 / _COUNT), whole=np.zeros(_COUNT, np.int64),
-        middle=np.zeros(_COUNT), inverse=np.zeros(_COUNT), edges=np.zeros((2, _COUNT), np.int64), table=_logistic(),
+        sizes=np.full((channels, profile.centres, len(SPEEDS)), FIRST_SIZE),
+        weights=np.full((channels, count), 1 / count), whole=np.zeros(count, np.int64),
+        middle=np.zeros(count), inverse=np.zeros(count), edges=np.zeros((2, count), np.int64), table=_logistic(),
     )  # fmt: skip
 
 
@@ -94,7 +93,7 @@ def _make_mixture(channels: int) -> Mixture:
 def _prepare(m: Mixture, centres: Any, c: int) -> tuple[int, int]:
     """Set the mixture of channel c; return the integer below the first centre, and the bits of a cell."""
     below = math.floor(centres[0])
-    for k in range(_COUNT):
+    for k in range(len(m.whole)):
         centre = _CENTRE[k]
         m.whole[k] = int(m.weights[c, k] * WEIGHT_ONE) + 1
         m.middle[k] = centres[centre] - below
@@ -113,16 +112,16 @@ def _mass_below(m: Mixture, cell: int, fine: int, kept: int) -> int:
     """Return the mixture's mass below a cell, keeping the components' in ``edges``."""
     edges, total = m.edges[kept], 0
     if cell == 0:
-        for k in range(_COUNT):
+        for k in range(len(m.whole)):
             edges[k] = 0
         return 0
     if cell == CELLS:
-        for k in range(_COUNT):
+        for k in range(len(m.whole)):
             edges[k] = 1 << CDF_BITS
             total += m.whole[k] << CDF_BITS
         return total
     edge = float((cell - CELLS // 2) << fine) - 0.5
-    for k in range(_COUNT):
+    for k in range(len(m.whole)):
         t = np.rint((edge - m.middle[k]) * m.inverse[k])
         at = int(min(max(t, float(-T_LIMIT)), float(T_LIMIT))) + T_LIMIT
         node = at >> NODE_BITS
@@ -200,7 +199,7 @@ def _code_bits(bits: int, stack: Stack, symbols: Any, count: int, known: int) ->
 
 @compiled
 def _code_sample(
-    m: Mixture, centres: Any, c: int, stack: Stack, symbols: Any, count: int, known: int, encoding: bool
+    m: Mixture, centres: Any, memory: float, c: int, stack: Stack, symbols: Any, count: int, known: int, encoding: bool
 ) -> tuple[int, int]:  # fmt: skip
     """Code a sample of channel c; the sample, and the new count of symbols."""
     below, fine = _prepare(m, centres, c)
@@ -232,19 +231,19 @@ def _code_sample(
         rest = cell - CELLS // 2
     _mass_below(m, cell, fine, 0)
     _mass_below(m, cell + 1, fine, 1)
-    _learn_mixture(m, centres, c, float(below + rest))
+    _learn_mixture(m, centres, memory, c, float(below + rest))
     return below + rest, count
 
 
 @compiled
-def _learn_mixture(m: Mixture, centres: Any, c: int, value: float) -> None:
+def _learn_mixture(m: Mixture, centres: Any, memory: float, c: int, value: float) -> None:
     """Weigh components by how well they knew the cell, whose ``edges`` are set, and let local sizes follow."""
     weights, total = m.weights[c], 0.0
-    for k in range(_COUNT):
+    for k in range(len(m.whole)):
         weights[k] *= max(float(m.edges[1, k] - m.edges[0, k]) / CDF_ONE, LEAST_FIT)
         total += weights[k]
-    for k in range(_COUNT):
-        weights[k] = MEMORY * weights[k] / total + (1.0 - MEMORY) / _COUNT
+    for k in range(len(m.whole)):
+        weights[k] = memory * weights[k] / total + (1.0 - memory) / len(m.whole)
     for i in range(centres.shape[0]):
         error, sizes = abs(value - centres[i]) + SILENCE, m.sizes[c, i]
         for speed in range(3):
@@ -253,17 +252,27 @@ def _learn_mixture(m: Mixture, centres: Any, c: int, value: float) -> None:
 
 @compiled
 def _code(
-    f: Filters, profile: Profile, m: Mixture, samples: Any, start: int, stop: int, stack: Stack, symbols: Any,
-    count: int, encoding: bool,
+    f: Filters, profile: Profile, m: Mixture, samples: Any, shifts: Any, start: int, stop: int, stack: Stack,
+    symbols: Any, count: int, encoding: bool,
 ) -> int:  # fmt: skip
-    """Code times start .. stop - 1 of samples (times, channels); the new count of symbols, or -1 if damaged."""
+    """Code times start .. stop - 1 of samples (times, channels), without so many low bits of each channel.
+
+    Returns:
+        The new count of symbols, or -1 if damaged.
+    """
+    if start == 0 and profile.counts_zeros:
+        for c in range(samples.shape[1]):
+            shifts[c] = _code_bits(SHIFT_BITS, stack, symbols, count, shifts[c] if encoding else -1)
+            count += 1
     for t in range(start, stop):
         for c in range(samples.shape[1]):
             predict(f, profile, c, t)
-            value, count = _code_sample(m, f.centres[c], c, stack, symbols, count, samples[t, c], encoding)
-            if abs(value) > LARGEST:
+            value, count = _code_sample(
+                m, f.centres[c], profile.memory, c, stack, symbols, count, samples[t, c] >> shifts[c], encoding
+            )
+            if abs(value) > LARGEST >> shifts[c]:
                 return -1
-            samples[t, c] = value
+            samples[t, c] = value << shifts[c]
             learn(f, profile, c, t, float(value))
     return count
 
@@ -274,14 +283,21 @@ def _read_stack(payload: bytes) -> Stack:
     return Stack(words[0], state[0])
 
 
+def _low_zeros(samples: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many low bits are 0 in all samples of a channel (times, channels); 0 where all are."""
+    used = np.bitwise_or.reduce(samples, axis=0)
+    return np.array([max(int(bits & -bits).bit_length() - 1, 0) for bits in used], np.int64)
+
+
 def encode_tile(samples: NDArray[np.int64], profile: int, progress: Progress) -> bytes:
     """Entropy-code samples (times, channels); ``progress`` is called after every CHUNK of times."""
-    times, channels = samples.shape
-    f, m = make_filters(channels, times, PROFILES[profile]), _make_mixture(channels)
-    symbols, empty = np.zeros((2, MOST_SYMBOLS * samples.size), np.uint32), _read_stack(b"")
+    (times, channels), how = samples.shape, PROFILES[profile]
+    f, m = make_filters(channels, times, how), _make_mixture(channels, how)
+    symbols, empty = np.zeros((2, MOST_SYMBOLS * samples.size + channels), np.uint32), _read_stack(b"")
     count, samples = 0, np.ascontiguousarray(samples)
+    shifts = _low_zeros(samples) if how.counts_zeros else np.zeros(channels, np.int64)
     for start in range(0, times, CHUNK):
-        count = _code(f, PROFILES[profile], m, samples, start, min(start + CHUNK, times), empty, symbols, count, True)
+        count = _code(f, how, m, samples, shifts, start, min(start + CHUNK, times), empty, symbols, count, True)
         progress()
     pushed = CompiledPushed(1)
     pushed.push(Intervals(symbols[0, :count], symbols[1, :count]))
@@ -294,12 +310,12 @@ def decode_tile(shape: tuple[int, int], profile: int, payload: bytes, progress: 
     Raises:
         FormatError: the payload holds more or other than its samples, as far as that shows.
     """
-    times, channels = shape
-    f, m = make_filters(channels, times, PROFILES[profile]), _make_mixture(channels)
-    stack, samples = _read_stack(payload), np.zeros(shape, np.int64)
+    (times, channels), how = shape, PROFILES[profile]
+    f, m = make_filters(channels, times, how), _make_mixture(channels, how)
+    stack, samples, shifts = _read_stack(payload), np.zeros(shape, np.int64), np.zeros(channels, np.int64)
     for start in range(0, times, CHUNK):
         none = np.zeros((2, 1), np.uint32)
-        if _code(f, PROFILES[profile], m, samples, start, min(start + CHUNK, times), stack, none, 0, False) < 0:
+        if _code(f, how, m, samples, shifts, start, min(start + CHUNK, times), stack, none, 0, False) < 0:
             raise FormatError("a payload has samples of more than 24 bits: the file is damaged", section="payload")
         progress()
     if stack.state.any():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ardm_compress.coding.sound.adaptive import encode_tile
-from ardm_compress.coding.sound.filters import PROFILES
+from ardm_compress.coding.sound.filters import FIRST_WRITTEN, PROFILES
 from ardm_compress.computing import mapped
 
 if TYPE_CHECKING:
@@ -34,5 +34,5 @@ def choose_profile(samples: Samples) -> int:
     def size(profile: int) -> int:
         return sum(len(encode_tile(part, profile, _ignored)) for part in tried)
 
-    sizes = mapped(size, range(len(PROFILES)))
-    return sizes.index(min(sizes))
+    written = range(FIRST_WRITTEN, len(PROFILES))
+    return min(zip(mapped(size, written), written, strict=True))[1]
