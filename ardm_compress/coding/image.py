@@ -135,7 +135,7 @@ class ImageTiles:
     def code(self, block: ImageBlock, symbols: Symbols) -> None:
         """See ``loop.Tiles``."""
         network = self.model.network
-        known, hidden, features = self.read(block), *self._evaluate(block)
+        known, hidden, reference, scale = self.read(block), *self._evaluate(block)
         cells = Cells(Upscaling(1 << self.model.config.bit_depth, 1 << DIGIT_BITS))
         samples = np.empty_like(known)
 
@@ -144,7 +144,7 @@ class ImageTiles:
             samples[:, channel] = found
             return found
 
-        network.start(hidden, features.scale).code(self.coded_channels, features.reference_of, code)
+        network.start(hidden, scale).code(self.coded_channels, lambda channel: reference[:, channel], code)
         self._share_gray(samples)
         self._write(block, samples)
 
@@ -172,18 +172,18 @@ class ImageTiles:
         """Return where a block's positions are among the samples."""
         return slice(None), *(block.positions << block.level).T
 
-    def _evaluate(self, block: ImageBlock) -> tuple[NDArray[np.int8], Features]:
-        """Return the network's hidden states at a block's positions, of every tile, and what it saw."""
+    def _evaluate(self, block: ImageBlock) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]:
+        """Return the network's hidden states at a block's positions, of every tile, and their references and scales."""
         network, flat = self.model.network, self._level(block.level).flat(block.positions)
         tile = np.repeat(np.arange(self.count), len(block.positions))
 
-        def part(rows: slice) -> tuple[NDArray[np.int8], Features]:
+        def part(rows: slice) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]:
             features = self._windows(block, flat[rows])
             conditioning = self._conditioning[tile[rows]] if self.count > 1 else self._conditioning[0]
-            return network.hidden(features, block.level, conditioning), features
+            return network.hidden(features, block.level, conditioning), features.reference, features.scale
 
-        hidden, features = zip(*by_batches(part, len(flat), self._batch), strict=True)
-        return np.concatenate(hidden), Features(*(np.concatenate(each) for each in zip(*features, strict=True)))
+        hidden, reference, scale = zip(*by_batches(part, len(flat), self._batch), strict=True)
+        return np.concatenate(hidden), np.concatenate(reference), np.concatenate(scale)
 
     def _windows(self, block: ImageBlock, flat: NDArray[np.int64]) -> Features:
         """Return what is known around flat indices on a block's level."""

@@ -198,8 +198,9 @@ class FusedChannels(Channels):
         super().__init__(network, state, scale)
         count, channels, width = len(state), network.config.channels, state.shape[1]
         stride = -(-(width + 2 * channels) // QUAD) * QUAD
-        self.x = np.zeros((count + kernels.TILE_ROWS, stride), np.uint8)  # the state and coded channels, as bytes
-        self.x[:count, :width] = state.view(np.uint8) ^ (CLIP + 1)
+        self.x = np.empty((count + kernels.TILE_ROWS, stride), np.uint8)  # the state and coded channels, as bytes
+        np.bitwise_xor(state.view(np.uint8), np.uint8(CLIP + 1), out=self.x[:count, :width])
+        self.x[:, width:] = self.x[count:] = 0
         self.innovations = np.zeros((count, channels))  # sample units times 2**VALUE_BITS
         self._channel = 0
         self._expected = np.empty(count)

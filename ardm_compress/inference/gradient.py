@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ardm_compress.computing import compiled
+from ardm_compress.computing import by_batches, compiled
 from ardm_compress.inference import config as grid
 from ardm_compress.inference import kernels
 from ardm_compress.inference.config import INPUT_STEP, SAMPLE_BITS
@@ -310,10 +310,9 @@ class PictureGradient:
             target: (n, the model's channels).
             channels: that are coded.
         """
-        found = [
-            self._batch(features.rows(at), level[at], conditioning, target[at], channels)
-            for at in (slice(start, start + BATCH) for start in range(0, len(target), BATCH))
-        ]
+        found = by_batches(
+            lambda at: self._batch(features.rows(at), level[at], conditioning, target[at], channels), len(target), BATCH
+        )
         return np.concatenate(found)
 
     def _batch(

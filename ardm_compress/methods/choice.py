@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ardm_compress.computing import mapped
 from ardm_compress.container.picture import APART, CONTEXTS, JPEG_XL, MODEL, RAW, WEBP
 from ardm_compress.formats import webp
 from ardm_compress.methods import jpegxl
@@ -51,12 +52,12 @@ def model_share(samples: NDArray[Any], depth: int, options: EncodeOptions) -> fl
         for x in PART_PLACES:
             top, left = (max(0, round(side * at) - PART_PIXELS // 2) for side, at in ((rows, y), (columns, x)))
             parts.append(np.asarray(samples[top : top + PART_PIXELS, left : left + PART_PIXELS], np.uint8))
-    others = sum(min(len(webp.pack(part, quick=True)), len(jpegxl.encode(part))) for part in parts)
+    others = sum(mapped(lambda part: min(len(webp.pack(part, quick=True)), len(jpegxl.encode(part))), parts))
     if others * SIMPLE < sum(part.size for part in parts):
         return math.inf
     from ardm_compress.methods.model import estimate
 
-    return sum(estimate(part, options) for part in parts) / others
+    return estimate(parts, options) / others
 
 
 def encode_tiles(

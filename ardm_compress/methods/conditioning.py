@@ -19,7 +19,7 @@ import numpy as np
 from ardm_compress.ardm.tiles import COSITED, LATENT_LIMIT, PLAIN, Conditioning
 from ardm_compress.coding.image import ImageTiles, turned
 from ardm_compress.coding.loop import BATCH_POSITIONS
-from ardm_compress.computing import mapped
+from ardm_compress.computing import by_batches, mapped
 from ardm_compress.inference.config import INPUT_STEP
 from ardm_compress.inference.features import Features
 from ardm_compress.inference.network import boundaries
@@ -90,14 +90,16 @@ class SampledPositions:
         network, count = self.model.network, len(self.level)
         pictures = np.stack([network.conditioning(each.style, each.latents) for each in choices])
         first = np.array([each.tile for each in choices]) * count
-        units = []
-        for start in range(0, len(choices) * count, BATCH_POSITIONS):
-            batch = np.arange(start, min(start + BATCH_POSITIONS, len(choices) * count))
-            choice, at = batch // count, batch % count
+        places = np.arange(len(choices) * count)
+
+        def part(batch: slice) -> NDArray[np.int64]:
+            choice, at = np.divmod(places[batch], count)
             rows = first[choice] + at
             features = self.features.rows(rows)
             hidden = network.hidden(features, self.level[at], pictures[choice])
-            units.append(self._units(hidden, features, self.target[rows]))
+            return self._units(hidden, features, self.target[rows])
+
+        units = by_batches(part, len(places), BATCH_POSITIONS)
         weight = np.rint(self.weight * (1 << UNIT_BITS)).astype(np.int64)
         total: list[int] = ((np.concatenate(units).reshape(-1, count) * weight).sum(1) >> UNIT_BITS).tolist()
         return total

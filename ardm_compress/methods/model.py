@@ -18,6 +18,7 @@ from ardm_compress.ardm.tiles import PLAIN, SECTIONS, Conditioning, box_shape, t
 from ardm_compress.coding import image as coding
 from ardm_compress.coding.loop import Arrived, Expected, Popped, Symbols
 from ardm_compress.coding.models import model_of
+from ardm_compress.computing import mapped
 from ardm_compress.container import START, Payloads, check_tile, sample_checksum
 from ardm_compress.container.image import Header, read_file, write_file
 from ardm_compress.errors import FormatError, LimitError, UnsupportedError
@@ -241,12 +242,16 @@ def decode_images(files: Sequence[tuple[Header, Payloads]]) -> list[NDArray[np.u
     return found
 
 
-def estimate(samples: NDArray[np.uint8], options: EncodeOptions) -> int:
-    """Estimate the bytes that the model takes for a small image: in few steps, and without conditioning."""
+def estimate(parts: Sequence[NDArray[np.uint8]], options: EncodeOptions) -> int:
+    """Estimate the bytes that the model takes for small images: in few steps, and without conditioning."""
     coder = model_of(find_model(options.model if options.model not in (None, AUTO) else "photo"), 2)
-    steps = planned_steps(coder, (samples.shape[0], samples.shape[1]), ESTIMATE_BUDGET)
-    (payloads,) = coding.encode_tiles(coder, samples[None], steps, 1, ignored, [PLAIN])
-    return sum(map(len, payloads))
+
+    def size(samples: NDArray[np.uint8]) -> int:
+        steps = planned_steps(coder, (samples.shape[0], samples.shape[1]), ESTIMATE_BUDGET)
+        (payloads,) = coding.encode_tiles(coder, samples[None], steps, 1, ignored, [PLAIN])
+        return sum(map(len, payloads))
+
+    return sum(mapped(size, parts))
 
 
 def given_budget(budget: int | None) -> int:
