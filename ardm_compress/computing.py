@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -50,7 +51,16 @@ def _load(cache: Any, signature: Any, context: Any) -> Any:
 
     rtsys.initialize(context)
     with cache._guard_against_spurious_io_errors():
-        return cache._load_overload(signature, context)
+        code = cache._load_overload(signature, context)
+        if code is None:
+            _log_compiling()
+        return code
+
+
+@cache
+def _log_compiling() -> None:
+    """Log, once, that a first run takes longer; the command line shows that on a terminal."""
+    logging.getLogger("ardm_compress").info("compiling for this machine, once, which takes some seconds ...")
 
 
 def inlined(function: Function) -> Function:

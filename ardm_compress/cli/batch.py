@@ -117,8 +117,9 @@ class Talk(NamedTuple):
     """What a command says, by its options."""
 
     quiet: bool
-    verbose: bool
+    verbose: int  # 1: of each file, 2: also when work on it begins
     as_json: bool
+    log: str | None  # name of a file that takes all that 2 says
 
 
 def talk_settings(given: dict[str, Any]) -> Talk:
@@ -135,17 +136,31 @@ class Report:
         self._lines, self._all = lines and not talk.quiet, summary and not talk.quiet
         self._start = time.perf_counter()
         self._done: list[Outcome] = []
+        self._say(f"ardm-compress {' '.join(map(printable, sys.argv[1:]))}", shown=False)
+
+    def _say(self, line: str, *, shown: bool) -> None:
+        """Say a line, and add it to the log."""
+        if shown:
+            click.echo(line, err=True)
+        if self._talk.log:
+            with open(self._talk.log, "a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+
+    def begin(self, names: Iterable[str]) -> None:
+        """Of files on which work begins."""
+        for name in names:
+            self._say(f"{printable(name)}: begun", shown=self._talk.verbose > 1)
 
     def tell(self, outcome: Outcome) -> None:
         """Of one file."""
         self._done.append(outcome)
         if outcome.code:
             complain(outcome.error)
+            self._say(printable(outcome.error), shown=False)
         elif outcome.skipped:
-            if not self._talk.quiet:
-                click.echo(f"{printable(outcome.source)}: skipped, {outcome.skipped}", err=True)
-        elif self._lines:
-            click.echo(_line(outcome), err=True)
+            self._say(f"{printable(outcome.source)}: skipped, {outcome.skipped}", shown=not self._talk.quiet)
+        else:
+            self._say(_line(outcome), shown=self._lines)
 
     def good(self, jobs: Iterable[Job]) -> list[Job]:
         """Pick those that did not fail, and were not done before."""
@@ -154,8 +169,7 @@ class Report:
 
     def close(self) -> int:
         """Of all; returns the exit code."""
-        if self._all:
-            click.echo(self._summary(), err=True)
+        self._say(self._summary(), shown=self._all)
         if self._talk.as_json:
             print_json([_public(outcome) for outcome in self._done], several=self._several)
         return exit_code(self._done)
@@ -229,7 +243,7 @@ def run(
     one = len(jobs) == 1 and not skipped
     jobs, kept = [job for job in jobs if not job.as_is], [job for job in jobs if job.as_is]
     lines = not how.dry and (talk.verbose or (one and each is None))
-    report = Report(talk, several=not one, lines=lines, summary=not (one or how.dry))
+    report = Report(talk, several=not one, lines=bool(lines), summary=not (one or how.dry))
     for source, reason in skipped.items():
         report.tell(Outcome(source=source, skipped=reason))
     together, rates = together and not how.dry and not one, Rates()
@@ -238,9 +252,13 @@ def run(
         _tell_estimate(rates, label, how, jobs, least=WORTH_SAYING)
     sizes = {} if one else {job.source: storage.size(job.source) or 0 for job in jobs}
     with FilesBar(label, sizes, shown=not (one or talk.quiet)) as files:
-        for outcome in chain(
-            _kept(kept, how), _outcomes(work, how, jobs, together, _bar(one and not talk.quiet), files)
-        ):
+
+        def begin(group: list[Job]) -> None:
+            for tell in (files.begin, report.begin):
+                tell([job.source for job in group])
+
+        worked = _outcomes(work, how, jobs, together, _bar(one and not talk.quiet), begin)
+        for outcome in chain(_kept(kept, how), worked):
             report.tell(outcome)
             rates.learn(label, outcome)
             if record and not outcome.code:
@@ -291,14 +309,15 @@ def _check_device() -> None:
 
 
 def _outcomes(
-    work: Callable[..., list[Outcome]], how: Writing, jobs: list[Job], together: bool, bar: Bar, files: FilesBar
-) -> Iterator[Outcome]:
+    work: Callable[..., list[Outcome]], how: Writing, jobs: list[Job], together: bool, bar: Bar,
+    begin: Callable[[list[Job]], None],
+) -> Iterator[Outcome]:  # fmt: skip
     from ardm_compress.batch.many import group_jobs
     from ardm_compress.batch.run import outcomes
 
     if how.scheduler is None or how.dry:
         groups = list(group_jobs(jobs, how.jobs, together=together))
-        yield from outcomes(work, how, groups, bar, lambda group: files.begin([job.source for job in group]))
+        yield from outcomes(work, how, groups, bar, begin)
         return
     from ardm_compress.batch import remote
     from ardm_compress.tasks.cluster.workers import connected

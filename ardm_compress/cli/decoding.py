@@ -20,7 +20,7 @@ from ardm_compress.cli.batch import (
     talk_settings,
 )
 from ardm_compress.cli.group import printable
-from ardm_compress.cli.options import FILES, OUTPUTS, SELECTION, TALK, WORK, options, work_settings
+from ardm_compress.cli.options import FILES, OUTPUTS, SELECTION, TALK, WORK, Grouped, options, work_settings
 from ardm_compress.options import SampleNumber
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ AGAINST = click.option(
 )
 
 
-@click.command(short_help="Restore what was compressed.")
+@click.command(cls=Grouped, short_help="Restore what was compressed.")
 @FILES
 @options(*SELECTION, *OUTPUTS, *PARTS, *TALK, *WORK)
 def decode(files: tuple[str, ...], **given: Any) -> None:
@@ -107,7 +107,7 @@ def _check(how: Decoding, jobs: list[Job]) -> None:
             raise click.UsageError("name the part, or a folder for it, with -o")
 
 
-@click.command(short_help="Decode in memory and check every checksum.")
+@click.command(cls=Grouped, short_help="Decode in memory and check every checksum.")
 @FILES
 @options(*SELECTION, AGAINST, *TALK, *WORK)
 def test(files: tuple[str, ...], against: str | None, **given: Any) -> None:

@@ -27,6 +27,7 @@ from ardm_compress.cli.options import (
     TALK,
     WORK,
     Function,
+    Grouped,
     options,
     work_settings,
 )
@@ -56,7 +57,7 @@ def _presets(command: Function) -> Function:
     return command
 
 
-@click.command(short_help="Compress images and sound.")
+@click.command(cls=Grouped, short_help="Compress images and sound.")
 @FILES
 @options(*SELECTION, *CHOICE, *OUTPUTS)
 @_presets

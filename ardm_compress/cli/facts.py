@@ -14,7 +14,7 @@ from ardm_compress.batch.inputs import Choice
 from ardm_compress.batch.settings import SUFFIX
 from ardm_compress.cli.batch import exit_code, print_json, select_jobs
 from ardm_compress.cli.group import complain, printable
-from ardm_compress.cli.options import FILES, JSON, MODEL, SELECTION, options
+from ardm_compress.cli.options import FILES, JSON, MODEL, SELECTION, Grouped, options
 from ardm_compress.errors import ModelError
 from ardm_compress.formats import FILE
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ardm_compress.ardm.schedule import PlanRow
 
 
-@click.command(short_help="Describe compressed files.")
+@click.command(cls=Grouped, short_help="Describe compressed files.")
 @FILES
 @options(*SELECTION)
 @JSON

@@ -6,6 +6,7 @@ Imports only click at first: help and ``info`` must answer at once.
 from __future__ import annotations
 
 import io
+import logging
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
@@ -53,6 +54,9 @@ class Commands(click.Group):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")  # what a terminal cannot show is escaped
+        if sys.stderr.isatty():  # so that nobody wonders why a first run takes longer
+            logging.basicConfig(format="ardm-compress: %(message)s")
+            logging.getLogger("ardm_compress").setLevel(logging.INFO)
         try:
             with terminable():
                 return super().invoke(ctx)

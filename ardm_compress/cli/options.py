@@ -37,10 +37,20 @@ OUTPUTS: Final = (
                  help="Remove each FILE once its output is written, and of encode verified; or keep it."),
     click.option("--dry-run", "dry", is_flag=True, help="Print what would be written, and write nothing."),
 )  # fmt: skip
+GROUPS: Final = {
+    "Which files": ("recursive", "files_from", "takes_all", "include", "exclude", "against"),
+    "What is written, and where": ("output", "stdout", "output_dir", "force", "remove", "remove_inexact", "manifest",
+                                   "dry"),
+    "How small, how fast": ("preset", "budget", "model", "verify", "strip", "force_pixels", "strict"),
+    "Parts, previews, damage": ("region", "preview", "salvage", "start", "end", "duration"),
+    "What it says": ("quiet", "verbose", "log", "as_json"),
+    "What it may take": ("jobs", "device", "scheduler", "max_pixels", "max_memory", "max_samples"),
+}  # of options, by the names of their parameters  # fmt: skip
 JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output.")
 TALK: Final = (
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
-    click.option("-v", "--verbose", is_flag=True, help="Say what comes of each file."),
+    click.option("-v", "--verbose", count=True, help="Say what comes of each file; -vv: also when work on it begins."),
+    click.option("--log", type=click.Path(dir_okay=False), help="Add to this file, with the time, all that -vv says."),
     JSON,
 )
 WORK: Final = (
@@ -56,6 +66,20 @@ WORK: Final = (
     click.option("--max-samples", type=click.IntRange(min=1), default=DEFAULT_LIMITS.samples, show_default=True,
                  help="Of sound: samples, of all channels, that it may have."),
 )  # fmt: skip
+
+
+class Grouped(click.Command):
+    """A command whose help has the options in groups, as docs/cli.md has them."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options below titles; those of no group last."""
+        left = [param for param in self.get_params(ctx) if param.get_help_record(ctx)]
+        for title, names in (*GROUPS.items(), ("Options", ())):
+            chosen = [param for param in left if param.name in names or not names]
+            left = [param for param in left if param not in chosen]
+            if chosen:
+                with formatter.section(title):
+                    formatter.write_dl([record for param in chosen if (record := param.get_help_record(ctx))])
 
 
 def options(*chosen: Callable[[Function], Function]) -> Callable[[Function], Function]:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
-from commands import failed, names, run, smooth
+from commands import PATIENCE, failed, names, run, smooth
 from pictures import write_image
+from sounds import wave
 
 FAST = ("--budget", "2", "-j", "1")
 
@@ -54,6 +60,31 @@ def test_what_was_done_before_is_not_done_again(tree: Path, jobs: str) -> None:
         assert decoded.exit_code == 0, decoded.output
     assert "3 done before" in decoded.stderr
     assert (back / "below" / "c.png").is_file()
+
+
+def test_three_interruptions_lose_nothing_and_nothing_is_done_twice(tmp_path: Path) -> None:
+    tree, packed = tmp_path / "tree", tmp_path / "packed"
+    tree.mkdir()
+    for number in range(12):
+        noise = np.random.default_rng(number).integers(-9000, 9000, 40_000).astype("<i2")
+        (tree / f"{number:02}.wav").write_bytes(wave(noise.tobytes()))
+    line = [sys.executable, "-m", "ardm_compress", "encode", "-r", str(tree), "--output-dir", str(packed), *FAST]
+    seen = dict[str, tuple[int, int]]()
+    for least in (1, 4, 7):
+        process = subprocess.Popen(line, stderr=subprocess.PIPE)
+        while process.poll() is None and len(list(packed.glob("*.ardm"))) < least:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        message = process.communicate(timeout=PATIENCE)[1].decode()
+        assert process.returncode in (130, 0), message
+        assert seen.items() <= modified(packed).items()
+        seen = modified(packed)
+    done = subprocess.run(line, stderr=subprocess.PIPE, check=False, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    assert f"{len(seen)} done before".encode() in done.stderr
+    assert seen.items() <= modified(packed).items()
+    assert names(packed) == [f"{number:02}.wav.ardm" for number in range(12)]
+    assert run("test", "-r", packed, "--against", tree, "-j", "1").exit_code == 0
 
 
 def test_force_does_it_again(tree: Path) -> None:

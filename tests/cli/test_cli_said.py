@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from commands import failed, names, run, smooth
 from pictures import write_image
 from sounds import wave
 
+from ardm_compress.cli import main
 from ardm_compress.formats.catalogue import read_sound
 
 FAST = ("--budget", "2", "-j", "1")
+DOCS = Path(__file__).parents[2] / "docs"
 RATE = 8000  # of the recording
 
 
@@ -119,3 +123,32 @@ def test_a_model_that_was_asked_for_and_lost_is_named(tmp_path: Path) -> None:
     assert ", smaller than photo" in result.stderr + result.stdout
     result = run("encode", tmp_path / "flat.png", *FAST, "-v", "-f")
     assert "smaller than" not in result.stderr + result.stdout
+
+
+def test_the_log_has_all_that_vv_says_with_the_time(tmp_path: Path) -> None:
+    """Also where nothing is shown."""
+    write_image(tmp_path / "写真.png", smooth(1))
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    log = tmp_path / "log.txt"
+    shown = run("encode", "-r", tmp_path, "--budget", "2", "-j", "1", "-vv", "--exclude", "log.txt").stderr
+    quiet = run("encode", "-r", tmp_path, "-f", "--budget", "2", "-j", "1", "-q", "--log", log, "--exclude", "log.txt")
+    assert quiet.stderr.count("\n") == 1  # the error
+    lines = log.read_text("utf-8").splitlines()
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", line) for line in lines)
+    for line in (f"{tmp_path / '写真.png'}: begun", "1 file: ", "bits per subpixel", "broken.png: "):
+        assert line in shown
+        assert any(line in told for told in lines)
+    before = len(lines)
+    run("test", tmp_path / "写真.png.ardm", "--log", log, "-j", "1")
+    assert len(log.read_text("utf-8").splitlines()) == before + 4
+
+
+def test_options_stand_in_groups_and_none_is_lost() -> None:
+    for name in ("encode", "decode", "test", "info"):
+        told = run(name, "--help").stdout
+        options_ = [param for param in main.commands[name].params if isinstance(param, click.Option)]
+        assert all(told.count(f"{option.opts[-1]}") for option in options_)
+        assert "Which files:" in told
+        titles = re.findall(r"^([A-Z][a-z, ]+):$", told, re.MULTILINE)
+        documented = (DOCS / "cli.md").read_text("utf-8")
+        assert all(f"\n## {title}\n" in documented for title in titles if title != "Options")
