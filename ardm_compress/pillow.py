@@ -18,6 +18,7 @@ from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from ardm_compress.ardm.tiles import COARSEST, scaled
 from ardm_compress.codec.images import decode_image, salvage_image
 from ardm_compress.codec.jpegs import original_parts
 from ardm_compress.codec.pictures import encode_picture
@@ -25,7 +26,7 @@ from ardm_compress.container import MAGIC, Kind, parse
 from ardm_compress.errors import ArdmError, FormatError, UnsupportedError
 from ardm_compress.files import Joined, OnDisk, Stream, read_chunks
 from ardm_compress.formats import png
-from ardm_compress.formats.catalogue import file_bytes
+from ardm_compress.formats.catalogue import file_bytes, part_wrapper
 from ardm_compress.formats.contents import WEBP, ImageWrapper
 from ardm_compress.formats.pixels import plugins
 from ardm_compress.options import DEFAULT_LIMITS, MAX_SIDE, EncodeOptions, Limits
@@ -49,10 +50,11 @@ class ArdmImageFile(ImageFile.ImageFile):
     format = FORMAT
     format_description = "ardm-compress image"
     _coded = False  # whether the pixels are still to be decoded
+    _preview = 0  # and of which preview
 
     def __init__(self, file: IO[bytes], filename: str | bytes, data: Data, parsed: ParsedImage | ParsedPicture) -> None:
         """Args: ``data``: what the file holds, ``parsed`` already."""
-        self._data, self._wrapper, self._sides = data, parsed.wrapper, parsed.shape
+        self._data, self._wrapper, self._sides, self._tile = data, parsed.wrapper, parsed.shape, parsed.header.tile
         super().__init__(file, filename)
 
     def _open(self) -> None:
@@ -62,9 +64,24 @@ class ArdmImageFile(ImageFile.ImageFile):
             self._mode, self._size = MODES_OF_WEBP[self._wrapper.channels], sides[::-1]
             self.info = {WEBP_INFO[name]: body for name, body in chunks if name in WEBP_INFO}
         else:
-            shown = self._shown(_without_pixels(self._wrapper, *sides), sides)
+            shown = _shown(self._wrapper, _without_pixels(self._wrapper, *sides), sides)
             self._mode, self._size, self.info, self.palette = shown.mode, shown.size, shown.info, shown.palette
         self._coded = True
+
+    def draft(self, mode: str | None, size: tuple[int, int] | None) -> tuple[str, tuple[int, int, float, float]] | None:
+        """Decode a preview of at least that size only, where there is one; ``thumbnail`` asks for that."""
+        sides = self._sides
+        if not self._coded or size is None or mode not in (None, self.mode) or ImageFile.LOAD_TRUNCATED_IMAGES:
+            return None
+        fitting = [level for level in range(COARSEST + 1)
+                   if sides[1] >> level >= size[0] and sides[0] >> level >= size[1]]  # fmt: skip
+        try:
+            part_wrapper(self._wrapper)
+        except UnsupportedError:  # only the whole file says how its samples look
+            return None
+        self._preview = max(fitting, default=0)
+        self._size = scaled(sides, self._tile, self._preview)[0][::-1]
+        return self.mode, (0, 0, *self._size)
 
     def load(self) -> Any:
         """Decode the pixels.
@@ -74,7 +91,11 @@ class ArdmImageFile(ImageFile.ImageFile):
         """
         if self._coded:
             try:
-                image = self._shown(io.BytesIO(self._file()), self._sides)
+                if self._preview:
+                    part = decode_image(self._data, limits=ANY, preview=self._preview)
+                    image = _shown(part.wrapper, io.BytesIO(file_bytes(part)), self._size[::-1])
+                else:
+                    image = _shown(self._wrapper, io.BytesIO(self._file()), self._sides)
                 image.load()
             except (ArdmError, ValueError, SyntaxError) as error:
                 raise OSError(str(error)) from error
@@ -91,15 +112,20 @@ class ArdmImageFile(ImageFile.ImageFile):
         picture = salvage_image(self._data, limits=ANY).picture if salvage else decode_image(self._data, limits=ANY)
         return file_bytes(picture)
 
-    def _shown(self, file: IO[bytes], sides: tuple[int, int]) -> ImageFile.ImageFile:
-        """Let Pillow open the file that was compressed; it must have the same sides as its samples."""
-        try:
-            image = _plugin(self._wrapper)(file)
-        except (OSError, ValueError, SyntaxError) as error:
-            raise FormatError(f"Pillow does not read the file that was compressed: {error}") from error
-        if image.size not in (sides, sides[::-1]):  # TIFF files may be turned
-            raise FormatError("the file that was compressed has other sides than its samples")
-        return image
+
+class _OtherSides(FormatError):
+    """The file that was compressed has several pages, whose samples are below one another."""
+
+
+def _shown(wrapper: ImageWrapper, file: IO[bytes], sides: tuple[int, int]) -> ImageFile.ImageFile:
+    """Let Pillow open the file that was compressed; it must have the same sides as its samples."""
+    try:
+        image = _plugin(wrapper)(file)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise FormatError(f"Pillow does not read the file that was compressed: {error}") from error
+    if image.size not in (sides, sides[::-1]):  # TIFF files may be turned
+        raise _OtherSides("the file that was compressed has other sides than its samples")
+    return image
 
 
 class _ZerosBefore:
@@ -124,6 +150,10 @@ def _without_pixels(wrapper: ImageWrapper, rows: int, columns: int) -> IO[bytes]
         chunks = [*read_chunks(wrapper.head), *read_chunks(wrapper.tail)]
         return io.BytesIO(png.file_of([(b"IHDR", header), *chunks, (b"IDAT", b"")]))
     size = rows * columns * wrapper.channels * wrapper.depth // 8  # TIFF files have metadata behind it
+    if wrapper.is_packed:
+        from ardm_compress.formats.strips import with_zeros
+
+        return io.BytesIO(with_zeros(wrapper, size))
     return io.BufferedReader(Stream(Joined(wrapper.head, _ZerosBefore(size, wrapper.tail))))
 
 
@@ -143,9 +173,14 @@ def _open(file: IO[bytes], filename: str | bytes = "") -> ImageFile.ImageFile:
         if parsed.kind is Kind.SOUND:
             raise UnsupportedError("it holds sound")
         if parsed.kind is Kind.MODEL or parsed.kind is Kind.PICTURE:
-            return ArdmImageFile(file, filename, data, parsed)
-        DEFAULT_LIMITS.check_memory(parsed.original_size)
-        image = Image.open(io.BytesIO(b"".join(original_parts(parsed))), formats=plugins())
+            try:
+                return ArdmImageFile(file, filename, data, parsed)
+            except _OtherSides:
+                original = file_bytes(decode_image(data))
+        else:
+            DEFAULT_LIMITS.check_memory(parsed.original_size)
+            original = b"".join(original_parts(parsed))
+        image = Image.open(io.BytesIO(original), formats=plugins())
     except (ArdmError, ValueError) as error:
         raise UnidentifiedImageError(f"cannot identify image file {filename or file!r}: {error}") from error
     if filename:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ardm_compress.batch.settings import SUFFIX, Bar, Decoding, Encoding, Outcome, check_output, finish, no_bar
 from ardm_compress.container import Kind
-from ardm_compress.errors import ArdmError, ChecksumError, OptionError
+from ardm_compress.errors import ArdmError, ChecksumError, OptionError, UnsupportedError
 from ardm_compress.files import locations as storage
 from ardm_compress.formats import FILE
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 RGB: Final = 3  # channels
+PNG: Final = ".png"
 
 
 class Restored(NamedTuple):
@@ -145,10 +146,10 @@ def _restore(job: Job, data: Data, how: Decoding, progress: Progress | None) -> 
     from ardm_compress.container import parse
 
     file = parse(data, how.limits)
-    if how.is_part_of_image and file.kind in (Kind.SOUND, Kind.STORED):
-        raise OptionError("--region and --preview are for images of which samples are coded; this is none")
-    if how.region and file.kind is Kind.JPEG:
-        raise OptionError("--region is for images of which samples are coded; JPEG files have --preview")
+    if how.is_part_of_image and file.kind is Kind.SOUND:
+        raise OptionError("--region and --preview are for images; this is sound")
+    if how.region and file.kind in (Kind.JPEG, Kind.STORED):
+        raise OptionError("--region is for images of which samples are coded; this file has --preview")
     if how.is_part_of_sound and file.kind is not Kind.SOUND:
         raise OptionError("--start, --end and --duration are for sound that the model has coded; this file is none")
     if file.kind is Kind.STORED:
@@ -163,6 +164,8 @@ def _restore(job: Job, data: Data, how: Decoding, progress: Progress | None) -> 
 def _stored(job: Job, file: ParsedStored, how: Decoding) -> Restored:
     from ardm_compress.formats.catalogue import stored_as
 
+    if how.preview:
+        return _preview(job, lambda: b"".join(file.parts()), how)
     parts = stored_as(file.parts(), _suffix(job.target))
     return Restored(_check_target(job, job.target or _original_name(job.place), how), parts, [], FILE)
 
@@ -174,22 +177,41 @@ def _jpeg(job: Job, file: ParsedJpeg, how: Decoding, progress: Progress | None) 
     from ardm_compress.formats.catalogue import check_suffix, plain_wrapper, written_as
     from ardm_compress.formats.pixels import read_pixels
 
+    if how.preview:
+        return _preview(job, lambda: decode_jpeg(file, progress=progress), how)
     target = _check_target(job, job.target or _original_name(job.place), how)
     suffix = (_suffix(target) if job.target else None) or ""
     others = {name for kind in kinds_with(suffix) for name in kind.suffixes} - set(BY_NAME["JPEG"].suffixes)
-    if how.preview and not others:
-        if job.target != storage.STDIO:
-            raise OptionError("the preview of a JPEG file is another kind of image: -o small.png")
-        suffix = ".png"
     if others:
         check_suffix(plain_wrapper(RGB), suffix)
     if how.dry:
         return Restored(target, (), [])
     original = decode_jpeg(file, progress=progress)
-    if not (others or how.preview):
+    if not others:
         return Restored(target, [original], [], FILE)
-    pixels = read_pixels(original, how.limits, only_first=True, preview=how.preview)
-    return Restored(target, [written_as(pixels, suffix)], [])
+    return Restored(target, [written_as(read_pixels(original, how.limits, only_first=True), suffix)], [])
+
+
+def _preview(job: Job, original: Callable[[], bytes], how: Decoding) -> Restored:
+    """Restore a preview of a file that comes back byte for byte, by what Pillow reads in it."""
+    from ardm_compress.formats import IMAGE, kind_of
+    from ardm_compress.formats.catalogue import preview_suffixes, written_as
+    from ardm_compress.formats.pixels import WRITERS, read_pixels
+
+    target = job.target or _original_name(job.place)
+    suffix = _suffix(target) or PNG
+    if suffix not in {*WRITERS, *preview_suffixes(how.preview)}:
+        if job.target:
+            raise OptionError(f"previews cannot be written as {suffix}; choose {PNG}, .jpg or .webp")
+        target, suffix = target + PNG, PNG
+    _check_target(job, target, how)
+    if how.dry:
+        return Restored(target, (), [])
+    content = original()
+    if kind_of(content).medium != IMAGE:
+        raise OptionError("--preview is for images; this is none")
+    pixels = read_pixels(content, how.limits, only_first=True, preview=how.preview)
+    return Restored(target, [written_as(pixels, suffix, preview=how.preview)], [])
 
 
 def _sound(job: Job, file: ParsedSound, how: Decoding, progress: Progress | None) -> Restored:
@@ -229,16 +251,23 @@ def image_target(job: Job, wrapper: ImageWrapper, how: Decoding) -> tuple[str, s
     Raises:
         As ``check_suffix`` and ``storage.check_output``.
     """
-    from ardm_compress.formats.catalogue import check_suffix, part_wrapper
+    from ardm_compress.formats.catalogue import check_suffix, part_wrapper, preview_suffixes
     from ardm_compress.formats.contents import FORCED
 
     name = _original_name(job.place)
     if wrapper.kind == FORCED and _suffix(name) not in wrapper.file_kind.suffixes:
         name += wrapper.file_kind.suffix  # for it is not the file of that name
-    target = _check_target(job, job.target or name, how)
-    suffix = _suffix(target) if job.target or how.is_part_of_image else None
-    check_suffix(part_wrapper(wrapper) if how.is_part_of_image else wrapper, suffix)
-    return target, suffix
+    suffix = _suffix(job.target or name) if job.target or how.is_part_of_image else None
+    try:
+        shown = part_wrapper(wrapper) if how.is_part_of_image else wrapper
+        if suffix not in preview_suffixes(how.preview):
+            check_suffix(shown, suffix)
+    except UnsupportedError:
+        if job.target or not how.preview:
+            raise
+        part_wrapper(wrapper)
+        name, suffix = name + PNG, PNG
+    return _check_target(job, job.target or name, how), suffix
 
 
 def _image(job: Job, file: ParsedImage | ParsedPicture, how: Decoding, progress: Progress | None) -> Restored:
@@ -249,7 +278,7 @@ def _image(job: Job, file: ParsedImage | ParsedPicture, how: Decoding, progress:
     if how.dry:
         return Restored(target, (), [])
     if not how.salvage:
-        parts = [written_as(_decode_image(file, how, progress), suffix)]
+        parts = [written_as(_decode_image(file, how, progress), suffix, preview=how.preview)]
         return Restored(target, parts, [], _comes_back(file.wrapper, suffix, how))
     found = salvage_image(file, how, progress=progress)
     inexact = [f"{len(found.inexact)} of {found.tiles} tiles"] if found.inexact else []

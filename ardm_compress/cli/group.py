@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 MODULES: Final = {
     "bench": "bench", "decode": "decoding", "encode": "encoding", "info": "facts", "inpaint": "drawing",
-    "models": "facts", "plan": "facts", "sample": "drawing", "test": "decoding", "train": "training",
+    "models": "facts", "plan": "facts", "sample": "drawing", "test": "decoding", "thumbnail": "thumbnails",
+    "train": "training",
 }  # of this package, of every command  # fmt: skip
 MOST_NAMES: Final = 4  # of files at work that are shown
 ESCAPED: Final = {

@@ -6,7 +6,7 @@ The table of kinds is ``ardm_compress.formats``; each kind's own module is impor
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from itertools import chain
@@ -225,13 +225,26 @@ def check_suffix(wrapper: ImageWrapper, suffix: str | None) -> None:
             raise UnsupportedError(f"cannot write this image as {suffix}; choose {own}")
 
 
-def written_as(picture: Picture, suffix: str | None) -> bytes:
-    """Make a file of its own kind, or of that of a suffix, without metadata then.
+def preview_suffixes(preview: int) -> Collection[str]:
+    """Return the suffixes of files that may hold previews, and lossily so."""
+    if not preview:
+        return ()
+    from ardm_compress.formats.pixels import PREVIEW_WRITERS
+
+    return PREVIEW_WRITERS
+
+
+def written_as(picture: Picture, suffix: str | None, *, preview: int = 0) -> bytes:
+    """Make a file of its own kind, or of that of a suffix, without metadata then; previews as JPEG files as well.
 
     Raises:
         UnsupportedError: files of that kind cannot hold these samples.
     """
     wrapper, samples = picture.wrapper, picture.samples
+    if suffix in preview_suffixes(preview):
+        from ardm_compress.formats.pixels import write_preview
+
+        return write_preview(picture, suffix or "")
     check_suffix(wrapper, suffix)
     if suffix is None or not is_foreign(suffix, wrapper.file_kind):
         return file_bytes(picture)

@@ -24,8 +24,9 @@ MOST_CHANNELS: Final = 4  # of an image
 MOST_SOUND_CHANNELS: Final = 64
 MOST_SURROUNDINGS: Final = 1 << 27  # bytes of head and tail
 FLAC_RATE: Final = 655350  # frames per second of FLAC files, at most
-IN_STRIPS, MADE_ANEW = 16, 32  # flags of the form of a TIFF file's wrapper: samples lie in strips or tiles, as
-# ``ardm_compress.formats.strips`` tells, and the file is not the one that was compressed
+IN_STRIPS, MADE_ANEW, SHOWN = 16, 32, 64  # flags of the form of a TIFF file's wrapper: samples lie in strips or tiles,
+# as ``ardm_compress.formats.strips`` tells; the file is not the one that was compressed; its samples are all of it that
+# is shown, from black to full scale, upright
 BIG_ENDIAN, UNSIGNED, VERBATIM, FLAC = 1, 2, 4, 8  # flags of a sound wrapper's kind; without VERBATIM and FLAC the
 # file is the shortest WAV file there is
 COMPARED: Final = 256  # rows at a time

@@ -44,6 +44,12 @@ WRITERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     ".tiff": ("TIFF", {"compression": "tiff_adobe_deflate"}),
     ".webp": ("WEBP", {"lossless": True, "exact": True}),
 }  # Pillow's name and options by suffix
+PREVIEW_WRITERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    ".jpg": ("JPEG", {"quality": 90}),
+    ".jpeg": ("JPEG", {"quality": 90}),
+    ".webp": ("WEBP", {"lossless": True}),
+}  # of previews, which may be lossy
+MODES: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # by channels
 
 
 def read_pixels(
@@ -65,6 +71,8 @@ def read_pixels(
         if getattr(image, "n_frames", 1) > 1 and not only_first:
             raise UnsupportedError("animations and files of several pages have no one set of pixels")
         mode = FORCED_MODES.get(image.mode, "RGBA" if image.mode == "P" and "transparency" in image.info else "")
+        if not mode and preview and image.mode in ("P", "CMYK", "YCbCr"):  # which need not keep every value
+            mode = "RGB"
         if not mode:
             raise UnsupportedError(f"pixels of the kind {image.mode} cannot be those of an 8-bit PNG file")
         chunks, stride = list(_shown_by(image)), _drafted(image, preview)
@@ -115,6 +123,22 @@ def write_pixels(samples: NDArray[np.uint8], suffix: str) -> bytes:
         image.save(out, kind, **options)
     except (OSError, ValueError) as error:  # larger than the format's fields can say
         raise UnsupportedError(f"{kind} cannot hold this image ({error}); use .png") from error
+    return out.getvalue()
+
+
+def write_preview(picture: Picture, suffix: str) -> bytes:
+    """Make a file of a preview, of the kind of a suffix in PREVIEW_WRITERS.
+
+    Raises:
+        UnsupportedError: files of that kind cannot hold it.
+    """
+    kind, options = PREVIEW_WRITERS[suffix]
+    samples, channels = picture.samples, picture.samples.shape[2]
+    if picture.wrapper.depth != 8 or picture.wrapper.form == png.PALETTE or (kind == "JPEG" and channels in (2, 4)):
+        raise UnsupportedError(f"{kind} cannot hold this preview; use .png")
+    out = io.BytesIO()
+    image = Image.fromarray(samples[..., 0] if channels == 1 else samples, MODES[channels])
+    (image if channels > 2 or kind == "JPEG" else image.convert(MODES[channels + 2])).save(out, kind, **options)
     return out.getvalue()
 
 

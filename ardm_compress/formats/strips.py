@@ -129,10 +129,8 @@ def pages_parts(picture: Picture) -> Iterator[bytes]:
         FormatError: there is no such file.
     """
     wrapper = picture.wrapper
-    (variant, fill, *numbers), gaps = _numbers(wrapper.tail)
-    if sum(gaps[1::2]) > PACKED_SIZE * picture.samples.nbytes + PADDING:
-        raise FormatError("the tail of a TIFF file is damaged", section="header")
-    data, wanted = _filled(wrapper.head, gaps), set(numbers)
+    (variant, fill, *numbers), _ = _numbers(wrapper.tail)
+    data, wanted = with_zeros(wrapper, picture.samples.nbytes), set(numbers)
     directories = list(read_directories(data))
     pages = {at: page for at, each in enumerate(directories) if at in wanted
              and (page := page_of(each, bool(wrapper.form & BIG_ENDIAN)))}  # fmt: skip
@@ -144,9 +142,12 @@ def pages_parts(picture: Picture) -> Iterator[bytes]:
     yield _rebuilt(data, directories, pages, picture.samples, (variant, fill))
 
 
-def with_zeros(wrapper: ImageWrapper) -> bytes:
-    """Make the file again with zeros for samples, as far as others read it before they unpack any."""
-    return _filled(wrapper.head, _numbers(wrapper.tail)[1])
+def with_zeros(wrapper: ImageWrapper, size: int) -> bytes:
+    """Make the file again with zeros for samples of so many bytes: all that others read before they unpack any."""
+    gaps = _numbers(wrapper.tail)[1]
+    if sum(gaps[1::2]) > PACKED_SIZE * size + PADDING:
+        raise FormatError("the tail of a TIFF file is damaged", section="header")
+    return _filled(wrapper.head, gaps)
 
 
 def _numbers(tail: bytes) -> tuple[list[int], list[int]]:

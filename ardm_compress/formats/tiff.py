@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.formats import raster
-from ardm_compress.formats.contents import IN_STRIPS, MADE_ANEW
-from ardm_compress.formats.raster import BIG_ENDIAN, Layout, read_samples, shows_samples, stripped
-from ardm_compress.formats.tags import Directory, read_directories
+from ardm_compress.formats.contents import IN_STRIPS, MADE_ANEW, SHOWN
+from ardm_compress.formats.raster import BIG_ENDIAN, Layout, read_samples, stripped
+from ardm_compress.formats.tags import ORIENTATION, Directory, read_directories
 
 if TYPE_CHECKING:
     from ardm_compress.files import Data
@@ -26,6 +27,9 @@ __all__ = ["check", "parts", "read", "shows_samples", "stripped"]
 
 WIDTH, LENGTH, BITS, PACKING, STRIPS, CHANNELS, STRIP_BYTES, PLANES = 256, 257, 258, 259, 273, 277, 279, 284
 TILES, TILE_BYTES, SAMPLE_FORMAT = 324, 325, 339
+PHOTOMETRIC, EXTRA = 262, 338
+GRAY, RGB = 1, 2  # photometric interpretations: from black, from red, green and blue
+ALPHA: Final = 2  # extra samples: transparency that colour was not multiplied by
 NOT_PACKED: Final = 1
 UNSIGNED: Final = 1
 IMAGEJ_PAGES: Final = re.compile(rb"ImageJ=[^\0]*\nimages=(\d{1,9})\n")
@@ -36,6 +40,26 @@ def read(data: Data, limits: Limits) -> Picture:
     """Take a file apart; see ``read_samples`` and ``strips.read_pages``."""
     file = data[:]
     directories = list(read_directories(file))
+    found = _read(file, directories, limits)
+    form = found.wrapper.form | (SHOWN if _is_shown(directories[0], found) else 0)
+    return replace(found, wrapper=replace(found.wrapper, form=form))
+
+
+def _is_shown(tags: Directory, picture: Picture) -> bool:
+    """Whether the samples are those of the first page alone, gray or colour from black to full scale, and upright."""
+    rows, columns, channels = picture.samples.shape
+    light, extra = tags.get(PHOTOMETRIC, ()), tags.get(EXTRA, ())
+    return (
+        tags.get(LENGTH) == (rows,)
+        and tags.get(WIDTH) == (columns,)
+        and picture.wrapper.depth >= 8
+        and light == ((GRAY,) if channels < 3 else (RGB,))
+        and extra == ((ALPHA,) if channels in (2, 4) else ())
+        and tags.get(ORIENTATION, (1,)) == (1,)
+    )
+
+
+def _read(file: bytes, directories: list[Directory], limits: Limits) -> Picture:
     for directory in directories:
         _check_inside(directory, len(file))
     layouts = [layout for each in directories if (layout := _layout(each, file[:2] == b"MM"))]
@@ -64,9 +88,14 @@ def parts(media: Picture) -> Iterator[bytes]:
 def check(wrapper: ImageWrapper) -> None:
     """Raise FormatError unless there are such files."""
     if not wrapper.form & IN_STRIPS:
-        raster.check(wrapper)
-    elif wrapper.form & ~(IN_STRIPS | MADE_ANEW | BIG_ENDIAN) or (wrapper.depth < 8 and wrapper.channels > 1):
+        raster.check(replace(wrapper, form=wrapper.form & ~SHOWN))
+    elif wrapper.form & ~(IN_STRIPS | MADE_ANEW | SHOWN | BIG_ENDIAN) or (wrapper.depth < 8 and wrapper.channels > 1):
         raise FormatError("no TIFF file is like that", section="header")
+
+
+def shows_samples(wrapper: ImageWrapper) -> bool:
+    """Whether nothing but the samples says how they look."""
+    return bool(wrapper.form & SHOWN)
 
 
 def _check_inside(directory: Directory, size: int) -> None:

@@ -196,7 +196,7 @@ def test_what_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
 def test_parts_of_stored_files_are_wrong_usage(tmp_path: Path) -> None:
     Image.fromarray(smooth(1)[..., 0]).save(tmp_path / "a.gif")
     succeeded(run("encode", tmp_path / "a.gif"))
-    for part in (["--start", "1"], ["--preview", "1"], ["--region", "0,0,1,1"]):
+    for part in (["--start", "1"], ["--region", "0,0,1,1"], ["--preview", "1", "--region", "0,0,1,1"]):
         assert run("decode", tmp_path / "a.gif.ardm", "-o", tmp_path / "b", *part).exit_code == 2
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import PALETTE, TEXT, bmp_file, noise, png_chunk, png_file, saved
+from pictures import PALETTE, TEXT, Samples, bmp_file, noise, png_chunk, png_file, saved
 from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 from sounds import wave
@@ -299,3 +299,28 @@ def test_opening_by_pillow_leaves_no_warnings_behind(tmp_path: Path) -> None:
         image.load()
         assert image.fp is None  # as every plugin leaves it
         del image
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "tiff_lzw"}])
+def test_drafts_decode_a_preview_and_thumbnails_take_one(photo: Samples, options: dict[str, str]) -> None:
+    source = Image.fromarray(photo)
+    for kind in ("PNG", "TIFF"):
+        out = io.BytesIO()
+        source.save(out, kind, **options if kind == "TIFF" else {})
+        data = ardm_compress.encode_image(out.getvalue(), level=1)
+        with Image.open(io.BytesIO(data)) as image:
+            assert image.draft(None, (13, 10)) == ("RGB", (0, 0, 14, 10))
+            assert np.array_equal(np.asarray(image), photo[::4, ::4])
+        with Image.open(io.BytesIO(data)) as image:
+            image.thumbnail((16, 16))
+            assert image.size == (16, 11)
+
+
+def test_pages_of_one_file_are_opened_as_pages(photo: Samples) -> None:
+    out = io.BytesIO()
+    pages = [Image.fromarray(photo[:20, :24]), Image.fromarray(photo[20:40, :24])]
+    pages[0].save(out, "TIFF", save_all=True, append_images=pages[1:], compression="packbits")
+    with Image.open(io.BytesIO(ardm_compress.encode_image(out.getvalue(), level=1))) as image:
+        assert getattr(image, "n_frames", 1) == 2
+        image.seek(1)
+        assert np.array_equal(np.asarray(image), photo[20:40, :24])
