@@ -293,7 +293,7 @@ class Channels:
         """Args: as of ``ExactNetwork.start``."""
         self.network = network
         self.scales = np.broadcast_to(scale, (len(state), network.config.channels))
-        self._inputs = [state.astype(np.float32)]
+        self._inputs: list[NDArray[Any]] = [state]
         self._innovations: list[NDArray[np.float64]] = []  # (n,), sample units times 2**VALUE_BITS
         self._expected = np.empty(0)
         self._reference = np.empty(0, np.float32)
