@@ -23,22 +23,12 @@ DC_BITS: Final = 2
 AC_FIRST: Final = 3
 AC_BITS: Final = 4
 
-# Columns of a component's row in ``layout``.
-OFFSET: Final = 0  # of its first coefficient
-PITCH: Final = 1  # blocks in a row, with those that fill up the last MCU
-DOWN: Final = 2  # blocks of an MCU
-ACROSS: Final = 3
-HEIGHT: Final = 4  # blocks that the picture needs
-WIDTH: Final = 5
-
 # Columns of the settings of a scan.
 MODE: Final = 0
 FIRST: Final = 1  # coefficients
 LAST: Final = 2
 LOW: Final = 3  # the least bit that is coded
 INTERVAL: Final = 4  # MCUs between restart markers, 0 if there are none
-MCUS_DOWN: Final = 5
-MCUS_ACROSS: Final = 6
 
 ONES: Final = 255  # in place of padding: as many ones as there is room for
 ZEROS: Final = 0
@@ -124,25 +114,38 @@ class Scan:
     """As the functions of ``scans`` take it."""
 
     settings: NDArray[np.int64]
-    chosen: NDArray[np.int64]
-    layout: NDArray[np.int64]
+    components: list[Component]
+    mcus: tuple[int, int]  # down and across
     dc: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]
     ac: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]
 
     @property
     def intervals(self) -> int:
         """Parts between restart markers, at least 1."""
-        mcus = int(self.settings[MCUS_DOWN] * self.settings[MCUS_ACROSS])
         interval = int(self.settings[INTERVAL])
-        return -(-mcus // interval) if interval else 1
+        return -(-self.mcus[0] * self.mcus[1] // interval) if interval else 1
+
+    @property
+    def owners(self) -> NDArray[np.int64]:
+        """Which of the scan's components each block of an MCU is of."""
+        shapes = [(c.down, c.across) for c in self.components] if len(self.components) > 1 else [(1, 1)]
+        return np.repeat(np.arange(len(shapes)), [down * across for down, across in shapes])
 
     @property
     def blocks(self) -> int:
         """Of all components."""
-        mcus = int(self.settings[MCUS_DOWN] * self.settings[MCUS_ACROSS])
-        if len(self.chosen) == 1:
-            return mcus
-        return mcus * int((self.layout[self.chosen, DOWN] * self.layout[self.chosen, ACROSS]).sum())
+        return self.mcus[0] * self.mcus[1] * len(self.owners)
+
+    def places(self) -> NDArray[np.int64]:
+        """List where the coefficients of the blocks begin, in the order of the scan."""
+        y, x = (np.arange(count)[:, None] for count in self.mcus)
+        found = []
+        for c in self.components:
+            down, across = (c.down, c.across) if len(self.components) > 1 else (1, 1)
+            rows, columns = y * down + np.arange(down), x * across + np.arange(across)
+            own = c.offset + 64 * (rows[:, None, :, None] * c.columns + columns[None, :, None, :])
+            found.append(own.reshape(-1, down * across))
+        return np.concatenate(found, 1).ravel()
 
 
 @dataclass(slots=True)
@@ -260,11 +263,11 @@ class Walk:
         count = body[0] if body else 0
         if not 1 <= count <= 4 or len(body) != 4 + 2 * count:
             raise refused("a scan's header is damaged")
-        by_name = {component.name: i for i, component in enumerate(frame.components)}
+        by_name = {component.name: component for component in frame.components}
         names, selectors = body[1 : 1 + 2 * count : 2], body[2 : 2 + 2 * count : 2]
         if len(set(names)) != count or not set(names) <= by_name.keys():
             raise refused("a scan is of components that the frame lacks")
-        chosen = np.array([by_name[name] for name in names], np.int64)
+        components = [by_name[name] for name in names]
         first, last, high, low = body[-3], body[-2], body[-1] >> 4, body[-1] & 15
         if not frame.progressive:
             mode = SEQUENTIAL
@@ -275,15 +278,11 @@ class Walk:
         wrong = first and (count != 1 or not first <= last <= 63)
         if frame.progressive and (wrong or (first == 0 and last) or low > 13):
             raise refused("a scan's header is damaged")
-        down, across = _mcus(frame)
-        if count == 1:
-            only = frame.components[int(chosen[0])]
-            down, across = only.height, only.width
-        settings = np.array([mode, first, last, low, self._interval, down, across], np.int64)
-        layout = [(c.offset, c.columns, c.down, c.across, c.height, c.width) for c in frame.components]
+        mcus = _mcus(frame) if count > 1 else (components[0].height, components[0].width)
+        settings = np.array([mode, first, last, low, self._interval], np.int64)
         dc = [self._tables.get(s >> 4, _NO_TABLE) for s in selectors]
         ac = [self._tables.get(16 | s & 15, _NO_TABLE) for s in selectors]
-        return Scan(settings, chosen, np.array(layout, np.int64), dc, ac)
+        return Scan(settings, components, mcus, dc, ac)
 
 
 def _mcus(frame: Frame) -> tuple[int, int]:

@@ -60,7 +60,7 @@ def strip(data: bytes, start: int, room: Room) -> tuple[Picture, bytes]:
         padding = np.zeros(scan.intervals, np.uint8)
         breaks = np.zeros(scan.blocks if scan.settings[MODE] >= AC_FIRST else 0, np.int64)
         stop, intervals, broken = scans.read(
-            samples, at, scan.settings, scan.chosen, scan.layout, walk.picture.coefficients, dc, ac, padding, breaks
+            samples, at, scan.settings, scan.places(), scan.owners, walk.picture.coefficients, dc, ac, padding, breaks
         )  # fmt: skip
         if stop < 0:
             raise refused("its scans are damaged or cut short")
@@ -101,7 +101,7 @@ def expand(
         out = np.zeros(missing + SPARE, np.uint8)
         dc, ac = (np.stack([scans.codes(*table) for table in tables]) for tables in (scan.dc, scan.ac))
         written = scans.write(
-            out, scan.settings, scan.chosen, scan.layout, coefficients, dc, ac, note.padding, note.breaks
+            out, scan.settings, scan.places(), scan.owners, coefficients, dc, ac, note.padding, note.breaks
         )  # fmt: skip
         if not 0 <= written <= missing:
             raise refused("coefficients do not fit their tables")

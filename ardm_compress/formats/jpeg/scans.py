@@ -13,20 +13,14 @@ import numpy as np
 from ardm_compress.computing import compiled
 from ardm_compress.formats.jpeg.markers import (
     AC_FIRST,
-    ACROSS,
     DC_BITS,
     DC_FIRST,
-    DOWN,
     FIRST,
     INTERVAL,
     LAST,
     LOW,
-    MCUS_ACROSS,
-    MCUS_DOWN,
     MODE,
-    OFFSET,
     ONES,
-    PITCH,
     SEQUENTIAL,
     ZEROS,
 )  # fmt: skip
@@ -242,7 +236,7 @@ def _read_bits(data: Any, state: Any, block: Any, ac: Any, settings: Any) -> int
 
 @compiled
 def read(
-    data: Any, start: int, settings: Any, chosen: Any, layout: Any, coefficients: Any, dc: Any, ac: Any,
+    data: Any, start: int, settings: Any, places: Any, owners: Any, coefficients: Any, dc: Any, ac: Any,
     padding: Any, breaks: Any,
 ) -> tuple[int, int, int]:  # fmt: skip
     """Read a scan.
@@ -250,9 +244,9 @@ def read(
     Args:
         data: (n,) uint8.
         start: where the scan's entropy-coded data begins.
-        settings: see above, int64.
-        chosen: (components,) int64, numbers of the scan's components.
-        layout: of all components, int64, see above.
+        settings: see ``markers``, int64.
+        places: (blocks,) int64, where the coefficients of the scan's blocks begin.
+        owners: (blocks of an MCU,) int64, which of the scan's components each is of.
         coefficients: flat, int16, of all components, block by block in zigzag order; written to.
         dc: (components, 65536) uint16, tables as of ``lookup``.
         ac: the same.
@@ -265,10 +259,11 @@ def read(
     state = np.zeros(5, np.int64)
     state[_AT] = start
     mode, low, interval = settings[MODE], settings[LOW], settings[INTERVAL]
-    predicted = np.zeros(len(chosen), np.int64)
-    intervals, broken, number, run, ended = 0, 0, 0, 0, False  # run: length of the last one
-    for mcu in range(settings[MCUS_DOWN] * settings[MCUS_ACROSS]):
-        if interval and mcu and mcu % interval == 0:
+    predicted = np.zeros(len(dc), np.int64)
+    intervals, broken, run, ended = 0, 0, 0, False  # run: length of the last one
+    for number in range(len(places)):
+        own = owners[number % len(owners)]
+        if interval and number and number % (interval * len(owners)) == 0:
             if state[_RUN]:
                 return -1, 0, 0
             padding[intervals] = _padding(data, state)
@@ -282,51 +277,41 @@ def read(
             state[_AT] = at + 2
             predicted[:] = 0
             ended = False
-        my, mx = mcu // settings[MCUS_ACROSS], mcu % settings[MCUS_ACROSS]
-        for index in range(len(chosen)):
-            own = layout[chosen[index]]
-            down, across = own[DOWN], own[ACROSS]
-            if len(chosen) == 1:
-                down = across = 1
-            for part in range(down * across):
-                by, bx = my * down + part // across, mx * across + part % across
-                at = own[OFFSET] + (by * own[PITCH] + bx) * 64
-                block = coefficients[at : at + 64]
-                if mode == SEQUENTIAL:
-                    value = _read_sequential(data, state, block, predicted[index], dc[index], ac[index])
-                    if value < -32768 or value > 32767:
-                        return -1, 0, 0
-                    predicted[index] = value
-                    block[0] = value
-                elif mode == DC_FIRST:
-                    size = _symbol(data, state, dc[index])
-                    if size < 0 or size > 16:
-                        return -1, 0, 0
-                    value = predicted[index] + _value(data, state, size)
-                    if value * (1 << low) < -32768 or value * (1 << low) > 32767:
-                        return -1, 0, 0
-                    predicted[index] = value
-                    block[0] = value * (1 << low)
-                elif mode == DC_BITS:
-                    if _take(data, state, 1):
-                        block[0] |= 1 << low
-                else:
-                    before = state[_RUN]
-                    if mode == AC_FIRST:
-                        new = _read_band(data, state, block, ac[index], settings)
-                    else:
-                        new = _read_bits(data, state, block, ac[index], settings)
-                    if new < 0:
-                        return -1, 0, 0
-                    if new == 1 and ended and run < _LONGEST_RUN:
-                        breaks[broken] = number
-                        broken += 1
-                    if new:
-                        run = state[_RUN] + 1
-                    ended = before > 0 or new > 0
-                number += 1
-                if state[_LACKING] > state[_BITS]:
-                    return -1, 0, 0
+        block = coefficients[places[number] : places[number] + 64]
+        if mode == SEQUENTIAL:
+            value = _read_sequential(data, state, block, predicted[own], dc[own], ac[own])
+            if value < -32768 or value > 32767:
+                return -1, 0, 0
+            predicted[own] = value
+            block[0] = value
+        elif mode == DC_FIRST:
+            size = _symbol(data, state, dc[own])
+            if size < 0 or size > 16:
+                return -1, 0, 0
+            value = predicted[own] + _value(data, state, size)
+            if value * (1 << low) < -32768 or value * (1 << low) > 32767:
+                return -1, 0, 0
+            predicted[own] = value
+            block[0] = value * (1 << low)
+        elif mode == DC_BITS:
+            if _take(data, state, 1):
+                block[0] |= 1 << low
+        else:
+            before = state[_RUN]
+            if mode == AC_FIRST:
+                new = _read_band(data, state, block, ac[own], settings)
+            else:
+                new = _read_bits(data, state, block, ac[own], settings)
+            if new < 0:
+                return -1, 0, 0
+            if new == 1 and ended and run < _LONGEST_RUN:
+                breaks[broken] = number
+                broken += 1
+            if new:
+                run = state[_RUN] + 1
+            ended = before > 0 or new > 0
+        if state[_LACKING] > state[_BITS]:
+            return -1, 0, 0
     if state[_RUN]:
         return -1, 0, 0
     padding[intervals] = _padding(data, state)
@@ -492,15 +477,15 @@ def _pad(out: Any, state: Any, padding: int) -> None:
 
 @compiled
 def write(
-    out: Any, settings: Any, chosen: Any, layout: Any, coefficients: Any, dc: Any, ac: Any, padding: Any, breaks: Any,
+    out: Any, settings: Any, places: Any, owners: Any, coefficients: Any, dc: Any, ac: Any, padding: Any, breaks: Any,
 ) -> int:  # fmt: skip
     """Write a scan: inverse of ``read``.
 
     Args:
         out: (capacity,) uint8, to fill.
         settings: as of ``read``, also what follows.
-        chosen: see there.
-        layout: see there.
+        places: see there.
+        owners: see there.
         coefficients: see there.
         dc: (components, 256) int64, tables as of ``codes``.
         ac: the same.
@@ -512,10 +497,11 @@ def write(
     """
     state, waiting = np.zeros(5, np.int64), np.zeros(_CORRECTIONS + 64, np.int64)
     mode, low, interval = settings[MODE], settings[LOW], settings[INTERVAL]
-    predicted = np.zeros(len(chosen), np.int64)
-    intervals, broken, number = 0, 0, 0
-    for mcu in range(settings[MCUS_DOWN] * settings[MCUS_ACROSS]):
-        if interval and mcu and mcu % interval == 0:
+    predicted = np.zeros(len(dc), np.int64)
+    intervals, broken = 0, 0
+    for number in range(len(places)):
+        own = owners[number % len(owners)]
+        if interval and number and number % (interval * len(owners)) == 0:
             _end_run(out, state, ac[0], waiting)
             _pad(out, state, padding[min(intervals, len(padding) - 1)])
             if state[_LACKING] or state[_AT] + 2 > len(out):
@@ -524,32 +510,22 @@ def write(
             state[_AT] += 2
             intervals += 1
             predicted[:] = 0
-        my, mx = mcu // settings[MCUS_ACROSS], mcu % settings[MCUS_ACROSS]
-        for index in range(len(chosen)):
-            own = layout[chosen[index]]
-            down, across = own[DOWN], own[ACROSS]
-            if len(chosen) == 1:
-                down = across = 1
-            for part in range(down * across):
-                by, bx = my * down + part // across, mx * across + part % across
-                at = own[OFFSET] + (by * own[PITCH] + bx) * 64
-                block = coefficients[at : at + 64]
-                if broken < len(breaks) and breaks[broken] == number:
-                    _end_run(out, state, ac[0], waiting)
-                    broken += 1
-                if mode == SEQUENTIAL:
-                    _write_sequential(out, state, block, predicted[index], dc[index], ac[index])
-                    predicted[index] = block[0]
-                elif mode == DC_FIRST:
-                    _put_value(out, state, dc[index], 0, (block[0] >> low) - predicted[index])
-                    predicted[index] = block[0] >> low
-                elif mode == DC_BITS:
-                    _put(out, state, (block[0] >> low) & 1, 1)
-                elif mode == AC_FIRST:
-                    _write_band(out, state, block, ac[index], settings, waiting)
-                else:
-                    _write_bits(out, state, block, ac[index], settings, waiting)
-                number += 1
+        block = coefficients[places[number] : places[number] + 64]
+        if broken < len(breaks) and breaks[broken] == number:
+            _end_run(out, state, ac[0], waiting)
+            broken += 1
+        if mode == SEQUENTIAL:
+            _write_sequential(out, state, block, predicted[own], dc[own], ac[own])
+            predicted[own] = block[0]
+        elif mode == DC_FIRST:
+            _put_value(out, state, dc[own], 0, (block[0] >> low) - predicted[own])
+            predicted[own] = block[0] >> low
+        elif mode == DC_BITS:
+            _put(out, state, (block[0] >> low) & 1, 1)
+        elif mode == AC_FIRST:
+            _write_band(out, state, block, ac[own], settings, waiting)
+        else:
+            _write_bits(out, state, block, ac[own], settings, waiting)
         if state[_LACKING]:
             return -1
     _end_run(out, state, ac[0], waiting)
