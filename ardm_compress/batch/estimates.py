@@ -24,6 +24,7 @@ PIXELS: Final = "pixels"  # stands for the suffix where pixels that the model ha
 LEAST_BYTES: Final = 1 << 16  # of a file that counts: smaller ones tell how long it takes to begin
 MEMORY_BYTES: Final = 1 << 28  # from which on older files count less
 WORTH_MEASURING: Final = 60.0  # seconds of work from which on the machine is measured before
+MEASURED: Final = "photo"  # the model by which a machine is measured
 MEASURED_SIDE: Final = 384  # pixels
 USUAL_MEGAPIXEL: Final = 29.0  # seconds to encode and verify one, on the machine of USUAL
 USUAL: Final = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ardm_compress.batch.estimates import Rates
+from ardm_compress.batch.estimates import MEASURED, Rates
 from ardm_compress.batch.failing import failure
 from ardm_compress.batch.inputs import Choice
 from ardm_compress.batch.settings import SUFFIX
@@ -111,12 +111,14 @@ def plan(model: str, width: int, height: int, as_json: bool) -> None:
     from ardm_compress.codec import drawing
 
     rows, rates = _doubling(drawing.plan(model, (height, width))), Rates()
-    seconds = {f"{name}_seconds_per_megapixel": round(rates.megapixel(name), 1) for name in ("encode", "decode")}
+    commands = ("encode", "decode") if model == MEASURED else ()
+    seconds = [round(rates.megapixel(command), 1) for command in commands]
     if as_json:
-        print_json([row._asdict() | seconds for row in rows], several=True)
+        timed = {f"{name}_seconds_per_megapixel": value for name, value in zip(commands, seconds, strict=True)}
+        print_json([row._asdict() | timed for row in rows], several=True)
         return
-    encode, decode = seconds.values()
-    took = f"with any budget about {encode} s a megapixel to encode and verify, {decode} s to decode, on one processor"
+    took = "with any budget about {} s a megapixel to encode and verify, {} s to decode, on one processor"
+    took = took.format(*seconds) if seconds else ""
     table = Table(title=f"{model}, {width} x {height}", caption=took)
     table.add_column("network calls", justify="right")
     table.add_column("bits per subpixel", justify="right")
