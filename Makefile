@@ -23,7 +23,7 @@ test: lint
 GOLDEN ?= golden
 test-aarch64: $(PROGRAM)
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir $(VENV)/aarch64 .
-	tests/aarch64.sh $(VENV)/aarch64 $(VENV)/aarch64/*.whl tests/promises/test_golden.py -k '$(GOLDEN)'
+	PYTHON=$(BIN)/python tests/aarch64.sh $(VENV)/aarch64 $(VENV)/aarch64/*.whl tests/promises/test_golden.py -k '$(GOLDEN)'
 
 # `make -j2 fuzz SECONDS=3600`: all targets of tests/targets.py by atheris, which has no wheels for Windows
 SECONDS ?= 60
