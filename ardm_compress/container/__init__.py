@@ -100,7 +100,9 @@ class HeaderReader(Reader):
         reader.take(len(MAGIC))
         version, flags = reader.take(2)
         if version != VERSION:
-            raise UnsupportedError(f"the file has format version {version}; this program reads version {VERSION}")
+            raise UnsupportedError(
+                f"the file has format version {version}; this program reads version {VERSION}; use a newer one"
+            )
         return reader, flags
 
     def check(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,7 @@ import soundfile
 from ardm_compress.errors import UnsupportedError
 from ardm_compress.files import Data, OnDisk, Stream, blocks, spool
 from ardm_compress.formats.contents import FLAC, FLAC_RATE, Sound, SoundWrapper
-from ardm_compress.formats.frames import frame_ends
+from ardm_compress.formats.frames import frame_ends, frame_starts
 from ardm_compress.formats.pcm import READ, low_bits, pack, spans
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 MAGIC: Final = b"fLaC"
 STREAMINFO: Final = 0
-MADE_ANEW: Final = (STREAMINFO, 1, 3)  # metadata blocks that are not kept; PADDING and SEEKTABLE too
+SEEKTABLE: Final = 3
+POINT: Final = struct.Struct(">QQH")  # of a SEEKTABLE: first sample of a frame, where it starts, and its samples
+PLACEHOLDER: Final = (1 << 64) - 1  # as first sample
 CHANNELS: Final = 8
 WIDTHS: Final = {"PCM_S8": 1, "PCM_16": 2, "PCM_24": 3}  # bytes of a sample
 MD5: Final = slice(22, 38)  # of STREAMINFO with its header
@@ -119,8 +122,39 @@ def metadata_blocks(data: Data) -> tuple[list[bytes], int]:
 
 
 def _kept_metadata(data: Data) -> bytes:
-    """Join the metadata blocks that are not made anew."""
-    return b"".join(block for block in metadata_blocks(data)[0] if block[0] not in MADE_ANEW)
+    """Join the metadata blocks but STREAMINFO, which is made anew; of a SEEKTABLE only the samples count."""
+    blocks = metadata_blocks(data)[0]
+    return b"".join(block for block in blocks if block[0] != STREAMINFO)
+
+
+def without_points(head: bytes) -> bytes:
+    """Leave out the points of SEEKTABLEs, which are others where frames are."""
+    return b"".join(block[:4] if block[0] == SEEKTABLE else block for block in _blocks_of(head))
+
+
+def _blocks_of(head: bytes) -> Iterator[bytes]:
+    """Metadata blocks that are kept, each whole."""
+    offset = 0
+    while offset < len(head):
+        end = offset + 4 + int.from_bytes(head[offset + 1 : offset + 4], "big")
+        yield head[offset:end]
+        offset = end
+
+
+def _seek_table(block: bytes, info: bytes, frames: Data, start: int) -> bytes:
+    """Let the points of a SEEKTABLE name the frames of a file that holds the samples that they name."""
+    (size,) = struct.unpack_from(">H", info, 4)  # samples of all frames but the last
+    total = int.from_bytes(info[4 + 13 : 4 + 18], "big") & (1 << 36) - 1
+    points = list(POINT.iter_unpack(block[4 : 4 + (len(block) - 4) // POINT.size * POINT.size]))
+    wanted = {first // size for first, _, _ in points if first < total}
+    starts = {number: at - start for number, at in enumerate(frame_starts(frames, start)) if number in wanted}
+    made = []
+    for first, at, count in points:
+        number = first // size
+        if number in starts:
+            first, at, count = number * size, starts[number], min(size, total - number * size)
+        made.append(POINT.pack(first, at, count))
+    return block[:4] + b"".join(made) + block[4 + len(points) * POINT.size :]
 
 
 def read(data: Data, _limits: Limits) -> Sound:
@@ -174,11 +208,10 @@ def parts(media: Sound) -> Iterator[bytes]:
             raise UnsupportedError(f"libsndfile does not write this as FLAC: {error}") from error
         made = OnDisk(temporary)
         (info, *_), start = metadata_blocks(made)
-        given, offset = [info], 0
-        while offset < len(kept):
-            end = offset + 4 + int.from_bytes(kept[offset + 1 : offset + 4], "big")
-            given.append(kept[offset:end])
-            offset = end
+        given = [info]
+        given += [
+            _seek_table(block, info, made, start) if block[0] == SEEKTABLE else block for block in _blocks_of(kept)
+        ]
         given[-1] = bytes([given[-1][0] | 0x80]) + given[-1][1:]
         yield MAGIC + b"".join(given)
         yield from blocks(made, start)

@@ -70,3 +70,26 @@ def _ends(window: bytes, start: int, first: int) -> list[int]:
         if not value and at >= first + 1:
             found.append(at + 1)
     return found
+
+
+def frame_starts(data: Data, start: int) -> Iterator[int]:
+    """Find where the frames of a file of blocks of one size start, one after another, in bytes."""
+    at, number = start, 0
+    while at < len(data):
+        window = data[at : min(at + SEARCHED, len(data))]
+        is_last, place = at + len(window) == len(data), -1
+        while (place := window.find(SYNC[0], place + 1)) >= 0 and (is_last or place + LONGEST_HEADER <= len(window)):
+            header = window[place : place + LONGEST_HEADER]
+            if header_size(header) and _number(header[4:]) == number:
+                yield at + place
+                number += 1
+        at += len(window) if is_last else place if place > 0 else len(window) - 1
+
+
+def _number(data: bytes) -> int:
+    """Decode the number of a frame, coded as in UTF-8."""
+    leading = 8 - (data[0] ^ 0xFF).bit_length()
+    value = data[0] & (0x7F >> leading)
+    for byte in data[1 : max(1, leading)]:
+        value = value << 6 | byte & 0x3F
+    return value

@@ -22,6 +22,8 @@ from ardm_compress.files import OnDisk
 from ardm_compress.formats import SOUND, kind_of
 from ardm_compress.formats.catalogue import converted, file_bytes, read_sound, same_file
 from ardm_compress.formats.contents import FLAC, VERBATIM, Sound
+from ardm_compress.formats.flac import MAGIC, POINT, SEEKTABLE, metadata_blocks
+from ardm_compress.formats.frames import frame_starts
 from ardm_compress.formats.pcm import READ
 
 
@@ -270,3 +272,26 @@ def test_a_flac_file_without_samples_is_stored() -> None:
 def test_rates_that_flac_files_do_not_have_are_refused() -> None:
     with pytest.raises(FormatError, match="rate"):
         read_sound_wrapper(bytes([FLAC, 2, 0]) + b"\xff\xff\xff\xff\x0f" + zlib.compress(b"\0"))
+
+
+def test_seek_tables_and_padding_of_flac_files_come_back() -> None:
+    """With points that name the frames of the new file, which has the same bytes where libFLAC makes the same ones."""
+    samples = np.random.default_rng(2).integers(-300, 301, (30000, 2)).cumsum(0).astype(np.int16)
+    out = io.BytesIO()
+    soundfile.write(out, samples, 44100, format="FLAC")
+    made = out.getvalue()
+    (info, *_), start = metadata_blocks(made)
+    starts = [at - start for at in frame_starts(made, start)]
+    assert len(starts) == 8
+
+    def with_points(*points: tuple[int, int, int]) -> bytes:
+        body = b"".join(POINT.pack(*point) for point in (*points, (2**64 - 1, 0, 0)))
+        table, padding = bytes([SEEKTABLE]) + len(body).to_bytes(3, "big") + body, b"\x81\0\0\x09" + bytes(9)
+        return MAGIC + info + table + padding + made[start:]
+
+    exact = with_points((0, 0, 4096), (12288, starts[3], 4096), (28672, starts[7], 1328))
+    assert file_bytes(read_sound(exact)) == exact
+    other = with_points((0, 1, 4608), (13000, 2, 4608), (29999, 3, 4608))  # as of another encoder's frames
+    assert file_bytes(read_sound(other)) == exact
+    assert same_file([exact], other)
+    assert not same_file([made], other)
