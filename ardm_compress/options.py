@@ -19,6 +19,8 @@ MIB: Final = 1 << 20
 MAX_SIDE: Final = 1 << 20  # pixels of an image's height and width, for which the format has room
 CODING: Final = 420 * MIB  # of a process that codes a tile: Python, PyTorch, the model and its work
 TILE_PIXELS: Final = 1 << 14
+SPARSE_FROM_BITS: Final = 4  # sound is never sparse below this part of the samples allowed
+SAMPLES_OF_BYTE: Final = 128  # above this it is
 COPIES: Final = 3  # of an image's samples: themselves, what they are read from or written to, and the pixels packed
 
 
@@ -51,6 +53,18 @@ class Limits:
             raise LimitError(
                 f"{frames} times {channels} samples are over the limit of {self.samples}; --max-samples "
                 f"{frames * channels} (Limits(samples=...)) allows them"
+            )
+
+    def is_sparse(self, samples: int, size: int) -> bool:
+        """Say whether many samples of sound are in so few bytes that they cost far more time than they look."""
+        return samples > self.samples >> SPARSE_FROM_BITS and samples > size * SAMPLES_OF_BYTE
+
+    def check_sparse(self, samples: int, size: int) -> None:
+        """Raise LimitError if samples of sound are sparse."""
+        if self.is_sparse(samples, size):
+            raise LimitError(
+                f"{samples} samples in {size} bytes are suspicious; --max-samples {samples << SPARSE_FROM_BITS} "
+                f"(Limits(samples=...)) allows them"
             )
 
     def check_tiles(self, tiles: int, rows: int, columns: int) -> None:

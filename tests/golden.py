@@ -184,9 +184,8 @@ def encoded(name: str) -> bytes:
         return images.encode_samples(GOLDEN[name][0], budget=GOLDEN[name][1])
     period_bits = 0 if name.endswith("spread") else None  # the program itself never chooses that order
     model = SOUND[:-2] if name.startswith(SOUND) else None
-    return sounds.encode_sound(
-        GOLDEN_SOUND[name][0], budget=GOLDEN_SOUND[name][1], model=model, period_bits=period_bits
-    )
+    budget = GOLDEN_SOUND[name][1] if model else None  # small ones choose no profile
+    return sounds.encode_sound(GOLDEN_SOUND[name][0], budget=budget, model=model, period_bits=period_bits)
 
 
 if __name__ == "__main__":

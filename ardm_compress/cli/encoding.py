@@ -34,7 +34,7 @@ from ardm_compress.cli.options import (
 from ardm_compress.inference import find_model
 from ardm_compress.options import AUTO, DEFAULT_PRESET, PRESETS
 
-MODELS = click.option("--model", help="Name of the model: by default photo, none for sound; auto tries all.")
+MODELS = click.option("--model", help="Name of the model: by default photo, none for sound; auto tries all for images.")
 
 CHOICE = (
     click.option("--all", "takes_all", is_flag=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,14 +21,14 @@ from ardm_compress.coding.sound.profiles import choose_profile
 from ardm_compress.coding.sound.tile import decode_tile
 from ardm_compress.computing import mapped, threads
 from ardm_compress.container import check_tile, parse, sample_checksum
-from ardm_compress.container.sound import MAX_PERIOD_BITS, PAIR, ParsedSound, SoundHeader, add_payload, write_file
+from ardm_compress.container.sound import MAX_PERIOD_BITS, ParsedSound, SoundHeader, add_payload, write_file
 from ardm_compress.container.stored import ParsedStored, may_store_in, write_stored
 from ardm_compress.container.wrappers import write_sound_wrapper
 from ardm_compress.errors import FormatError, UnsupportedError
 from ardm_compress.files import file_content, spool
 from ardm_compress.formats.catalogue import converted, file_parts, is_foreign, read_sound, stored_as
 from ardm_compress.formats.contents import Sound, with_original
-from ardm_compress.inference import candidates, find_model
+from ardm_compress.inference import find_model
 from ardm_compress.options import AUTO, DEFAULT_DECODING, DEFAULT_ENCODING, DecodeOptions, EncodeOptions
 from ardm_compress.tasks import Counter, Progress, Tick, ignored, in_order
 
@@ -40,9 +41,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BUDGET: Final = 512  # network calls of a tile
 LEAST_BUDGET: Final = 2
-PART_FRAMES: Final = 1 << 15  # of each part of a sound by which a model is chosen
-PART_PLACES: Final = 4  # these parts are at quarters of the sound
-FRAMES_OF_CALL: Final = 1 << 10  # of a tile, for each call of the budget, where filters learn
+FRAMES_OF_CALL: Final = 1 << 13  # of a tile, for each call of the budget, where filters learn
 MOST_SAMPLES: Final = 1 << 21  # of such a tile, of all channels together
 SAMPLES_AT_ONCE: Final = 1 << 23  # of tiles that threads code, which take 60 bytes a sample
 
@@ -83,7 +82,7 @@ def encode_sound(
     Args:
         data: the whole file.
         options: how; the budget is of a tile and pair of channels, at least LEAST_BUDGET. Without a model filters learn
-            from the recording, and the budget is how long its tiles are.
+            from the recording, and the budget is how long its tiles are; below DEFAULT_BUDGET there are fewer filters.
         progress: called with the network calls done and their total.
         changes: to the options.
 
@@ -106,10 +105,12 @@ def encoded_sound(
         sound = with_original(read_sound(data), data)
     except UnsupportedError:
         sound = None
-    name = _smallest_model(sound, options) if options.model == AUTO else options.model
+    name = None if options.model == AUTO else options.model
     model = model_of(find_model(name), 1) if name else None
     with spool() as collected, spool() as kept:
         coded = encode_samples(sound, model, collected, options, progress=progress) if sound else None
+        if sound and coded and options.limits.is_sparse(math.prod(sound.samples.shape), len(coded)):
+            coded = None  # no reader would take it
         if coded is None:
             yield write_stored(data, kept)
         elif may_store_in(data, len(coded)):
@@ -144,7 +145,7 @@ def encode_samples(
     header = SoundHeader(
         frames=frames, channels=channels, model_id=model.model_id if model else b"",
         tile=max(1, frames if frames <= tile * 3 // 2 else tile),
-        period_bits=period_bits, profile=0 if model else choose_profile(sound.samples),
+        period_bits=period_bits, profile=0 if model else choose_profile(sound.samples, quickly=_is_quick(options)),
         wrapper=write_sound_wrapper(sound.wrapper), checksums=(), lengths=(),
     )  # fmt: skip
     lengths, checksums = list[int](), list[int]()
@@ -160,6 +161,10 @@ def plan_tile(options: EncodeOptions, channels: int, *, learns: bool) -> int:
         return options.sound_tile
     bought = options.sound_tile if options.budget is None else options.budget * FRAMES_OF_CALL
     return max(1, min(options.sound_tile, bought, MOST_SAMPLES // channels))
+
+
+def _is_quick(options: EncodeOptions) -> bool:
+    return options.budget is not None and options.budget < DEFAULT_BUDGET
 
 
 def plan_period(budget: int | None, frames: int) -> int:
@@ -360,22 +365,6 @@ def _encode_tiles(
 def _encode_learning(profile: int, tick: Tick, samples: NDArray[np.int32]) -> tuple[int, list[bytes]]:
     """Return the checksum of a tile's samples, and its payload."""
     return sample_checksum(_serialised(samples)), [adaptive.encode_tile(samples.astype(np.int64), profile, tick)]
-
-
-def _smallest_model(sound: Sound | None, options: EncodeOptions) -> str | None:
-    """Name the model that makes a few parts of a sound smallest; None: filters that learn do."""
-    if not sound:
-        return None
-    last = max(0, sound.samples.shape[0] - PART_FRAMES)
-    starts = sorted({last * place // PART_PLACES for place in range(1, PART_PLACES)})
-    parts = [sound.samples[start : start + PART_FRAMES] for start in starts]
-    tried = replace(sound, samples=np.concatenate(parts))
-
-    def size(name: str | None) -> int:
-        with spool() as collected:
-            return len(encode_samples(tried, model_of(find_model(name), 1) if name else None, collected, options))
-
-    return min([None, *candidates(1, PAIR)], key=size)
 
 
 def _serialised(samples: NDArray[np.integer[Any]]) -> bytes:

@@ -124,6 +124,7 @@ def read_header(data: Data, limits: Limits = DEFAULT_LIMITS) -> tuple[SoundHeade
     limits.check_samples(frames, channels)
     if tiles * groups > MAX_STREAMS:
         raise LimitError(f"{tiles * groups} streams are over the limit of {MAX_STREAMS}")
+    limits.check_sparse(frames * channels, len(data))
     checksums, lengths = reader.ends(tiles, tiles * groups, "a stream's length")
     header = SoundHeader(
         frames=frames, channels=channels, model_id=model_id, tile=tile, period_bits=period_bits,

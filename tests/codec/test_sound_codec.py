@@ -40,7 +40,7 @@ from ardm_compress.formats.contents import FLAC, VERBATIM, Sound, SoundWrapper
 from ardm_compress.inference import find_model
 from ardm_compress.inference.instructions import available
 from ardm_compress.inference.network import Model
-from ardm_compress.options import EncodeOptions
+from ardm_compress.options import DEFAULT_LIMITS, EncodeOptions
 
 RATE = 16000
 
@@ -262,6 +262,24 @@ def test_headers_are_read_back(data: st.DataObject) -> None:
 def test_headers_that_claim_too_much_are_refused_at_once(fields: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
         read_header(b"ARDM\1" + bytes([SOUND]) + fields + bytes(30))
+
+
+def test_many_samples_in_few_bytes_are_refused_unless_allowed() -> None:
+    """Silence without end would take hours."""
+    header = b"ARDM\1" + bytes([SOUND | 3]) + write_varint(1 << 28) + write_varint(2) + write_varint(1 << 20)
+    with pytest.raises(LimitError, match="--max-samples 8589934592"):
+        read_header(header + bytes([4, 1, 0]) + bytes(4 * 256 + 256))
+    assert not DEFAULT_LIMITS.is_sparse(1 << 26, 9)
+    assert not DEFAULT_LIMITS.is_sparse(1 << 28, 1 << 21)
+
+
+def test_small_budgets_take_fewer_filters_and_shorter_tiles() -> None:
+    some = sound(tune(3000, 2))
+    facts = [parse(data).facts for data in (encoded(some, None, budget=2), encoded(some, None))]
+    assert facts[0]["profile"] == 3
+    assert facts[1]["profile"] in {3, 4, 5}
+    assert sounds.plan_tile(EncodeOptions(budget=8), 2, learns=True) == 1 << 16
+    assert sounds.plan_tile(EncodeOptions(), 2, learns=True) == 1 << 19
 
 
 @settings(max_examples=30)
