@@ -170,8 +170,8 @@ def _open(file: IO[bytes], filename: str | bytes = "") -> ImageFile.ImageFile:
     try:
         data = OnDisk(cast("BinaryIO", file))
         parsed = parse(data, ANY)
-        if parsed.kind is Kind.SOUND:
-            raise UnsupportedError("it holds sound")
+        if parsed.kind is Kind.SOUND or parsed.kind is Kind.TEXT:
+            raise UnsupportedError("it holds no image")
         if parsed.kind is Kind.MODEL or parsed.kind is Kind.PICTURE:
             try:
                 return ArdmImageFile(file, filename, data, parsed)

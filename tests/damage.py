@@ -23,11 +23,13 @@ from pictures import TEXT, png_file
 from ardm_compress.codec import images, sounds
 from ardm_compress.codec.jpegs import decode_jpeg, original_parts
 from ardm_compress.codec.pictures import encode_picture
+from ardm_compress.codec.texts import decode_text
 from ardm_compress.container import CRC_BYTES, START, parse
 from ardm_compress.container.image import WRAPPED, ParsedImage, read_wrapped, write_wrapped
 from ardm_compress.container.jpeg import ParsedJpeg
 from ardm_compress.container.picture import ParsedPicture
 from ardm_compress.container.stored import ParsedStored
+from ardm_compress.container.text import ParsedText
 from ardm_compress.container.wrappers import write_image_wrapper
 from ardm_compress.errors import ArdmError
 from ardm_compress.formats.catalogue import read_picture
@@ -36,7 +38,8 @@ from ardm_compress.options import EncodeOptions, Limits
 
 FOLDER = Path(__file__).with_name("golden")
 GOLDEN = ("photo-3-gray", "photo-1-one-row", "picture-1-palette", "picture-1-gray-alpha", "sound-1-mono",
-          "sound-1-three-channels", "sound-1-stored", "jpeg-1-gray", "jpeg-1-colour-thumbnail")  # fmt: skip
+          "sound-1-three-channels", "sound-1-stored", "jpeg-1-gray", "jpeg-1-colour-thumbnail",
+          "text-1-letter", "text-1-one-byte")  # fmt: skip
 SMALL = Limits(pixels=1 << 12)
 MOST_BYTES = 8  # that random damage changes
 MOST_JPEG, CUT_SHARE = 1 << 12, 0.2  # bytes of JPEG files that are damaged, and how many of them are cut short as well
@@ -67,6 +70,8 @@ def decode(data: bytes, limits: Limits = SMALL) -> None:
         images.decode_image(data, limits=limits)
     elif isinstance(file, ParsedJpeg):
         decode_jpeg(file)
+    elif isinstance(file, ParsedText):
+        decode_text(file)
     else:
         deque(sounds.decoded_sound(data), maxlen=0)
 

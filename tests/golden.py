@@ -129,6 +129,19 @@ PICTURES: dict[str, bytes] = {
 # JPEG files; a library that writes them changes, so that they are kept beside the golden files
 JPEGS = ("gray", "colour-thumbnail", "progressive-restarts", "four-components", "padding-and-tail")
 JPEG = "jpeg-1"
+TEXTS: dict[str, bytes] = {
+    "letter": (
+        b"Dear Grandma,\n\nthank you for the book about the lighthouse. I read it twice, and then I read it to the "
+        b"cat, who did not care for the lighthouse but liked the part with the fish. We shall come on Sunday; the "
+        b"train is at nine. Mother says that we must not bring the cat.\n\nWith love from all of us, and from the cat\n"
+    ),
+    "table": b"time,place,degrees\n"
+    + b"".join(b"%02d:%02d,harbour,%d.5\n" % (i, 7 * i % 60, 11 + i % 5) for i in range(24)),
+    "other-letters": "Ærøskøbing, Łódź, Αθήνα, Владивосток, 東京 und Köln: «ça va?»; ¡sí!\r\n".encode() * 2,
+    "one-byte": b"\n",
+    "repeated": b'{"name": "lighthouse", "height_m": 31, "light": "Fl(2) 15s"}\n' * 20,
+}
+TEXT_MODEL = "text-1"
 NEWEST, PICTURE = "photo-4", "picture-2"  # the model that files are made with, and the pictures that are made with it
 OLDER, OLDER_PICTURE = "photo-3", "picture-1"
 GOLDEN = {
@@ -142,6 +155,7 @@ GOLDEN_SOUND = {f"{SOUND}-{name}": source for name, source in SOUNDS.items()} | 
 }
 ZEROS = (walk(400, 2, 30) << np.array([1, 3])).astype("<i2")  # low bits
 GOLDEN_SOUND[f"{WIDE}-low-zeros"] = wave(ZEROS.tobytes(), channels=2), 16
+GOLDEN_TEXTS = {f"{TEXT_MODEL}-{name}": source for name, source in TEXTS.items()}
 GOLDEN_JPEGS = {f"{JPEG}-{name}": (FOLDER / f"{name}.jpg").read_bytes() for name in JPEGS}
 
 NAMED = f"{PICTURE}-progressive-named"  # has size and SHA-256 of its original, which files from 8 KiB on have
@@ -174,10 +188,12 @@ for golden in (GOLDEN, GOLDEN_PICTURES, GOLDEN_SOUND):
 
 def encoded(name: str) -> bytes:
     """What the encoder makes today of a golden file's source."""
-    from ardm_compress.codec import images, sounds
+    from ardm_compress.codec import images, sounds, texts
 
     if name in GOLDEN_PICTURES:
         return images.encode_image(GOLDEN_PICTURES[name])
+    if name in GOLDEN_TEXTS:
+        return texts.encode_text(GOLDEN_TEXTS[name])
     if name in GOLDEN_JPEGS:
         return images.encode_image(GOLDEN_JPEGS[name])
     if name in GOLDEN:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ardm_compress.container.picture import ParsedPicture
     from ardm_compress.container.sound import ParsedSound
     from ardm_compress.container.stored import ParsedStored
+    from ardm_compress.container.text import ParsedText
     from ardm_compress.files import Data
     from ardm_compress.formats.contents import ImageWrapper, Picture, SoundWrapper
     from ardm_compress.tasks import Progress
@@ -110,6 +111,11 @@ def restores(file: Parsed, original: Data | None, how: Decoding | Encoding, prog
 
         jpeg = decode_jpeg(file, progress=progress)
         return original is None or jpeg == original[:]
+    if file.kind is Kind.TEXT:
+        from ardm_compress.codec.texts import decode_text
+
+        text = decode_text(file, jobs=how.jobs, progress=progress)
+        return original is None or text == original[:]
     if file.kind is Kind.MODEL or file.kind is Kind.PICTURE:
         from ardm_compress.codec.images import decode_image
 
@@ -146,14 +152,16 @@ def _restore(job: Job, data: Data, how: Decoding, progress: Progress | None) -> 
     from ardm_compress.container import parse
 
     file = parse(data, how.limits)
-    if how.is_part_of_image and file.kind is Kind.SOUND:
-        raise OptionError("--region and --preview are for images; this is sound")
+    if how.is_part_of_image and file.kind in (Kind.SOUND, Kind.TEXT):
+        raise OptionError(f"--region and --preview are for images; this is {file.kind.value}")
     if how.region and file.kind in (Kind.JPEG, Kind.STORED):
         raise OptionError("--region is for images of which samples are coded; this file has --preview")
     if how.is_part_of_sound and file.kind is not Kind.SOUND:
         raise OptionError("--start, --end and --duration are for sound that the model has coded; this file is none")
     if file.kind is Kind.STORED:
         return _stored(job, file, how)
+    if file.kind is Kind.TEXT:
+        return _text(job, file, how, progress)
     if file.kind is Kind.SOUND:
         return _sound(job, file, how, progress)
     if file.kind is Kind.JPEG:
@@ -168,6 +176,13 @@ def _stored(job: Job, file: ParsedStored, how: Decoding) -> Restored:
         return _preview(job, lambda: b"".join(file.parts()), how)
     parts = stored_as(file.parts(), _suffix(job.target))
     return Restored(_check_target(job, job.target or _original_name(job.place), how), parts, [], FILE)
+
+
+def _text(job: Job, file: ParsedText, how: Decoding, progress: Progress | None) -> Restored:
+    from ardm_compress.codec.texts import decode_text
+
+    target = _check_target(job, job.target or _original_name(job.place), how)
+    return Restored(target, () if how.dry else [decode_text(file, jobs=how.jobs, progress=progress)], [], FILE)
 
 
 def _jpeg(job: Job, file: ParsedJpeg, how: Decoding, progress: Progress | None) -> Restored:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from ardm_compress.batch.decoding import restores
@@ -44,7 +45,7 @@ def _is_whole(location: str) -> bool:
     try:
         with storage.opened(location) as data:
             file = parse(data, UNLIMITED)
-            if file.kind is not Kind.STORED and file.kind is not Kind.JPEG:
+            if file.kind not in (Kind.STORED, Kind.JPEG, Kind.TEXT):
                 file.payloads.check_whole()
     except (ArdmError, OSError):
         return False
@@ -60,6 +61,8 @@ def encode_file(job: Job, how: Encoding, bar: Bar = no_bar) -> Outcome:
     target, start, state = check_target(job, how), time.perf_counter(), storage.state(job.source)
     with storage.opened(job.source) as original, ExitStack() as stack:
         check_exact(job.source, original, how)
+        if is_named_text(job.source, original):
+            how = replace(how, any_kind=True)
         if how.dry:
             _check(original, how)
             return Outcome(source=job.source, target=target, before=len(original))
@@ -88,6 +91,14 @@ def check_exact(source: str, original: Data, how: Encoding) -> None:
     if not is_exact:
         message = f"of {kind.name} files like it the content comes back, not always the same bytes"
         raise OptionError(f"{source} is kept: {message}; --rm-inexact removes such files too")
+
+
+def is_named_text(source: str, data: Data) -> bool:
+    """Tell whether a file is text by its bytes, and its name does not say that it should be an image or sound."""
+    from ardm_compress.formats import OTHER, is_text, kind_of, kinds_with
+
+    named = kinds_with(PurePosixPath(storage.name(source)).suffix.lower())
+    return all(kind.medium == OTHER for kind in (kind_of(data), *named)) and is_text(data)
 
 
 def _check(data: Data, how: Encoding) -> None:
@@ -148,6 +159,8 @@ def _note(facts: dict[str, object], original: Data, how: Encoding) -> str:
         from ardm_compress.formats.catalogue import why_stored
 
         return f"stored as it is: {why_stored(original, how.limits)}"
+    if facts["kind"] == "text":
+        return f"{facts['bits_per_byte']:.3f} bits per byte"
     if facts["kind"] == "JPEG file":
         return f"{facts['method']}"
     unit = "subpixel" if facts["kind"] == "image" else "sample"

@@ -9,8 +9,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from ardm_compress.batch import failing
-from ardm_compress.batch.decoding import decode_file, image_target, is_same_image, write_decoded
-from ardm_compress.batch.encoding import NOT_VERIFIED, check_exact, check_target, encode_file, write_encoded
+from ardm_compress.batch.decoding import decode_file, image_target, is_same_image, restores, write_decoded
+from ardm_compress.batch.encoding import (
+    NOT_VERIFIED,
+    check_exact,
+    check_target,
+    encode_file,
+    is_named_text,
+    write_encoded,
+)
 from ardm_compress.batch.settings import Decoding, Encoding, Outcome, finish
 from ardm_compress.container import Kind
 from ardm_compress.errors import ArdmError, ChecksumError
@@ -69,7 +76,8 @@ def encode_files(jobs: Sequence[Job], how: Encoding) -> list[Outcome]:
 
     def target(job: Job, data: bytes) -> tuple[str, str] | None:
         check_exact(job.source, data, how)
-        return None if kind_of(data).medium == SOUND else (check_target(job, how), "")
+        other = kind_of(data).medium == SOUND or is_named_text(job.source, data)
+        return None if other else (check_target(job, how), "")
 
     images, outcomes = _read(jobs, target)
     start = time.perf_counter()
@@ -151,7 +159,7 @@ def _verify(images: Sequence[Read], coded: Sequence[bytes | ArdmError], how: Enc
         elif isinstance(file, ArdmError) or file.kind is Kind.JPEG:
             same = True  # the codec has decoded and compared JPEG files
         else:
-            same = file.kind is Kind.STORED and b"".join(file.parts()) == image.data
+            same = restores(file, image.data, how, None)
         checked.append(data if same else ChecksumError(NOT_VERIFIED))
     return checked
 

@@ -57,7 +57,7 @@ def _presets(command: Function) -> Function:
     return command
 
 
-@click.command(cls=Grouped, short_help="Compress images and sound.")
+@click.command(cls=Grouped, short_help="Compress images, sound and texts.")
 @FILES
 @options(*SELECTION, *CHOICE, *OUTPUTS)
 @_presets

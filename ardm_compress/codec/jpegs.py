@@ -1,4 +1,4 @@
-"""JPEG files <-> compressed files from which they come back byte for byte. Imports the model for what it codes."""
+"""JPEG files and texts <-> compressed files from which they come back byte for byte. Imports the models they need."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from ardm_compress.container.jpeg import (
     write_jpeg_xl,
 )  # fmt: skip
 from ardm_compress.container.stored import ParsedStored, stored
+from ardm_compress.container.text import ParsedText
 from ardm_compress.errors import ArdmError, FormatError, LimitError, UnsupportedError
-from ardm_compress.formats import BY_NAME, kind_of
+from ardm_compress.formats import BY_NAME, is_text, kind_of
 from ardm_compress.formats.contents import Coefficients, Media, Stored
 from ardm_compress.formats.jpeg.files import put_together
 from ardm_compress.formats.jpeg.rest import pack
@@ -41,14 +42,14 @@ AXES: Final = 0  # of a model of coefficients
 def encode_whole(
     data: bytes, media: Media, options: EncodeOptions = DEFAULT_ENCODING, *, progress: Progress | None = None
 ) -> bytes:
-    """Compress a file that comes back byte for byte: of JPEG files by what makes them smallest, of others packed.
+    """Compress a file that comes back byte for byte: JPEG files and texts by what makes them smallest, others packed.
 
     What a JPEG file is coded by has been decoded and gave the same bytes.
 
     Args:
         data: the whole file.
         media: the same, taken apart.
-        options: how; a JPEG file that is too large by its limits is packed.
+        options: how; a file that is too large by its limits is packed.
         progress: called with the steps done and their total.
 
     Raises:
@@ -57,7 +58,9 @@ def encode_whole(
     with ThreadPoolExecutor(1) as beside:  # LZMA and libjxl take one processor, and the model what they leave
         packed, by_jpeg_xl = beside.submit(stored, data), beside.submit(_encode_by_jpeg_xl, data, options)
         by_model = _encode_by_model(media, options, progress) if isinstance(media, Coefficients) else b""
+        by_text = _encode_as_text(data, options, progress) if isinstance(media, Stored) else b""
         found = packed.result()
+        found = by_text if 0 < len(by_text) < len(found) else found
         for coded in (by_model, by_jpeg_xl.result()):
             if 0 < len(coded) < len(found) and _comes_back(coded, data, options):
                 found = coded
@@ -65,6 +68,18 @@ def encode_whole(
         reason = media.reason if isinstance(media, Stored) else "nothing makes this file smaller"
         raise UnsupportedError(f"{reason}; without --strict it is stored as it is")
     return found
+
+
+def _encode_as_text(data: bytes, options: EncodeOptions, progress: Progress | None) -> bytes:
+    """Code a text; nothing if it is none, or too large by the limits."""
+    if not is_text(data):
+        return b""
+    from ardm_compress.codec.texts import encode_text
+
+    try:
+        return encode_text(data, options, progress=progress)
+    except LimitError:
+        return b""
 
 
 def _comes_back(coded: bytes, data: bytes, options: EncodeOptions) -> bool:
@@ -105,7 +120,9 @@ def _encode_by_jpeg_xl(data: bytes, options: EncodeOptions) -> bytes:
         return b""
 
 
-def original_parts(file: ParsedStored | ParsedJpeg, *, progress: Progress | None = None) -> Iterator[bytes]:
+def original_parts(
+    file: ParsedStored | ParsedJpeg | ParsedText, *, jobs: int = 1, progress: Progress | None = None
+) -> Iterator[bytes]:
     """Give a file that comes back byte for byte, some at a time.
 
     Raises:
@@ -113,6 +130,10 @@ def original_parts(file: ParsedStored | ParsedJpeg, *, progress: Progress | None
     """
     if isinstance(file, ParsedStored):
         yield from file.parts()
+    elif isinstance(file, ParsedText):
+        from ardm_compress.codec.texts import decode_text
+
+        yield decode_text(file, jobs=jobs, progress=progress)
     else:
         yield decode_jpeg(file, progress=progress)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ardm_compress.container.picture import ParsedPicture
     from ardm_compress.container.sound import ParsedSound
     from ardm_compress.container.stored import ParsedStored
+    from ardm_compress.container.text import ParsedText
     from ardm_compress.files import Data
 
 MAGIC: Final = b"ARDM"
@@ -30,6 +31,7 @@ CRC_BYTES: Final = 4
 SOUND: Final = 1 << 7  # flag: this is a file of sound, or
 STORED: Final = 1 << 6  # with this flag as well, another file as it was
 JPEG: Final = 1 << 1  # and with both, a JPEG file, by its coefficients
+TEXT: Final = 1 << 2  # or a text, by its bytes
 
 
 class Kind(Enum):
@@ -40,6 +42,7 @@ class Kind(Enum):
     SOUND = "sound"
     STORED = "stored file"  # another file as it was, packed
     JPEG = "JPEG file"  # another file as it was, by its coefficients
+    TEXT = "text"  # another file as it was, by its bytes
 
 
 def sample_checksum(samples: bytes) -> int:
@@ -188,7 +191,7 @@ class Payloads:
         return self._data[start : stop - CRC_BYTES]
 
 
-Parsed: TypeAlias = "ParsedImage | ParsedPicture | ParsedSound | ParsedStored | ParsedJpeg"
+Parsed: TypeAlias = "ParsedImage | ParsedPicture | ParsedSound | ParsedStored | ParsedJpeg | ParsedText"
 
 UNLIMITED: Final = Limits(pixels=MAX_SIDE**2, samples=1 << 40)  # to describe a file
 
@@ -207,6 +210,10 @@ def parse(data: Data, limits: Limits = DEFAULT_LIMITS) -> Parsed:
         from ardm_compress.container.jpeg import parse_jpeg
 
         return parse_jpeg(data, limits)
+    if flags & SOUND and flags & STORED and flags & TEXT:
+        from ardm_compress.container.text import parse_text
+
+        return parse_text(data, limits)
     if flags & SOUND and flags & STORED:
         from ardm_compress.container.stored import parse_stored
 

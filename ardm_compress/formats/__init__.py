@@ -28,6 +28,7 @@ SOUND: Final = "sound"
 OTHER: Final = "other"
 FILE: Final = "the file, byte for byte"  # what comes back, of most files
 
+LARGEST_TEXT: Final = 1 << 26  # bytes of a text that is coded
 SIGNATURE_BYTES: Final = 64  # of a file by which its kind is told
 ID3_BYTES: Final = 10  # of the header of a tag, which may precede sound of any kind
 
@@ -123,6 +124,18 @@ def kind_of(data: Data) -> Kind:
         behind = _matching(data[ID3_BYTES + size : ID3_BYTES + size + SIGNATURE_BYTES])
         return BY_NAME["MP3"] if behind.name == "MP3" or not behind.name else TAGGED
     return _matching(start)
+
+
+def is_text(data: Data) -> bool:
+    """Tell whether a file is text by its bytes: UTF-8 without zero bytes, of a size that is coded."""
+    if not 0 < len(data) <= LARGEST_TEXT or b"\0" in data[:SIGNATURE_BYTES]:
+        return False
+    whole = data[:]
+    try:
+        whole.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in whole
 
 
 def _matching(start: bytes) -> Kind:

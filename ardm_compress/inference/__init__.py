@@ -105,7 +105,11 @@ def _facts(model: ModelFile) -> ModelFacts:
         return ModelFacts(model.name, model.model_id.hex(), "", "", 0, error.strerror or str(error), model.file)
     if hashlib.sha256(data).hexdigest() != model.sha256:
         return ModelFacts(model.name, model.model_id.hex(), "", "", len(data), "damaged", model.file)
-    config = NetworkConfig(**json.loads(metadata(data)["config"]))
+    described = json.loads(metadata(data)["config"])
+    if "contexts" in described:
+        network = f"bytes, {described['contexts']} contexts, a table of {described['table']}"
+        return ModelFacts(model.name, model.model_id.hex(), network, "0.00", len(data), "ok", model.file)
+    config = NetworkConfig(**described)
     network = f"{config.channels} x {config.bit_depth} bits, width {config.hidden}, {config.blocks} blocks"
     products = f"{config.products / 1e6:.2f}"
     return ModelFacts(model.name, model.model_id.hex(), network, products, len(data), "ok", model.file)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ardm_compress.container.image import ParsedImage
     from ardm_compress.container.picture import ParsedPicture
     from ardm_compress.container.stored import ParsedStored
+    from ardm_compress.container.text import ParsedText
     from ardm_compress.files import Data
     from ardm_compress.reading.jpeg import JpegFile
     from ardm_compress.reading.sound import SoundFile
@@ -143,17 +144,19 @@ def _span(key: slice | int, size: int) -> tuple[range, slice | int]:
 
 
 class StoredFile(File):
-    """A file that is stored as it was, such as an animation; only ``original`` gives it."""
+    """A file without samples, such as an animation or a text; only ``original`` gives it."""
 
     kind: ClassVar[Literal["stored file"]] = "stored file"
 
-    def __init__(self, source: Source, file: ParsedStored, suffix: str = "") -> None:
+    def __init__(self, source: Source, file: ParsedStored | ParsedText, suffix: str = "") -> None:
         super().__init__(source)
         self._file, self.suffix = file, suffix
 
     def original(self) -> bytes:
         """See ``File.original``."""
-        return b"".join(self._file.parts())
+        from ardm_compress.codec.jpegs import original_parts
+
+        return b"".join(original_parts(self._file, jobs=self._source.jobs, progress=self._source.progress))
 
     def __repr__(self) -> str:
         return f"<StoredFile of {self.suffix or 'an unknown kind'}>"
@@ -257,6 +260,8 @@ def _found(source: Source, files: ExitStack) -> ImageFile | JpegFile | SoundFile
     file = source.parsed
     if file.kind is Kind.STORED:
         return _stored(source, file, files)
+    if file.kind is Kind.TEXT:
+        return StoredFile(source, file)
     if file.kind is Kind.JPEG:
         from ardm_compress.reading.jpeg import JpegFile
 

@@ -15,6 +15,7 @@ from golden import (
     GOLDEN_JPEGS,
     GOLDEN_PICTURES,
     GOLDEN_SOUND,
+    GOLDEN_TEXTS,
     LATER,
     LEARNING,
     NAMED,
@@ -25,6 +26,7 @@ from golden import (
 
 from ardm_compress.codec import images, sounds
 from ardm_compress.codec.jpegs import decode_jpeg
+from ardm_compress.codec.texts import decode_text
 from ardm_compress.coding.ans import VARIABLE
 from ardm_compress.container import Kind, parse
 from ardm_compress.container.picture import APART, JPEG_XL, METHODS
@@ -72,6 +74,13 @@ def test_golden_jpeg_decodes(name: str) -> None:
     assert decode_jpeg(file) == GOLDEN_JPEGS[name]
 
 
+@pytest.mark.parametrize("name", GOLDEN_TEXTS)
+def test_golden_text_decodes(name: str) -> None:
+    file = parse((FOLDER / f"{name}.ardm").read_bytes())
+    assert file.kind is Kind.TEXT
+    assert decode_text(file) == GOLDEN_TEXTS[name]
+
+
 def test_golden_pictures_are_coded_in_every_way() -> None:
     facts = [parse((FOLDER / f"{name}.ardm").read_bytes()).facts for name in GOLDEN_PICTURES]
     assert {str(told["methods"])[:-2] for told in facts if "methods" in told} == set(METHODS)
@@ -79,7 +88,7 @@ def test_golden_pictures_are_coded_in_every_way() -> None:
 
 
 AGAIN = [name for name in [*GOLDEN, *GOLDEN_PICTURES] if name.startswith((NEWEST, PICTURE))] + [*GOLDEN_SOUND]
-AGAIN += GOLDEN_JPEGS
+AGAIN += [*GOLDEN_JPEGS, *GOLDEN_TEXTS]
 
 
 @pytest.mark.parametrize("name", [name for name in AGAIN if name not in LATER])

@@ -1,0 +1,1 @@
+"""A text as its bytes: mixed contexts, a network, and what adapts. No torch."""
