@@ -143,10 +143,12 @@ TEXTS: dict[str, bytes] = {
 }
 TEXT_MODEL = "text-1"
 NEWEST, PICTURE = "photo-4", "picture-2"  # the model that files are made with, and the pictures that are made with it
+QUICK = "photo-fast-1"  # the model of the presets from -1 on
 OLDER, OLDER_PICTURE = "photo-3", "picture-1"
 GOLDEN = {
     f"{model}-{name}": source for model in ("photo-1", "photo-2", OLDER, NEWEST) for name, source in SOURCES.items()
 }
+GOLDEN |= {f"{QUICK}-{name}": SOURCES[name] for name in ("rgb-8-calls", "rgb-sections", "gray", "noise")}
 NEW_PICTURES = {"tiff-lzw": packed_tiff(photo(40, 50))}  # of kinds that the older ones had not
 GOLDEN_PICTURES = {f"{kind}-{name}": source for kind in (OLDER_PICTURE, PICTURE) for name, source in PICTURES.items()}
 GOLDEN_PICTURES |= {f"{PICTURE}-{name}": source for name, source in NEW_PICTURES.items()}
@@ -197,7 +199,8 @@ def encoded(name: str) -> bytes:
     if name in GOLDEN_JPEGS:
         return images.encode_image(GOLDEN_JPEGS[name])
     if name in GOLDEN:
-        return images.encode_samples(GOLDEN[name][0], budget=GOLDEN[name][1])
+        model = QUICK[:-2] if name.startswith(QUICK) else None
+        return images.encode_samples(GOLDEN[name][0], budget=GOLDEN[name][1], model=model)
     period_bits = 0 if name.endswith("spread") else None  # the program itself never chooses that order
     model = SOUND[:-2] if name.startswith(SOUND) else None
     budget = GOLDEN_SOUND[name][1] if model else None  # small ones choose no profile

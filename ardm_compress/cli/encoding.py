@@ -49,9 +49,11 @@ CHOICE = (
 def _presets(command: Function) -> Function:
     """-1 to -9."""
     for level, preset in reversed(PRESETS.items()):
-        calls = "All network calls" if preset.model else f"{preset.image} network calls"
+        best = preset.image_model == AUTO
+        calls = "All network calls" if best else f"{preset.image} network calls"
+        calls += f" of {preset.image_model}" if preset.image_model and not best else ""
         text = f"{calls} for a tile of an image, {preset.sound} of sound"
-        text += "; the best of all models" if preset.model else ""
+        text += "; the best of all models" if best else ""
         text += "; the default" if level == DEFAULT_PRESET else ""
         command = click.option(f"-{level}", "level", flag_value=level, type=int, help=f"{text}.")(command)
     return command

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ardm_compress.inference.config import NetworkConfig
+
+if TYPE_CHECKING:
+    from ardm_compress.training.data import Sampling
 
 LATENTS = 32  # of a picture
 SOUND_SUFFIXES = {".wav", ".flac", ".aif", ".aiff"}
@@ -18,6 +23,18 @@ def image_network(hidden: int, blocks: int) -> NetworkConfig:
         axes=2, channels=3, bit_depth=8, hidden=hidden, expand=2 * hidden, blocks=blocks, styles=STYLES,
         latents=LATENTS, normalise=True, smooth=True,
     )  # fmt: skip
+
+
+def small_network() -> NetworkConfig:
+    """Configure the network of photo-fast: RGB images, an eighth of the usual products, 28 neighbours."""
+    return replace(image_network(hidden=128, blocks=2), expand=128, radius_sq=9)
+
+
+def small_sampling() -> Sampling:
+    """Say how its positions are drawn: with few calls, steps start long before most of their positions."""
+    from ardm_compress.training.data import Sampling
+
+    return Sampling(random_masks=0.02, early_start=0.4, coarse_start=0.1, gray=0.1)
 
 
 def sound_network(hidden: int, blocks: int) -> NetworkConfig:
