@@ -58,7 +58,7 @@ KINDS: Final = (
     Kind("BMP", IMAGE, rb"BM", (".bmp", ".dib"), "bmp", is_checked=True),
     Kind("PNM", IMAGE, rb"P[567]\s", (".ppm", ".pgm", ".pnm", ".pam"), "netpbm", is_checked=True),
     Kind("TIFF", IMAGE, rb"II[*+]\0|MM\0[*+]", (".tif", ".tiff"), "tiff"),
-    Kind("JPEG-LS", IMAGE, rb"\xff\xd8\xff\xf7", (".jls",)),
+    Kind("JPEG-LS", IMAGE, rb"\xff\xd8\xff(\xf7|\xe8..SPIFF\0.{14}\x06)", (".jls",)),
     Kind("JPEG", IMAGE, rb"\xff\xd8\xff", (".jpg", ".jpeg", ".jpe", ".jfif"), "jpegs"),
     Kind("GIF", IMAGE, rb"GIF8", (".gif",), is_checked=True),
     Kind("PBM", IMAGE, rb"P[1234]\s", (".pbm",), is_checked=True),

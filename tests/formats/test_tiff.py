@@ -148,6 +148,13 @@ def test_what_cannot_be_unpacked_is_stored(data: bytes) -> None:
     assert isinstance(read_media(data), Stored)
 
 
+def test_lossless_jpeg_is_not_called_something_else() -> None:
+    """JPEG-LS in a SPIFF file was called a damaged JPEG file."""
+    found = read_media(bytes(imagecodecs.jpegls_encode(RAMP[..., 0])))
+    assert isinstance(found, Stored)
+    assert found.kind.name == "JPEG-LS"
+
+
 @given(st.integers(0, 10**6), st.integers(0, 255))
 def test_damaged_surroundings_are_errors(place: int, value: int) -> None:
     wrapper = DAMAGED.wrapper
