@@ -110,7 +110,7 @@ def spans(data: bytes) -> list[tuple[bytes, int, int]]:
                    for _, a, b in inner]  # fmt: skip
         return [(b"", 0, start - CRC_BYTES), *shifted]
     file = parse(data)
-    if isinstance(file, ParsedStored | ParsedJpeg) or len(file.header.lengths) == 1:
+    if isinstance(file, ParsedStored | ParsedJpeg | ParsedText) or len(file.header.lengths) == 1:
         return [(b"", 0, len(data) - CRC_BYTES)]
     header, offset = file.header, file.header_bytes
     found, at = [(b"", 0, offset - CRC_BYTES)], offset

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ardm_compress.files import Data
     from ardm_compress.inference import ModelFile
 
+MOST_PACKED: Final = 1 << 12  # bytes of a text per byte of its stream, but for LEAST_BYTES: no bit is certain
+LEAST_BYTES: Final = 8
 TILE_BYTES: Final = 1 << 21  # of a text that are coded in one piece; the last tile has what is left
 
 
@@ -95,6 +97,9 @@ def parse_text(data: Data, limits: Limits = DEFAULT_LIMITS) -> ParsedText:
     start = reader.offset
     streams = [reader.take(length) for length in lengths]
     streams.append(reader.data[reader.offset :])
+    for tile, stream in zip(tile_sizes(size), streams, strict=True):
+        if len(stream) < tile // MOST_PACKED - LEAST_BYTES:
+            raise FormatError("the text is longer than its stream can tell: the file is damaged", section="header")
     return ParsedText(
         size=len(whole), header_bytes=start, original_size=size, checksum=checksum, model=model_of_file(model_id),
         streams=streams,

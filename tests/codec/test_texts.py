@@ -111,10 +111,22 @@ def test_every_length_is_refused() -> None:
 
 def test_a_header_of_several_tiles_says_where_their_streams_are() -> None:
     data, model = bytes(2 * TILE_BYTES + 5), find_model("text")
-    file = parse_text(write_text(data, model.model_id, [b"one", b"", b"three"]))
-    assert (file.streams, file.tiles) == ([b"one", b"", b"three"], [TILE_BYTES, TILE_BYTES, 5])
+    file = parse_text(write_text(data, model.model_id, [b"1" * 504, b"2" * 600, b"three"]))
+    assert (file.streams, file.tiles) == ([b"1" * 504, b"2" * 600, b"three"], [TILE_BYTES, TILE_BYTES, 5])
     with pytest.raises(FormatError):
         parse_text(write_text(data, model.model_id, [b"\xff" * 9]))
+
+
+def test_a_text_that_is_too_long_for_its_stream_is_refused_before_it_is_decoded() -> None:
+    """A hundred bytes that promise 64 MB would take minutes."""
+    with pytest.raises(FormatError, match="longer than its stream"):
+        parse_text(write_text(bytes(1 << 20), find_model("text").model_id, [b"short"]))
+
+
+def test_as_few_bits_as_there_can_be_are_enough() -> None:
+    data = b"\n" * 100_000
+    coded = encode_text(data)
+    assert decode_text(parse_text(coded)) == data
 
 
 def test_info_says_what_the_file_is() -> None:
