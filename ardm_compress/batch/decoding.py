@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ardm_compress.container.stored import ParsedStored
     from ardm_compress.container.text import ParsedText
     from ardm_compress.files import Data
-    from ardm_compress.formats.contents import ImageWrapper, Picture, SoundWrapper
+    from ardm_compress.formats.contents import ImageWrapper, Picture
     from ardm_compress.tasks import Progress
 
 
@@ -236,19 +236,23 @@ def _sound(job: Job, file: ParsedSound, how: Decoding, progress: Progress | None
     if how.dry:
         return Restored(target, (), [])
     from ardm_compress.codec.sounds import decoded_sound
+    from ardm_compress.formats.catalogue import is_foreign
 
     damaged = list[int]()
     known = damaged if how.salvage else None
     parts = decoded_sound(file, how, suffix=_suffix(job.target), damaged=known, progress=progress)
     inexact = list[str]()
-    back = _comes_back(file.wrapper, _suffix(job.target), how)
+    whole = how.is_all and not is_foreign(_suffix(job.target), file.wrapper.file_kind)
+    back = file.wrapper.comes_back if whole else ""
     return Restored(target, _then_name(parts, damaged, inexact), inexact, back)
 
 
-def _comes_back(wrapper: ImageWrapper | SoundWrapper, suffix: str | None, how: Decoding) -> str:
-    from ardm_compress.formats.catalogue import is_foreign
+def what_came_back(wrapper: ImageWrapper, content: bytes) -> str:
+    """Say what of the file that was compressed ``content`` is: another library may pack a TIFF file otherwise."""
+    from ardm_compress.formats.contents import PIXELS_AND_METADATA, Original
 
-    return wrapper.comes_back if how.is_all and not is_foreign(suffix, wrapper.file_kind) else ""
+    other = wrapper.is_exact and wrapper.original is not None and Original.of(content) != wrapper.original
+    return PIXELS_AND_METADATA if other else wrapper.comes_back
 
 
 def _then_name(parts: Iterable[bytes], damaged: list[int], inexact: list[str]) -> Iterable[bytes]:
@@ -287,14 +291,15 @@ def image_target(job: Job, wrapper: ImageWrapper, how: Decoding) -> tuple[str, s
 
 def _image(job: Job, file: ParsedImage | ParsedPicture, how: Decoding, progress: Progress | None) -> Restored:
     from ardm_compress.codec.images import salvage_image
-    from ardm_compress.formats.catalogue import written_as
+    from ardm_compress.formats.catalogue import is_foreign, written_as
 
     target, suffix = image_target(job, file.wrapper, how)
     if how.dry:
         return Restored(target, (), [])
     if not how.salvage:
-        parts = [written_as(_decode_image(file, how, progress), suffix, preview=how.preview)]
-        return Restored(target, parts, [], _comes_back(file.wrapper, suffix, how))
+        content = written_as(_decode_image(file, how, progress), suffix, preview=how.preview)
+        whole = how.is_all and not is_foreign(suffix, file.wrapper.file_kind)
+        return Restored(target, [content], [], what_came_back(file.wrapper, content) if whole else "")
     found = salvage_image(file, how, progress=progress)
     inexact = [f"{len(found.inexact)} of {found.tiles} tiles"] if found.inexact else []
     return Restored(target, [written_as(found.picture, suffix)], inexact)

@@ -9,7 +9,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from ardm_compress.batch import failing
-from ardm_compress.batch.decoding import decode_file, image_target, is_same_image, restores, write_decoded
+from ardm_compress.batch.decoding import (
+    decode_file,
+    image_target,
+    is_same_image,
+    restores,
+    what_came_back,
+    write_decoded,
+)
 from ardm_compress.batch.encoding import (
     NOT_VERIFIED,
     check_exact,
@@ -110,9 +117,9 @@ def decode_files(jobs: Sequence[Job], how: Decoding) -> list[Outcome]:
     pictures = decode_images((image.data for image in images), how)  # one at a time
 
     def write(image: Read, picture: Picture) -> Outcome:
-        parts = [written_as(picture, image.suffix)]
-        back = picture.wrapper.comes_back  # these files have names of their own kind
-        outcome = write_decoded(image.job, how, image.target, parts, len(image.data), back)
+        content = written_as(picture, image.suffix)
+        back = what_came_back(picture.wrapper, content)  # these files have names of their own kind
+        outcome = write_decoded(image.job, how, image.target, [content], len(image.data), back)
         return finish(replace(outcome, state=image.state), how)
 
     outcomes |= _write_all(images, pictures, write)

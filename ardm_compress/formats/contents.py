@@ -32,6 +32,7 @@ BIG_ENDIAN, UNSIGNED, VERBATIM, FLAC = 1, 2, 4, 8  # flags of a sound wrapper's 
 COMPARED: Final = 256  # rows at a time
 PADDED: Final = 8  # bit of the form of files of kind RASTER: rows are filled to multiples of 4 bytes
 NAMED_FROM: Final = 1 << 13  # bytes of a file of which size and SHA-256 are kept: of smaller ones they would count
+PIXELS_AND_METADATA: Final = "pixels and metadata"  # what comes back of an image file that is packed anew
 SHORTEST_HEAD: Final = 44  # bytes of a WAV file before its samples
 RAW: Final = Kind("raw", IMAGE, rb"", (".raw",))  # of heads that no known file begins with
 LOSSY: Final = (
@@ -86,7 +87,7 @@ class ImageWrapper:
     @property
     def comes_back(self) -> str:
         """What of the file does."""
-        return FILE if self.is_exact else "pixels" if self.kind == FORCED else "pixels and metadata"
+        return FILE if self.is_exact else "pixels" if self.kind == FORCED else PIXELS_AND_METADATA
 
     def file_size(self, rows: int, columns: int) -> int | None:
         """Return the bytes of the file that was compressed, which had so many pixels, if they are known."""

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from pictures import noise, tiff_file
 from PIL import Image
 
+from ardm_compress.batch.decoding import what_came_back
 from ardm_compress.container.wrappers import read_image_wrapper, write_image_wrapper
 from ardm_compress.errors import ArdmError, FormatError
-from ardm_compress.formats import lzw
+from ardm_compress.formats import FILE, lzw
 from ardm_compress.formats.catalogue import file_bytes, read_media, read_picture, same_image
-from ardm_compress.formats.contents import IN_STRIPS, MADE_ANEW, Picture, Stored
+from ardm_compress.formats.contents import IN_STRIPS, MADE_ANEW, PIXELS_AND_METADATA, Original, Picture, Stored
 from ardm_compress.formats.strips import DEFLATE, LZW, PACK_BITS
 
 ROWS, COLUMNS = 37, 45
@@ -174,3 +175,12 @@ DAMAGED = read_picture(written(RAMP, photometric="rgb", compression="lzw", tile=
 def test_tails_that_are_cut_short_or_ask_for_too_much_are_errors(tail: bytes) -> None:
     with pytest.raises(FormatError):
         file_bytes(replace(DAMAGED, wrapper=replace(DAMAGED.wrapper, tail=tail)))
+
+
+def test_a_file_that_another_library_packs_otherwise_is_not_called_the_same() -> None:
+    data = written(RAMP, compression="zlib")
+    wrapper = check_exact(data).wrapper
+    named = replace(wrapper, original=Original.of(data))
+    assert what_came_back(named, data) == FILE
+    assert what_came_back(named, not_packed(data)) == PIXELS_AND_METADATA
+    assert what_came_back(wrapper, data) == FILE  # nothing to compare with
