@@ -124,7 +124,8 @@ def _shown(wrapper: ImageWrapper, file: IO[bytes], sides: tuple[int, int]) -> Im
     except (OSError, ValueError, SyntaxError) as error:
         raise FormatError(f"Pillow does not read the file that was compressed: {error}") from error
     if image.size not in (sides, sides[::-1]):  # TIFF files may be turned
-        raise _OtherSides("the file that was compressed has other sides than its samples")
+        mismatch = _OtherSides if wrapper.is_packed else FormatError
+        raise mismatch("the file that was compressed has other sides than its samples")
     return image
 
 
@@ -171,7 +172,7 @@ def _open(file: IO[bytes], filename: str | bytes = "") -> ImageFile.ImageFile:
         data = OnDisk(cast("BinaryIO", file))
         parsed = parse(data, ANY)
         if parsed.kind is Kind.SOUND or parsed.kind is Kind.TEXT:
-            raise UnsupportedError("it holds no image")
+            raise UnsupportedError(f"it holds {'sound' if parsed.kind is Kind.SOUND else 'a text'}, no image")
         if parsed.kind is Kind.MODEL or parsed.kind is Kind.PICTURE:
             try:
                 return ArdmImageFile(file, filename, data, parsed)

@@ -175,4 +175,6 @@ def test_other_versions_of_the_libraries_leave_the_rest_as_it_is(monkeypatch: py
 
 
 def test_no_golden_file_is_forgotten() -> None:
-    assert {path.stem for path in FOLDER.glob("*.ardm")} == {*GOLDEN, *GOLDEN_PICTURES, *GOLDEN_SOUND, *GOLDEN_JPEGS}
+    assert {path.stem for path in FOLDER.glob("*.ardm")} == {
+        *GOLDEN, *GOLDEN_PICTURES, *GOLDEN_SOUND, *GOLDEN_TEXTS, *GOLDEN_JPEGS,
+    }  # fmt: skip

@@ -32,16 +32,15 @@ from ardm_compress.inference.instructions import Kernel, available
 CHILD = """
 import hashlib, json, sys
 import numpy as np
-from ardm_compress.coding import tile
+from ardm_compress.coding import loop
 
 batch = int(sys.argv[3])
-tile.BATCH_POSITIONS = batch or tile.BATCH_POSITIONS  # before others import it
+loop.BATCH_POSITIONS = batch or loop.BATCH_POSITIONS  # before others import it
 
 from ardm_compress.ardm import make_sound_order
 from ardm_compress.ardm.schedule import tile_steps
 from ardm_compress.codec import images, sounds
-from ardm_compress.coding import loading
-from ardm_compress.coding.models import load_model
+from ardm_compress.coding import models as reading
 from ardm_compress.inference.fused import FusedNetwork
 from ardm_compress.inference.network import ExactNetwork
 from ardm_compress.inference.instructions import Kernel
@@ -49,8 +48,8 @@ from ardm_compress.inference import find_model
 from ardm_compress.computing import threads
 
 folder, kernel = sys.argv[1], Kernel(sys.argv[2])
-models = {name: load_model(find_model(name), kernel=kernel) for name in ("photo", "sound")}
-loading.loaded = lambda entry: models[entry.name]
+models = {name: reading.load_model(find_model(name), kernel=kernel) for name in ("photo", "sound")}
+reading.loaded = lambda entry: models[entry.name]
 largest = [0, 0]  # positions evaluated at once, of images and of sound
 
 def count(network_type):

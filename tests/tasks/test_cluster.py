@@ -227,8 +227,8 @@ def test_relative_names_mean_the_same_elsewhere(tmp_path: Path, monkeypatch: pyt
     Image.new("L", (3, 3)).save("a.png")
     jobs = find_jobs(["a.png", "memory://b.png"], Choice(set()), folder="out")
     found = remote.absolute_jobs([jobs[0]._replace(target="x.ardm"), jobs[1]])
-    assert found[0] == (str(tmp_path / "a.png"), str(tmp_path / "out" / "a.png"), str(tmp_path / "x.ardm"))
-    assert found[1] == ("memory://b.png", str(tmp_path / "out" / "b.png"), None)
+    assert found[0] == Job(str(tmp_path / "a.png"), str(tmp_path / "out" / "a.png"), str(tmp_path / "x.ardm"))
+    assert found[1] == Job("memory://b.png", str(tmp_path / "out" / "b.png"))
 
 
 @pytest.mark.parametrize("job", [("-", "-", "-"), ("a.png", "a.png", "-")])

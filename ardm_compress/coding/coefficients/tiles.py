@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
     Values = NDArray[np.int64]
 
-MOST_COMPONENTS: Final = 4
 ROOT_LEVEL: Final = 12  # in place of the level of the block that comes first, which has none
 CELLS: Final = [Cells(Upscaling(16**digits, 16), 16**digits // 2) for digits in (1, 2, 3)]  # around a mixture's mean
 CELLS_FROM: Final = np.array([2, 24]) * SCALE_ONE  # local scales from which on values take another digit
