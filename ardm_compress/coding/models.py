@@ -74,12 +74,7 @@ def load_model(entry: ModelFile, *, kernel: Kernel | None = None) -> Model:
     Raises:
         ModelError: the file is missing, is not the one the manifest names, or this machine fails its self-test.
     """
-    try:
-        data = entry.file.read_bytes()
-    except OSError as error:
-        raise ModelError(f"model {entry.name} cannot be read: {error}") from error
-    if hashlib.sha256(data).hexdigest() != entry.sha256:
-        raise ModelError(f"{entry.file} is not the model that the manifest names; reinstall ardm-compress")
+    data = entry.read()
     tensors = load(data)
     meta = metadata(data)
     config = NetworkConfig(**json.loads(meta["config"]))

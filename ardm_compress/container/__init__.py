@@ -108,6 +108,23 @@ class HeaderReader(Reader):
             )
         return reader, flags
 
+    @classmethod
+    def start_whole(cls, data: Data, flags: int) -> HeaderReader:
+        """Return a cursor behind the flags of a file of one checksum, in all of it but that checksum.
+
+        Raises:
+            FormatError: it has other flags, or is not of this program; ChecksumError: it is damaged or cut short.
+        """
+        reader, found = cls.start(data)
+        if found != flags:
+            raise FormatError("the header has flags that version 1 does not define", offset=5, section="header")
+        whole = data[:]
+        if len(whole) < reader.offset + CRC_BYTES or crc(whole[:-CRC_BYTES]) != whole[-CRC_BYTES:]:
+            raise ChecksumError("the file is damaged or cut short; it has no part to salvage", section="payload")
+        start, reader = reader.offset, cls(whole[:-CRC_BYTES])
+        reader.take(start)
+        return reader
+
     def check(self) -> None:
         """Raise ChecksumError unless the checksum of all that was read follows."""
         end = self.offset

@@ -98,14 +98,7 @@ def parse_jpeg(data: Data, limits: Limits = DEFAULT_LIMITS) -> ParsedJpeg:
         FormatError, ChecksumError: damaged or cut short; UnsupportedError: it needs another version or model;
         LimitError: over ``limits``.
     """
-    reader, flags = HeaderReader.start(data)
-    if flags != SOUND | STORED | JPEG:
-        raise FormatError("the header has flags that version 1 does not define", offset=5, section="header")
-    whole = data[:]
-    if len(whole) < reader.offset + CRC_BYTES or crc(whole[:-CRC_BYTES]) != whole[-CRC_BYTES:]:
-        raise ChecksumError("the file is damaged or cut short; it has no part to salvage", section="payload")
-    reader = HeaderReader(whole[:-CRC_BYTES])
-    reader.take(len(START) + 1)
+    reader = HeaderReader.start_whole(data, SOUND | STORED | JPEG)
     original_size, checksum = reader.varint(0, MOST_FILE, "the size"), reader.take(CRC_BYTES)
     method = reader.take(1)[0]
     if method > MODEL:

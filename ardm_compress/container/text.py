@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from ardm_compress.container import CRC_BYTES, SOUND, START, STORED, TEXT, VERSION, HeaderReader, Kind, crc
-from ardm_compress.errors import ChecksumError, FormatError
+from ardm_compress.errors import FormatError
 from ardm_compress.files import write_varint
 from ardm_compress.formats import FILE, LARGEST_TEXT
 from ardm_compress.inference import MODEL_ID_BYTES, model_of_file
@@ -80,19 +80,12 @@ def parse_text(data: Data, limits: Limits = DEFAULT_LIMITS) -> ParsedText:
         FormatError, ChecksumError: damaged or cut short; UnsupportedError: it needs another version or model;
         LimitError: over ``limits``.
     """
-    reader, flags = HeaderReader.start(data)
-    if flags != SOUND | STORED | TEXT:
-        raise FormatError("the header has flags that version 1 does not define", offset=5, section="header")
-    whole = data[:]
-    if len(whole) < reader.offset + CRC_BYTES or crc(whole[:-CRC_BYTES]) != whole[-CRC_BYTES:]:
-        raise ChecksumError("the file is damaged or cut short; it has no part to salvage", section="payload")
-    reader = HeaderReader(whole[:-CRC_BYTES])
-    reader.take(len(START) + 1)
+    reader = HeaderReader.start_whole(data, SOUND | STORED | TEXT)
     size, checksum = reader.varint(1, LARGEST_TEXT, "the size"), reader.take(CRC_BYTES)
     model_id = reader.take(MODEL_ID_BYTES)
     limits.check_memory(size)
-    lengths = [reader.varint(0, len(whole), "a stream's length") for _ in tile_sizes(size)[1:]]
-    if whole[: reader.offset] != _head(size, checksum, model_id, [*lengths, 0]):
+    lengths = [reader.varint(0, len(data), "a stream's length") for _ in tile_sizes(size)[1:]]
+    if reader.data[: reader.offset] != _head(size, checksum, model_id, [*lengths, 0]):
         raise FormatError("the header is not in its only valid form", offset=0, section="header")
     start = reader.offset
     streams = [reader.take(length) for length in lengths]
@@ -101,6 +94,6 @@ def parse_text(data: Data, limits: Limits = DEFAULT_LIMITS) -> ParsedText:
         if len(stream) < tile // MOST_PACKED - LEAST_BYTES:
             raise FormatError("the text is longer than its stream can tell: the file is damaged", section="header")
     return ParsedText(
-        size=len(whole), header_bytes=start, original_size=size, checksum=checksum, model=model_of_file(model_id),
+        size=len(data), header_bytes=start, original_size=size, checksum=checksum, model=model_of_file(model_id),
         streams=streams,
     )  # fmt: skip

@@ -40,6 +40,20 @@ class ModelFile:
         """What a compressed file calls the model."""
         return bytes.fromhex(self.sha256)[:MODEL_ID_BYTES]
 
+    def read(self) -> bytes:
+        """Read the model's file.
+
+        Raises:
+            ModelError: it is missing, or not the one that the manifest names.
+        """
+        try:
+            data = self.file.read_bytes()
+        except OSError as error:
+            raise ModelError(f"model {self.name} cannot be read: {error}") from error
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            raise ModelError(f"{self.file} is not the model that the manifest names; reinstall ardm-compress")
+        return data
+
 
 def folders() -> list[Path]:
     """Where models are looked for: those that ship, then those of the user.
